@@ -1,0 +1,100 @@
+# `make demo` and `make test` need python3 (3.11 or newer) with its venv module; everything else sets itself up in .venv.
+# `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
+PROTOS := $(shell find plugins -name '*.proto')
+EDITABLE := -e . $(PLUGINS:%=-e %)
+CHECKED := $(wildcard src plugins tests examples benchmarks tools conftest.py)
+
+# Options for the commands behind the targets.
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint lint-style lint-types lint-rooms lint-versions format pytest bench soak wheels constraints install-deps clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ---------------------------------------------------------------------------------------------------------------- set-up
+# Two stamps, so that a first look waits for no test tool. Each runs again when a dependency list changes; otherwise
+# nothing here needs the network. The build backend is installed first, pinned like the rest, and used from there.
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "maglevd needs Python 3.11 or newer: make PYTHON=/path/to/python3 …" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.stamp-run: $(PROJECTS) $(PROTOS) constraints.txt | $(BIN)/python
+	@echo "setting up $(VENV): the core and its plugins"
+	@$(PIP) install -c constraints.txt hatchling editables grpcio-tools
+	@$(PIP) install -c constraints.txt --no-build-isolation $(EDITABLE)
+	@touch $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-run
+	@echo "setting up $(VENV): the tools of the tests"
+	@$(PIP) install -c constraints.txt --upgrade 'pip>=25.1'
+	@$(PIP) install -c constraints.txt --group dev
+	@touch $@
+
+install-deps: $(VENV)/.stamp-dev  ## install everything that building and testing needs
+
+# ------------------------------------------------------------------------------------------------------------------- use
+
+demo: $(VENV)/.stamp-run  ## failovers on real backends on loopback (DEMO_ARGS=--once: to the end and out)
+	$(BIN)/maglevd demo $(DEMO_ARGS)
+
+# ----------------------------------------------------------------------------------------------------------------- check
+
+test: lint pytest  ## every check and every test
+
+lint: lint-style lint-types lint-rooms lint-versions  ## style, types, who imports whom, versions (make -k lint: all that is wrong)
+
+lint-style: $(VENV)/.stamp-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+lint-types: $(VENV)/.stamp-dev
+	$(BIN)/mypy $(CHECKED)
+
+lint-rooms: $(VENV)/.stamp-dev
+	$(BIN)/lint-imports --no-logo
+
+lint-versions: $(VENV)/.stamp-dev
+	$(BIN)/python -m tools.versions
+
+pytest: $(VENV)/.stamp-dev  ## the tests alone (PYTEST_ARGS='-k drain -x')
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+format: $(VENV)/.stamp-dev  ## put the sources in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.stamp-dev  ## figures: each benchmarks/bench_*.py
+	@set -e; found=; for script in benchmarks/bench_*.py; do \
+		[ -e "$$script" ] || continue; found=yes; echo "== $$script"; $(BIN)/python "$$script"; \
+	done; [ -n "$$found" ] || echo "there are no benchmarks yet"
+
+soak: $(VENV)/.stamp-dev  ## the laws with many more examples, and the long runs
+	HYPOTHESIS_PROFILE=soak $(BIN)/pytest --override-ini=timeout=3600 $(PYTEST_ARGS)
+
+# --------------------------------------------------------------------------------------------------------------- release
+
+wheels: $(VENV)/.stamp-run  ## a wheel of each distribution into dist/
+	rm -rf dist
+	$(PIP) wheel --no-deps --no-build-isolation -w dist . $(PLUGINS:%=./%)
+	@ls dist
+
+constraints: $(VENV)/.stamp-dev  ## pin what is installed now
+	@sed -n '/^#/p' constraints.txt > constraints.txt.new
+	@$(PIP) list --format=freeze --exclude-editable | grep -vE '^(pip|setuptools|wheel)==' >> constraints.txt.new
+	@mv constraints.txt.new constraints.txt
+
+clean:  ## remove everything that make made
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

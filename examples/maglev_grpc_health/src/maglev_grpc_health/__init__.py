@@ -1,0 +1,1 @@
+"""gRPC health checks for maglevd: the checker `grpc-health`."""

@@ -1,0 +1,1 @@
+"""Redis health checks for maglevd: the checker `redis`."""

@@ -1,0 +1,1 @@
+"""HTTP and HTTPS health checks for maglevd: the checkers `http` and `https`."""

@@ -1,0 +1,186 @@
+"""Where httpcore gets its connections: from the sockets of the target, so that namespace and source address hold."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import anyio
+import httpcore
+from anyio.abc import ByteStream
+from anyio.streams.tls import TLSAttribute, TLSStream
+
+from maglev.api import Code, ProbeResult, Sockets, Target
+
+_LINGER = struct.pack("ii", 1, 0)
+_READ = 65_536
+_PEER = {
+    errno.ECONNREFUSED,
+    errno.ECONNRESET,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+    errno.ETIMEDOUT,
+}
+"""Connect errors that speak of the backend. All others are ours, and void."""
+
+
+class Ended(Exception):
+    """A probe ended below HTTP.
+
+    Args:
+        result: How.
+    """
+
+    def __init__(self, result: ProbeResult) -> None:
+        super().__init__(str(result))
+        self.result = result
+
+
+class SocketStream(ByteStream):
+    """A connected, non-blocking socket as a stream of anyio's."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    @property
+    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
+        return {}
+
+    async def receive(self, max_bytes: int = _READ) -> bytes:
+        while True:
+            try:
+                data = self._sock.recv(max_bytes)
+            except BlockingIOError:
+                await anyio.wait_readable(self._sock)
+                continue
+            except OSError as error:
+                raise Ended(ProbeResult(Code.L7RSP, "reset by the peer before the answer was complete")) from error
+            if not data:
+                raise anyio.EndOfStream
+            return data
+
+    async def send(self, item: bytes) -> None:
+        rest = memoryview(item)
+        while rest:
+            try:
+                rest = rest[self._sock.send(rest) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._sock)
+            except OSError as error:
+                raise Ended(ProbeResult(Code.L7RSP, "reset by the peer before the request was sent")) from error
+
+    async def send_eof(self) -> None:
+        self._sock.shutdown(socket.SHUT_WR)
+
+    async def aclose(self) -> None:
+        self._sock.close()
+
+
+class CoreStream(httpcore.AsyncNetworkStream):
+    """A stream of anyio's as httpcore wants it. The engine keeps the time, so time-outs are left alone."""
+
+    def __init__(self, stream: ByteStream, server_name: str) -> None:
+        self._stream = stream
+        self._server_name = server_name
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's signature
+        try:
+            return await self._stream.receive(max_bytes)
+        except anyio.EndOfStream:
+            return b""
+        except (ssl.SSLError, anyio.BrokenResourceError) as error:
+            raise Ended(ProbeResult(Code.L6RSP, _tls_reason(error))) from error
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's signature
+        if buffer:
+            await self._stream.send(buffer)
+
+    async def aclose(self) -> None:
+        # No goodbyes, as the peer might never answer them.
+        stream = self._stream
+        while isinstance(stream, TLSStream):
+            stream = stream.transport_stream  # type: ignore[assignment]  # a ByteStream: we made it
+        await stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            secure = await TLSStream.wrap(
+                self._stream,
+                server_side=False,
+                hostname=self._server_name,  # httpcore knows no other name than the address inside a tunnel
+                ssl_context=ssl_context,
+                standard_compatible=False,
+            )
+        except (ssl.SSLError, ssl.CertificateError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
+            await self.aclose()
+            raise Ended(ProbeResult(Code.L6RSP, _tls_reason(error))) from error
+        except Ended as error:
+            raise Ended(ProbeResult(Code.L6RSP, "TLS failed: reset by the peer")) from error
+        return CoreStream(secure, self._server_name)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.extra(TLSAttribute.ssl_object, None) if info == "ssl_object" else None  # noqa: S610 - anyio's, no ORM's
+
+
+class TargetNetwork(httpcore.AsyncNetworkBackend):
+    """Connects with the sockets of one target. Hosts are addresses here: nothing is looked up."""
+
+    def __init__(self, target: Target) -> None:
+        if target.sockets is None:
+            raise RuntimeError("a target without sockets cannot be probed with engine: httpx")
+        self._sockets: Sockets = target.sockets
+        self.server_name = ""
+        """The name for TLS on connections made from now on."""
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        sock = self._sockets.open()
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
+            await _connect(sock, (host, port))
+        except BaseException:
+            sock.close()
+            raise
+        return CoreStream(SocketStream(sock), self.server_name)
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+
+async def _connect(sock: socket.socket, address: tuple[str, int]) -> None:
+    error = sock.connect_ex(address)
+    if error in (errno.EINPROGRESS, errno.EAGAIN):
+        await anyio.wait_writable(sock)
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error in _PEER:
+        raise Ended(ProbeResult(Code.L4CON, os.strerror(error)))
+    if error:
+        raise OSError(error, os.strerror(error))
+
+
+def _tls_reason(error: Exception) -> str:
+    cause = error if isinstance(error, ssl.SSLError) else error.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"TLS failed: {cause.verify_message}"
+    if isinstance(cause, ssl.SSLError) and cause.reason:
+        return f"TLS failed: {cause.reason.replace('_', ' ').lower()}"
+    return "TLS failed: closed by the peer"

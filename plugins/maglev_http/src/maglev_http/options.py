@@ -1,0 +1,125 @@
+"""What can be set for `type: http` and `type: https`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+
+from maglev.api import option
+from maglev_http.codes import parse_codes
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PATH = re.compile(r"/[!-~]*")
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?|[0-9A-Fa-f:.]+")
+_VALUE = re.compile(r"[\t -~]*")
+_OURS = {
+    "host": "set the option host instead",
+    "content-length": "a health check sends no body",
+    "transfer-encoding": "a health check sends no body",
+    "connection": "a connection serves one probe",
+}
+
+
+def _matches(pattern: re.Pattern[str], wanted: str) -> Any:
+    def check(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+        if value and not pattern.fullmatch(value):
+            raise ValueError(f"{attribute.name.replace('_', '-')} {value!r} cannot be sent: wanted {wanted}")
+
+    return check
+
+
+def _check_method(_: object, __: attrs.Attribute[str], value: str) -> None:
+    if not _TOKEN.fullmatch(value) or value.upper() == "CONNECT":
+        raise ValueError(f"method {value!r} cannot be used: wanted a method's name, for example GET or HEAD")
+
+
+def _check_path(_: object, __: attrs.Attribute[str], value: str) -> None:
+    if not _PATH.fullmatch(value):
+        raise ValueError(f"path {value!r} cannot be sent: wanted / and printable ASCII, the rest percent-encoded")
+
+
+def _check_codes(_: object, __: attrs.Attribute[int | str], value: int | str) -> None:
+    parse_codes(value)
+
+
+def _check_headers(_: object, __: attrs.Attribute[Mapping[str, str]], value: Mapping[str, str]) -> None:
+    for name, text in value.items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"header name {name!r} cannot be sent: wanted letters, digits and -")
+        if not _VALUE.fullmatch(text):
+            raise ValueError(f"header {name}: {text!r} cannot be sent: wanted one line of printable ASCII")
+        if name.lower() in _OURS:
+            raise ValueError(f"header {name} cannot be set: {_OURS[name.lower()]}")
+
+
+def _check_redirects(_: object, __: attrs.Attribute[int], value: int) -> None:
+    if not 1 <= value <= 20:
+        raise ValueError(f"max-redirects {value} is out of range: wanted 1 to 20")
+
+
+@attrs.frozen
+class HttpOptions:
+    """The `params` of an `http` health check."""
+
+    path: str = option("/", help="What to ask for, with a query if you like", validator=_check_path)
+    host: str = option(
+        "",
+        help="Host header, as given, and the name sent with TLS; the backend's address, with its port, if empty",
+        examples=("www.example.org",),
+        validator=_matches(_HOST, "a name or an address, with a port if you like"),
+    )
+    method: str = option("GET", help="Request method", examples=("GET", "HEAD"), validator=_check_method)
+    response_code: int | str = option(
+        "200-299",
+        help="Statuses that pass",
+        allowed="codes and ranges from 100 to 999, with commas between",
+        examples=("200-299,304",),
+        validator=_check_codes,
+    )
+    response_regexp: str = option(
+        "",
+        help="The body must match this pattern somewhere; judged once, at its end or at 64 KiB",
+        allowed="RE2 syntax",
+        examples=("^ok",),
+    )
+    headers: Mapping[str, str] = option(
+        factory=dict, help="Headers to send besides", examples=({"X-Probe": "maglev"},), validator=_check_headers
+    )
+    engine: Literal["lean", "httpx"] = option(
+        "lean", help="lean: HTTP/1.1, for thousands of backends; httpx: HTTP/2, redirects and proxies, for few"
+    )
+    follow_redirects: bool = option(
+        False, help="Follow redirects, always to this same backend whatever name they say (engine: httpx)"
+    )
+    max_redirects: int = option(5, help="How many of them (engine: httpx)", validator=_check_redirects)
+    proxy: str = option(
+        "",
+        help="Probe through this proxy; its host must be an IP address (engine: httpx)",
+        examples=("http://192.0.2.3:3128",),
+    )
+    http2: bool = option(False, help="Speak HTTP/2, by ALPN over TLS or at once in clear text (engine: httpx)")
+
+
+@attrs.frozen
+class HttpsOptions(HttpOptions):
+    """The `params` of an `https` health check: those of `http`, and how to speak TLS."""
+
+    server_name: str = option(
+        "",
+        help="Name to send (SNI) and to find in the certificate; that of host if empty",
+        validator=_matches(re.compile(r"[A-Za-z0-9._:-]+"), "a name without a port"),
+    )
+    insecure_skip_verify: bool = option(False, help="Accept any certificate")
+    ca_file: str = option("", help="PEM file with the authorities to trust; the system's if empty")
+    certificate: str = option("", help="PEM file with a certificate to show to the backend")
+    key: str = option("", help="PEM file with its private key; the certificate's file if empty")
+    min_tls_version: Literal["TLSv1.2", "TLSv1.3"] = option("TLSv1.2", help="Refuse to speak an older version")
+    alpn: tuple[str, ...] = option((), help="Protocols to offer by ALPN; none are if empty", examples=(("http/1.1",),))
+    resume: bool = option(
+        True,
+        help="Resume TLS sessions of earlier probes, which is cheaper; a resumed session shows no certificate, so "
+        "false sees one expire at once",
+    )

@@ -1,0 +1,64 @@
+"""The bytes of a request, written once per backend."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+from maglev_http.options import HttpOptions
+
+_WITH_BODY = {"POST", "PUT", "PATCH"}
+_PORTS = {"http": 80, "https": 443}
+USER_AGENT = "maglevd"
+
+
+def address_text(address: IPv4Address | IPv6Address) -> str:
+    """An address without the scope of a link-local one, which means nothing to the other side."""
+    return str(address).partition("%")[0]
+
+
+def host_header(options: HttpOptions, address: IPv4Address | IPv6Address, port: int, scheme: str) -> str:
+    """What stands behind `Host:`.
+
+    Args:
+        options: Their `host` is taken as given, but that a bare IPv6 address gets its brackets.
+        address: The backend's, for where there is no `host`; then the port follows unless it is the scheme's own.
+        port: The port probed.
+        scheme: `http` or `https`.
+    """
+    if options.host:
+        bare_ipv6 = options.host.count(":") > 1 and not options.host.startswith("[")
+        return f"[{options.host}]" if bare_ipv6 else options.host
+    text = address_text(address)
+    host = f"[{text}]" if address.version == 6 else text
+    return host if port == _PORTS[scheme] else f"{host}:{port}"
+
+
+def host_name(options: HttpOptions, address: IPv4Address | IPv6Address) -> str:
+    """The name or address that the backend goes by: `host` without port and brackets, else its address."""
+    host = options.host
+    if not host:
+        return address_text(address)
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host if host.count(":") > 1 else host.partition(":")[0]
+
+
+def header_lines(options: HttpOptions, host: str) -> list[tuple[str, str]]:
+    """Names and values of the headers to send, in order. The user's own replace ours."""
+    lines = {"User-Agent": USER_AGENT, "Accept": "*/*"}
+    given = {name.lower() for name in options.headers}
+    kept = [(name, value) for name, value in lines.items() if name.lower() not in given]
+    body = [("Content-Length", "0")] if options.method.upper() in _WITH_BODY else []
+    return [("Host", host), *kept, *options.headers.items(), *body]
+
+
+def request_bytes(options: HttpOptions, host: str) -> bytes:
+    """Write the request for HTTP/1.1 on a connection that serves one probe.
+
+    Args:
+        options: Checked already: nothing in them can end a line.
+        host: From `host_header`.
+    """
+    lines = [f"{options.method} {options.path} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in [*header_lines(options, host), ("Connection", "close")]]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")

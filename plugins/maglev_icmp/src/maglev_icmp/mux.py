@@ -1,0 +1,190 @@
+"""All echo requests of one family in one network namespace, over one socket."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import socket
+from collections.abc import Callable
+
+import attrs
+
+from maglev.api import Code, Mux, ProbeResult, Target
+from maglev_icmp.packet import Kind, Packet, echo_request, parse, parse_quoted, token_of
+from maglev_icmp.sockets import (
+    Address,
+    EchoSocket,
+    clear_error,
+    next_error,
+    scope_index,
+    source_ancillary,
+    source_is_local,
+)
+from maglev_icmp.words import refusal
+
+BOUND = 64
+"""The most packets that are read in one turn."""
+_KEY_BYTES = 20
+_READ = 2048
+_ALIVE = ProbeResult(Code.L4OK, "echo reply")
+_NO_SOURCE = ProbeResult(Code.NOPORT, "a source address over IPv6 needs CAP_NET_RAW")
+_SILENT = ProbeResult(Code.L4TOUT, "no echo reply in time")
+
+
+@attrs.frozen
+class Waiting:
+    """A request that was sent.
+
+    Args:
+        token: The engine's name for it.
+        packed: Where it was sent to, packed.
+        scope: The interface's number if that is a link-local address, else 0.
+    """
+
+    token: int
+    packed: bytes
+    scope: int
+
+
+class EchoMux(Mux):
+    """Sends echo requests and knows their answers again.
+
+    What goes out as token is the engine's, masked with a secret of this mux, and it follows another secret in the
+    payload: whoever did not see the request cannot answer it. A reply must come from where the request went.
+
+    Args:
+        opened: The socket; closed with the mux.
+        report: Called with a token and its result.
+    """
+
+    def __init__(self, opened: EchoSocket, report: Callable[[int, ProbeResult], None]) -> None:
+        self._opened = opened
+        self._sock = opened.sock
+        self._report = report
+        self._inet = socket.AF_INET if opened.family.version == 4 else socket.AF_INET6
+        self._mask = secrets.randbits(32)
+        self._key = secrets.token_bytes(_KEY_BYTES)
+        self._waiting: dict[int, Waiting] = {}
+
+    def fds(self) -> tuple[int, ...]:
+        return (self._sock.fileno(),)
+
+    def start(self, token: int, target: Target) -> None:
+        source = target.source.packed if target.source else b""
+        if source and not self._opened.keeps_source:
+            self._report(token, _NO_SOURCE)
+            return
+        wire_token = token ^ self._mask
+        packed = target.address.packed
+        scope = _scope(self._sock, target)
+        text = socket.inet_ntop(self._inet, packed)
+        address: Address = (text, 0) if self._inet == socket.AF_INET else (text, 0, 0, scope)
+        self._send(echo_request(self._opened.family, wire_token, self._key), address, source)
+        self._waiting[wire_token] = Waiting(token, packed, scope)
+
+    def readable(self, fd: int) -> bool:
+        more_errors = not self._opened.raw and self._read_errors()
+        for _ in range(BOUND):
+            try:
+                data, address = self._sock.recvfrom(_READ)
+            except BlockingIOError:
+                return more_errors
+            except OSError:  # an error that belongs to a packet sent earlier: the queue tells which
+                more_errors = not self._opened.raw and self._read_errors()
+                continue
+            packet = parse(self._opened.family, data, with_ip_header=self._opened.with_ip_header)
+            if packet is not None:
+                self._judge(packet, address)
+        return True
+
+    def expire(self, token: int) -> ProbeResult:
+        self._waiting.pop(token ^ self._mask, None)
+        return _SILENT
+
+    def close(self) -> None:
+        self._waiting.clear()
+        self._sock.close()
+
+    def _send(self, packet: bytes, address: Address, source: bytes) -> None:
+        """Send a packet.
+
+        Raises:
+            OSError: It could not be sent; EADDRNOTAVAIL if its source address is not ours.
+        """
+        try:
+            self._send_once(packet, address, source)
+        except OSError as error:
+            if source and not source_is_local(self._opened, source):
+                raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL)) from error
+            if self._opened.raw:
+                raise
+            # A datagram socket reports what became of an earlier packet once, whoever asks next.
+            clear_error(self._sock)
+            self._send_once(packet, address, source)
+
+    def _send_once(self, packet: bytes, address: Address, source: bytes) -> None:
+        if source:
+            self._sock.sendmsg([packet], source_ancillary(self._opened.family, source), 0, address)
+        else:
+            self._sock.sendto(packet, address)
+
+    def _judge(self, packet: Packet, address: Address) -> None:
+        """Report what a packet decides, if it is about a request of ours."""
+        if packet.kind is Kind.REPLY:
+            self._judge_reply(packet, address)
+        else:
+            self._judge_error(packet, address[0])
+
+    def _judge_reply(self, packet: Packet, address: Address) -> None:
+        wire_token = token_of(packet.payload, self._key)
+        if wire_token is None or not self._numbers_match(packet, wire_token):
+            return
+        waiting = self._waiting.get(wire_token)
+        if waiting is None or socket.inet_pton(self._inet, address[0].partition("%")[0]) != waiting.packed:
+            return
+        if waiting.scope and len(address) == 4 and address[3] != waiting.scope:
+            return
+        del self._waiting[wire_token]  # what comes twice finds nothing
+        self._report(waiting.token, _ALIVE)
+
+    def _judge_error(self, packet: Packet, reporter: str) -> None:
+        wire_token = token_of(packet.payload[: _KEY_BYTES + 4], self._key)
+        if wire_token is None:
+            # Routers need to quote no more than eight bytes behind the IP header: the masked token has to do.
+            wire_token = packet.identifier << 16 | packet.sequence
+            if not self._opened.raw or not self._key.startswith(packet.payload[:_KEY_BYTES]):
+                return
+        waiting = self._waiting.get(wire_token)
+        if waiting is None or packet.destination != waiting.packed or not self._numbers_match(packet, wire_token):
+            return
+        del self._waiting[wire_token]
+        self._report(waiting.token, refusal(self._opened.family.version, packet.type, packet.code, reporter))
+
+    def _numbers_match(self, packet: Packet, wire_token: int) -> bool:
+        """Whether identifier and sequence are those sent. A datagram socket's identifier is the kernel's affair."""
+        if packet.sequence != wire_token & 0xFFFF:
+            return False
+        return not self._opened.raw or packet.identifier == wire_token >> 16
+
+    def _read_errors(self) -> bool:
+        """Read the error queue; whether there may be more in it."""
+        family = self._opened.family
+        for _ in range(BOUND):
+            error = next_error(self._opened)
+            if error is None:
+                return False
+            quoted, (type_, code), destination, reporter = error
+            kind = family.kinds.get(type_)
+            if not destination or kind is None or kind is Kind.REPLY:
+                continue
+            packed = socket.inet_pton(self._inet, destination.partition("%")[0])
+            packet = parse_quoted(family, quoted, kind, type_, code, packed)
+            if packet is not None:
+                self._judge_error(packet, reporter)
+        return True
+
+
+def _scope(sock: socket.socket, target: Target) -> int:
+    scope = getattr(target.address, "scope_id", None)
+    return scope_index(sock, scope) if scope else 0

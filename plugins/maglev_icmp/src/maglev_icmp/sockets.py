@@ -1,0 +1,223 @@
+"""Opens sockets for echo requests: raw where that is allowed, else the datagram kind that Linux has for ping."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import socket
+import struct
+from typing import cast
+
+import attrs
+from icmplib.exceptions import ICMPSocketError, SocketPermissionError
+from icmplib.sockets import ICMPv4Socket, ICMPv6Socket
+
+from maglev_icmp.packet import V4, V6, Family
+
+RECEIVE_BUFFER = 4 * 1024 * 1024
+"""Bytes; the usual default holds the replies of some 270 backends, and drops the rest without a word."""
+
+# From the kernel's headers, where the standard library has no name for them.
+_SO_RCVBUFFORCE = 33
+_SOL_RAW = 255
+_ICMP_FILTER = 1
+_ICMP6_FILTER = 1
+_IP_PKTINFO = 8
+_IP_RECVERR = 11
+_IPV6_RECVERR = 25
+_SIOCGIFINDEX = 0x8933
+
+_MSG_PROBE = 0x10
+
+Address = tuple[str, int] | tuple[str, int, int, int]
+Ancillary = list[tuple[int, int, bytes]]
+
+
+class _V4(ICMPv4Socket):
+    def detach(self) -> socket.socket:
+        return _detach(self)
+
+
+class _V6(ICMPv6Socket):
+    def detach(self) -> socket.socket:
+        return _detach(self)
+
+
+def _detach(opened: ICMPv4Socket | ICMPv6Socket) -> socket.socket:
+    """Take the socket out of icmplib's hands, which would close it."""
+    sock = cast("socket.socket", opened._sock)  # noqa: SLF001 - our own subclasses ask
+    opened._sock = None  # noqa: SLF001
+    return sock
+
+
+@attrs.frozen
+class EchoSocket:
+    """A non-blocking socket for many echo requests.
+
+    Args:
+        sock: The socket.
+        family: `V4` or `V6`.
+        raw: Whether it is raw. If not, identifiers are the kernel's, and errors come through the error queue.
+    """
+
+    sock: socket.socket
+    family: Family
+    raw: bool
+
+    @property
+    def with_ip_header(self) -> bool:
+        """Whether received packets begin with the IP header."""
+        return self.raw and self.family.version == 4
+
+    @property
+    def keeps_source(self) -> bool:
+        """Whether a packet can have a source address of its own: Linux ignores it on IPv6 datagram sockets."""
+        return self.raw or self.family.version == 4
+
+
+def open_socket(family: socket.AddressFamily) -> EchoSocket:
+    """Open a socket in the current network namespace.
+
+    Args:
+        family: `AF_INET` or `AF_INET6`.
+
+    Raises:
+        PermissionError: Neither kind is allowed; the message says what would allow it.
+        OSError: No socket could be had.
+    """
+    numbers = V4 if family == socket.AF_INET else V6
+    try:
+        opened = EchoSocket(_create(numbers, raw=True), numbers, raw=True)
+    except PermissionError:
+        try:
+            opened = EchoSocket(_create(numbers, raw=False), numbers, raw=False)
+        except PermissionError as error:
+            raise PermissionError(
+                error.errno, "icmp needs CAP_NET_RAW, or a net.ipv4.ping_group_range that holds this process's group"
+            ) from error
+    try:
+        _set_up(opened)
+    except BaseException:
+        opened.sock.close()
+        raise
+    return opened
+
+
+def _create(family: Family, *, raw: bool) -> socket.socket:
+    try:
+        opened = (_V4 if family is V4 else _V6)(privileged=raw)
+    except SocketPermissionError as error:
+        raise PermissionError(1, "not permitted") from error
+    except ICMPSocketError as error:
+        # icmplib keeps the words and drops the number, which the engine sorts errors by.
+        cause = error.__context__
+        raise cause if isinstance(cause, OSError) else OSError(str(error)) from error
+    return opened.detach()
+
+
+def _set_up(opened: EchoSocket) -> None:
+    sock = opened.sock
+    sock.setblocking(False)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    if opened.raw:
+        _filter(opened)
+    elif opened.family is V4:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+
+
+def _filter(opened: EchoSocket) -> None:
+    """Let the kernel drop all types that do not matter, above all the requests that others send to us."""
+    types = opened.family.kinds
+    if opened.family is V4:
+        blocked = 0xFFFFFFFF & ~sum(1 << type_ for type_ in types)
+        opened.sock.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", blocked))
+        return
+    words = [0xFFFFFFFF] * 8
+    for type_ in types:
+        words[type_ >> 5] &= ~(1 << (type_ & 31))
+    opened.sock.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("=8I", *words))
+
+
+def source_ancillary(family: Family, packed: bytes) -> Ancillary:
+    """What makes one packet leave from a certain local address.
+
+    Args:
+        family: `V4` or `V6`.
+        packed: The address, 4 or 16 bytes.
+    """
+    if family is V4:
+        return [(socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=i4s4s", 0, packed, bytes(4)))]
+    return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, struct.pack("=16sI", packed, 0))]
+
+
+def source_is_local(opened: EchoSocket, packed: bytes) -> bool:
+    """Whether an address is one of the socket's network namespace, so that packets may leave from it.
+
+    Asked of the kernel, which looks for a route from the address to itself and sends nothing.
+    """
+    inet = socket.AF_INET if opened.family is V4 else socket.AF_INET6
+    itself = socket.inet_ntop(inet, packed)
+    request = bytes([opened.family.request]) + bytes(7)
+    try:
+        opened.sock.sendmsg([request], source_ancillary(opened.family, packed), _MSG_PROBE, (itself, 0))
+    except OSError:
+        return False
+    return True
+
+
+def scope_index(sock: socket.socket, scope: str) -> int:
+    """The number of an interface in the socket's own network namespace, wherever this process is now.
+
+    Args:
+        sock: The socket.
+        scope: An interface's name or number, as behind the `%` of a link-local address.
+
+    Raises:
+        OSError: There is no such interface.
+    """
+    if scope.isdecimal():
+        return int(scope)
+    request = struct.pack("=16si12x", scope.encode(), 0)
+    index: int = struct.unpack_from("=i", fcntl.ioctl(sock, _SIOCGIFINDEX, request), 16)[0]
+    return index
+
+
+def clear_error(sock: socket.socket) -> None:
+    """Take an error of an earlier packet off the socket, so that the next call does not report it as its own."""
+    with contextlib.suppress(OSError):  # there was none that could be read
+        sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
+def next_error(opened: EchoSocket) -> tuple[bytes, tuple[int, int], str, str] | None:
+    """Take an ICMP error message out of a datagram socket's error queue.
+
+    Returns:
+        The quoted request from its ICMP header on, type and code, where it was going, who reports; all empty and 0
+        for an error that is no ICMP message; `None` if the queue is empty.
+    """
+    try:
+        data, ancillary, _, address = opened.sock.recvmsg(2048, 512, socket.MSG_ERRQUEUE)
+    except (BlockingIOError, InterruptedError):
+        return None
+    for level, kind, content in ancillary:
+        if (level, kind) in ((socket.IPPROTO_IP, _IP_RECVERR), (socket.IPPROTO_IPV6, _IPV6_RECVERR)):
+            return data, *_extended(opened.family, content, str(address[0]) if address else "")
+    return b"", (0, 0), "", ""
+
+
+def _extended(family: Family, content: bytes, destination: str) -> tuple[tuple[int, int], str, str]:
+    """Read a `struct sock_extended_err` and the socket address of the reporter behind it."""
+    origin, type_, code = struct.unpack_from("=4xBBB", content) if len(content) >= 16 else (0, 0, 0)
+    if origin not in (2, 3):  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
+        return (0, 0), "", ""
+    start, size = (20, 4) if family is V4 else (24, 16)
+    packed = content[start : start + size]
+    if len(packed) < size:
+        return (type_, code), destination, "somebody"
+    inet = socket.AF_INET if family is V4 else socket.AF_INET6
+    return (type_, code), destination, socket.inet_ntop(inet, packed)

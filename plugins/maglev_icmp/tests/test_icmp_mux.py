@@ -1,0 +1,330 @@
+"""The mux against answers of every kind, good and forged, in a namespace where only the test answers."""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from maglev.api import Code, ProbeResult, Target
+from maglev_icmp import sockets
+from maglev_icmp.checker import IcmpChecker
+from maglev_icmp.mux import BOUND, EchoMux
+from maglev_icmp.packet import V4
+
+pytestmark = pytest.mark.netns
+
+FENCE = 0xFFFFFFFF
+INET = {4: socket.AF_INET, 6: socket.AF_INET6}
+PROTO = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
+REQUEST, REPLY = {4: 8, 6: 128}, {4: 0, 6: 129}
+UNREACHABLE, EXCEEDED = {4: 3, 6: 1}, {4: 11, 6: 3}
+HOST = {4: "127.0.0.{}", 6: "fd00::{}"}
+
+
+class Stage:
+    """A mux, and a peer at host number 2 that sees requests and says what the test wants."""
+
+    def __init__(self, island: Any, version: int) -> None:
+        self.version = version
+        self.island = island
+        self.reports: list[tuple[int, ProbeResult]] = []
+        self.mux: EchoMux = island.run(IcmpChecker(IcmpChecker.Options()).open, INET[version], self.hear)
+        self.peer = self.voice(2)
+        self.other = self.voice(3)
+
+    def hear(self, token: int, result: ProbeResult) -> None:
+        self.reports.append((token, result))
+
+    def voice(self, number: int) -> socket.socket:
+        """A raw socket that hears and speaks as one host."""
+        sock: socket.socket = self.island.run(socket.socket, INET[self.version], socket.SOCK_RAW, PROTO[self.version])
+        sock.bind((HOST[self.version].format(number), 0))
+        sock.settimeout(20)  # only so that a failing test ends
+        return sock
+
+    def target(self, number: int = 2, **more: Any) -> Target:
+        return Target("a", ip_address(HOST[self.version].format(number)), **more)
+
+    def request(self) -> tuple[bytes, tuple[Any, ...]]:
+        """The next echo request that the peer hears, from its ICMP header on, and whence it came."""
+        while True:
+            data, address = self.peer.recvfrom(2048)
+            data = data[20:] if self.version == 4 else data
+            if data[0] == REQUEST[self.version]:
+                return data, address
+
+    def ask(self, token: int = 7) -> tuple[bytes, tuple[Any, ...]]:
+        self.mux.start(token, self.target())
+        return self.request()
+
+    def answer(self, request: bytes, address: tuple[Any, ...], voice: socket.socket | None = None) -> None:
+        (voice or self.peer).sendto(self.packet(REPLY[self.version], request[4:]), address)
+
+    def packet(self, type_: int, rest: bytes, code: int = 0) -> bytes:
+        packet = struct.pack("!BBH", type_, code, 0) + rest
+        even = packet + bytes(len(packet) % 2)
+        return packet[:2] + struct.pack("!H", _checksum(even)) + packet[4:]
+
+    def complain(
+        self, type_: int, request: bytes, address: tuple[Any, ...], quoted: int | None = None, destination: int = 2
+    ) -> None:
+        """Send an error message about a request, as a router would."""
+        from_, to = (
+            socket.inet_pton(INET[self.version], text) for text in (address[0], HOST[self.version].format(destination))
+        )
+        if self.version == 4:
+            header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(request), 1, 0, 64, 1, 0, from_, to)
+        else:
+            header = struct.pack("!IHBB16s16s", 6 << 28, len(request), 58, 64, from_, to)
+        self.other.sendto(self.packet(type_, bytes(4) + header + request[:quoted]), address)
+
+    def hear_out(self) -> list[tuple[int, ProbeResult]]:
+        """Read until a probe that was started last has its answer, so that all said before was read too."""
+        self.answer(*self.ask(FENCE))
+        self.wait_for(FENCE)
+        return [report for report in self.reports if report[0] != FENCE]
+
+    def wait_for(self, token: int) -> ProbeResult:
+        (fd,) = self.mux.fds()
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        while token not in dict(self.reports):
+            assert poll.poll(20_000), "nothing came"  # only so that a failing test ends
+            while self.mux.readable(fd):
+                pass
+        return dict(self.reports)[token]
+
+    def close(self) -> None:
+        for each in (self.mux, self.peer, self.other):
+            each.close()
+
+
+def _checksum(data: bytes) -> int:
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xFFFF)
+    complement: int = ~(total + (total >> 16)) & 0xFFFF
+    return complement
+
+
+@pytest.fixture(params=["ipv4", "ipv6"])
+def version(request: pytest.FixtureRequest) -> int:
+    return {"ipv4": 4, "ipv6": 6}[request.param]
+
+
+@pytest.fixture
+def no_raw_sockets(island: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a process without CAP_NET_RAW whose group may ping."""
+    create = sockets._create
+
+    def refuse_raw(family: Any, *, raw: bool) -> socket.socket:
+        if raw:
+            raise PermissionError(errno.EPERM, "not permitted")
+        return create(family, raw=raw)
+
+    island.allow_ping_sockets()
+    monkeypatch.setattr(sockets, "_create", refuse_raw)
+
+
+@pytest.fixture(params=["raw", "datagram"])
+def stage(request: pytest.FixtureRequest, island: Any, version: int) -> Iterator[Stage]:
+    if request.param == "datagram":
+        request.getfixturevalue("no_raw_sockets")
+    made = Stage(island, version)
+    assert made.mux._opened.raw == (request.param == "raw")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def raw_stage(island: Any, version: int) -> Iterator[Stage]:
+    made = Stage(island, version)
+    yield made
+    made.close()
+
+
+def test_a_reply_is_a_pass(stage: Stage) -> None:
+    stage.answer(*stage.ask(7))
+    assert stage.wait_for(7).code is Code.L4OK
+
+
+def test_a_kernel_s_reply_is_a_pass(stage: Stage) -> None:
+    stage.island.answer_by_kernel()
+    stage.mux.start(7, stage.target(1))
+    assert stage.wait_for(7).code is Code.L4OK
+
+
+def test_silence_is_a_time_out_and_a_late_reply_nothing(stage: Stage) -> None:
+    asked = stage.ask(7)
+    assert stage.mux.expire(7).code is Code.L4TOUT
+    stage.answer(*asked)
+    assert stage.hear_out() == []
+
+
+def test_a_reply_counts_once(stage: Stage) -> None:
+    asked = stage.ask(7)
+    stage.answer(*asked)
+    stage.answer(*asked)
+    assert [token for token, _ in stage.hear_out()] == [7]
+
+
+def test_many_at_once_are_told_apart(stage: Stage) -> None:
+    asked = [stage.ask(token) for token in range(200)]
+    for request, address in reversed(asked[::2]):
+        stage.answer(request, address)
+    assert sorted(token for token, _ in stage.hear_out()) == list(range(0, 200, 2))
+
+
+def test_a_reply_from_another_address_is_nothing(stage: Stage) -> None:
+    stage.answer(*stage.ask(7), stage.other)
+    assert stage.hear_out() == []
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda request: request[:6] + bytes([request[6] ^ 1]) + request[7:],
+        lambda request: request[:8],
+        lambda request: request[:-1],
+        lambda request: request + b"\0",
+        lambda request: request[:8] + bytes(len(request) - 8),
+        lambda request: request[:-1] + bytes([request[-1] ^ 1]),
+        lambda request: request[:8] + bytes([request[8] ^ 0x80]) + request[9:],
+    ],
+    ids=["sequence", "no-payload", "truncated", "longer", "other-payload", "other-token", "other-key"],
+)
+def test_a_forged_reply_is_nothing(stage: Stage, forge: Callable[[bytes], bytes]) -> None:
+    request, address = stage.ask(7)
+    stage.answer(forge(request), address)
+    assert stage.hear_out() == []
+
+
+def test_a_reply_with_another_identifier_is_nothing(raw_stage: Stage) -> None:
+    request, address = raw_stage.ask(7)
+    raw_stage.answer(request[:4] + bytes([request[4] ^ 1]) + request[5:], address)
+    assert raw_stage.hear_out() == []
+
+
+def test_a_reply_with_an_error_code_is_nothing(raw_stage: Stage) -> None:
+    request, address = raw_stage.ask(7)
+    raw_stage.peer.sendto(raw_stage.packet(REPLY[raw_stage.version], request[4:], code=1), address)
+    assert raw_stage.hear_out() == []
+
+
+def test_the_token_itself_is_never_seen_on_the_wire(stage: Stage) -> None:
+    assert struct.pack("!I", 7) not in stage.ask(7)[0]
+
+
+@pytest.mark.parametrize("kind", [UNREACHABLE, EXCEEDED], ids=["unreachable", "exceeded"])
+def test_an_error_message_about_a_request_is_a_failure_at_once(stage: Stage, kind: dict[int, int]) -> None:
+    stage.complain(kind[stage.version], *stage.ask(7))
+    ((token, result),) = stage.hear_out()
+    assert (token, result.code) == (7, Code.L4CON)
+    assert HOST[stage.version].format(3) in result.detail
+
+
+def test_eight_quoted_bytes_are_enough(raw_stage: Stage) -> None:
+    raw_stage.complain(UNREACHABLE[raw_stage.version], *raw_stage.ask(7), quoted=8)
+    ((token, result),) = raw_stage.hear_out()
+    assert (token, result.code) == (7, Code.L4CON)
+
+
+def test_an_error_message_about_another_host_is_nothing(raw_stage: Stage) -> None:
+    raw_stage.complain(UNREACHABLE[raw_stage.version], *raw_stage.ask(7), destination=1)
+    assert raw_stage.hear_out() == []
+
+
+def test_an_error_message_with_a_guessed_token_is_nothing(raw_stage: Stage) -> None:
+    request, address = raw_stage.ask(7)
+    raw_stage.complain(
+        UNREACHABLE[raw_stage.version], request[:4] + struct.pack("!I", 7) + request[8:], address, quoted=8
+    )
+    assert raw_stage.hear_out() == []
+
+
+def test_an_error_message_that_quotes_another_payload_is_nothing(raw_stage: Stage) -> None:
+    request, address = raw_stage.ask(7)
+    raw_stage.complain(UNREACHABLE[raw_stage.version], request[:8] + bytes(24), address)
+    assert raw_stage.hear_out() == []
+
+
+def test_an_error_of_an_earlier_packet_spoils_no_later_one(stage: Stage) -> None:
+    stage.complain(UNREACHABLE[stage.version], *stage.ask(7))
+    assert stage.ask(8)  # must not raise what became of 7
+    assert [token for token, _ in stage.hear_out()] == [7]
+
+
+def test_a_turn_reads_a_bounded_amount(stage: Stage) -> None:
+    for token in range(BOUND + 1):
+        stage.answer(*stage.ask(token))
+    (fd,) = stage.mux.fds()
+    select.select([fd], [], [], 20)
+    assert stage.mux.readable(fd)
+    assert 0 < len(stage.reports) <= BOUND
+    stage.hear_out()
+
+
+def test_the_source_address_is_kept_or_the_result_is_void(stage: Stage) -> None:
+    source = ip_address(HOST[stage.version].format(3))
+    stage.mux.start(7, stage.target(source=source))
+    if not stage.mux._opened.keeps_source:
+        assert stage.reports == [(7, ProbeResult(Code.NOPORT, "a source address over IPv6 needs CAP_NET_RAW"))]
+        return
+    request, address = stage.request()
+    assert address[0] == str(source)
+    stage.answer(request, address)
+    assert stage.wait_for(7).code is Code.L4OK
+
+
+def test_a_source_address_that_is_not_ours_is_our_own_fault(raw_stage: Stage) -> None:
+    source = ip_address({4: "192.0.2.99", 6: "2001:db8::99"}[raw_stage.version])
+    with pytest.raises(OSError, match="Cannot assign requested address"):
+        raw_stage.mux.start(7, raw_stage.target(source=source))
+
+
+def test_no_route_is_told_when_sending(stage: Stage) -> None:
+    nowhere = ip_address({4: "192.0.2.1", 6: "2001:db8::1"}[stage.version])
+    with pytest.raises(OSError, match="Network is unreachable"):
+        stage.mux.start(7, Target("a", nowhere))
+    if stage.mux._opened.keeps_source:
+        with pytest.raises(OSError, match="Network is unreachable"):
+            stage.mux.start(7, Target("a", nowhere, source=stage.target(3).address))
+    assert stage.hear_out() == []
+
+
+def test_a_link_local_address_is_reached_through_its_interface(island: Any) -> None:
+    island.answer_by_kernel()
+    island.ip("link", "add", "near", "type", "veth", "peer", "name", "far")
+    for name, address in (("near", "fe80::1/64"), ("far", "fe80::2/64")):
+        island.ip("link", "set", name, "addrgenmode", "none", "up")
+        island.ip("addr", "add", address, "dev", name, "nodad")
+    stage = Stage(island, 6)
+    stage.mux.start(7, Target("a", ip_address("fe80::2%near")))
+    assert stage.wait_for(7).code is Code.L4OK
+    with pytest.raises(OSError, match="No such device"):
+        stage.mux.start(8, Target("a", ip_address("fe80::2%nowhere")))
+    stage.close()
+
+
+def test_without_any_permission_the_message_says_what_is_missing(island: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(family: Any, *, raw: bool) -> socket.socket:
+        raise PermissionError(errno.EPERM, "not permitted")
+
+    monkeypatch.setattr(sockets, "_create", refuse)
+    with pytest.raises(PermissionError, match="CAP_NET_RAW"):
+        island.run(sockets.open_socket, socket.AF_INET)
+
+
+def test_ping_sockets_are_refused_by_a_kernel_that_allows_them_to_nobody(island: Any) -> None:
+    with pytest.raises(PermissionError):
+        island.run(lambda: sockets._create(V4, raw=False))
+
+
+def test_the_buffer_holds_a_burst(stage: Stage) -> None:
+    assert stage.mux._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= sockets.RECEIVE_BUFFER

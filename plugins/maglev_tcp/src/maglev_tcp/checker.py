@@ -1,0 +1,91 @@
+"""The checker `tcp`: connect, send and expect, TLS."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar
+
+from maglev.api import TLS, Code, Conversation, Done, ProbeResult, StreamChecker, Target
+from maglev_tcp.expect import Expect, Expectation, compile_pattern
+from maglev_tcp.options import TcpOptions
+
+_CONNECTED = ProbeResult(Code.L4OK, "connected")
+_SECURED = ProbeResult(Code.L6OK, "TLS handshake completed")
+_MATCHED = ProbeResult(Code.L7OK, "the answer matches expect")
+
+
+class Verdict(Conversation):
+    """Being connected (and secured) is all that was asked."""
+
+    __slots__ = ("_done",)
+
+    def __init__(self, done: Done) -> None:
+        self._done = done
+
+    def opening(self) -> Done:
+        return self._done
+
+
+class TcpChecker(StreamChecker):
+    """`type: tcp`. See `TcpOptions`."""
+
+    name: ClassVar[str] = "tcp"
+    Options: ClassVar[type[TcpOptions]] = TcpOptions
+
+    def __init__(self, options: TcpOptions) -> None:
+        super().__init__(options)
+        self._context = client_context(options) if options.ssl else None
+        self._server_name = options.server_name
+        self._start = _dialogue(options)
+
+    @classmethod
+    def advice(cls, options: TcpOptions) -> tuple[str, ...]:
+        """Warn of options that do nothing, or less than it looks."""
+        advice = []
+        if options.send and not options.expect:
+            advice.append("send without expect: the answer is not looked at, so being connected is all that is checked")
+        if not options.ssl and (options.server_name or options.ca_file or options.insecure_skip_verify):
+            advice.append("server-name, ca-file and insecure-skip-verify do nothing without ssl: true")
+        if options.ssl and not options.server_name and not options.insecure_skip_verify:
+            advice.append(
+                "ssl without server-name: the certificate must name the backend's IP address, and no SNI is sent"
+            )
+        return tuple(advice)
+
+    def tls(self, target: Target) -> TLS | None:
+        if self._context is None:
+            return None
+        return TLS(self._context, self._server_name or str(target.address).partition("%")[0])
+
+    def conversations(self, target: Target) -> Callable[[], Conversation]:
+        return self._start
+
+
+def _dialogue(options: TcpOptions) -> Callable[[], Conversation]:
+    said = options.send.encode()
+    if options.expect:
+        return partial(Expect, said, Expectation(compile_pattern(options.expect), Done(_MATCHED)))
+    return partial(Verdict, Done(_SECURED if options.ssl else _CONNECTED, farewell=said))
+
+
+def client_context(options: TcpOptions) -> ssl.SSLContext:
+    """Make the context that all backends of a health check share.
+
+    Raises:
+        ValueError: The file of authorities cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if options.insecure_skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    try:
+        if options.ca_file:
+            context.load_verify_locations(options.ca_file)
+        else:
+            context.load_default_certs()
+    except (OSError, ssl.SSLError) as error:
+        raise ValueError(f"ca-file {options.ca_file} cannot be used: {error.strerror or error}") from error
+    return context

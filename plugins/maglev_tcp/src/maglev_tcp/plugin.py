@@ -1,0 +1,15 @@
+"""What this distribution registers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from maglev.api import Checker
+from maglev.plugin import hookimpl
+from maglev_tcp.checker import TcpChecker
+
+
+@hookimpl
+def maglev_checkers() -> Iterable[type[Checker]]:
+    """The checker `tcp`."""
+    return [TcpChecker]

@@ -1,0 +1,167 @@
+"""`Control` is all that an exporter, or a program that embeds maglevd, sees of the running controller.
+
+It gives immutable snapshots, takes commands, previews them, and hands out events. Nothing reached through it can slow
+a probe or the dataplane down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import attrs
+
+from maglev.api.commands import Actor, Command, CommandResult
+from maglev.api.dataplane import DataplaneState, VipCounters
+from maglev.api.events import Event, EventKind
+from maglev.api.preview import Flow, FlowTrace, Preview
+from maglev.api.problems import Problem
+from maglev.api.results import ProbeResult
+from maglev.api.snapshots import Snapshot
+
+
+@attrs.frozen
+class EventFilter:
+    """What a subscriber wants.
+
+    Args:
+        kinds: Which kinds; probes come only when named here.
+        log_level: The least level of log records.
+        backends: Only these backends; empty for all.
+        frontends: Only these frontends; empty for all.
+    """
+
+    kinds: frozenset[EventKind] = frozenset(set(EventKind) - {EventKind.PROBE, EventKind.LOG})
+    log_level: str = "info"
+    backends: frozenset[str] = frozenset()
+    frontends: frozenset[str] = frozenset()
+
+
+@attrs.frozen
+class Delivery:
+    """One event as a subscriber gets it.
+
+    Args:
+        sequence: Rises by one with every event of the daemon; a subscriber sees gaps where its filter leaves some out.
+        event: The event.
+        lost: How many events this subscriber lost just before this one, because it was too slow.
+    """
+
+    sequence: int
+    event: Event
+    lost: int = 0
+
+
+class EventStream(Protocol):
+    """What a subscriber reads: one by one, or all that has gathered at once."""
+
+    def __aiter__(self) -> AsyncIterator[Delivery]:
+        """Iterate over deliveries, in order, until the controller closes (or the subscription is left)."""
+        ...
+
+    async def batch(self) -> Sequence[Delivery]:
+        """Wait for at least one delivery and return all that are there; empty when the controller has closed."""
+        ...
+
+
+@attrs.frozen
+class Subscription:
+    """The state at one moment, and every event after it.
+
+    Args:
+        snapshot: Everything up to `snapshot.sequence`.
+        events: Every wanted event with a higher number, in order.
+    """
+
+    snapshot: Snapshot
+    events: EventStream
+
+
+@attrs.frozen
+class LoopLag:
+    """How late the event loop runs, in seconds.
+
+    Args:
+        last_s: The latest measurement.
+        max_s: The longest since the start.
+        stalls: How many stalls voided probe results.
+    """
+
+    last_s: float
+    max_s: float
+    stalls: int
+
+
+class ProbeObserver(Protocol):
+    """Hears of every probe's end, on the probing path: one call a probe, so it must be quick and must not raise."""
+
+    def __call__(self, backend: str, checker: str, result: ProbeResult, duration_ns: int) -> None:
+        """Take note of one ended probe."""
+        ...
+
+
+class Control(Protocol):
+    """The running controller, as exporters and embedding programs see it."""
+
+    def snapshot(self) -> Snapshot:
+        """Everything now, in one consistent and immutable value."""
+        ...
+
+    async def command(self, command: Command, actor: Actor) -> CommandResult:
+        """Carry out a command and wait for its effect on the dataplane.
+
+        Raises:
+            UnknownName: It names something that does not exist.
+            BadArgument: An argument can never be right.
+            NotNow: It does not fit the present state.
+            NotConnected: It needs the dataplane, and there is no connection.
+        """
+        ...
+
+    async def preview(self, command: Command) -> Preview:
+        """Tell what a command would do, bucket for bucket, without doing it. Raises as `command` does."""
+        ...
+
+    async def trace_flow(self, frontend: str, flow: Flow) -> FlowTrace:
+        """Tell which server a new flow gets.
+
+        Raises:
+            UnknownName: No such frontend.
+            BadArgument: The source is of another address family than the VIP.
+        """
+        ...
+
+    async def check_config(self) -> Sequence[Problem]:
+        """Check the configuration file as it stands on disk; an empty answer means that a reload would take it."""
+        ...
+
+    async def read_dataplane(self, *, details: bool = False) -> DataplaneState:
+        """Read the dataplane afresh; `details` also what is costly (established flows per server).
+
+        Raises:
+            NotConnected: There is no connection.
+            DataplaneError: It could not be read.
+        """
+        ...
+
+    async def counters(self) -> Sequence[VipCounters]:
+        """Read what each VIP carried. Raises as `read_dataplane`."""
+        ...
+
+    def subscribe(self, wanted: EventFilter, *, buffer: int = 1024) -> AbstractAsyncContextManager[Subscription]:
+        """Subscribe to events: a snapshot first, then all that follows, with nothing missed between.
+
+        Args:
+            wanted: What to deliver.
+            buffer: How many undelivered events are kept; the oldest are dropped, and counted, beyond that.
+        """
+        ...
+
+    def observe_probes(self, observer: ProbeObserver) -> AbstractAsyncContextManager[None]:
+        """Have every probe's end reported while the context lasts."""
+        ...
+
+    def lag(self) -> LoopLag:
+        """How late the event loop runs."""
+        ...

@@ -1,0 +1,360 @@
+"""The contract of a dataplane: what holds the VIPs and moves the packets.
+
+A dataplane decides nothing. `maglev.domain.plan` computes phases of operations; a session applies them and says of
+each what became of it. Ambiguity is a value: an operation whose reply never came is `Unknown`, and the dataplane is
+read again before anything else is written.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from enum import Enum, StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, ClassVar, Literal, Protocol
+
+import attrs
+
+from maglev.api.options import NoOptions
+
+FlowHash = Literal["crc32c", "xxhash"]
+"""How a dataplane hashes a flow to a bucket: VPP on a CPU with CRC instructions, or without."""
+
+
+class IPProtocol(StrEnum):
+    """What a VIP listens to."""
+
+    TCP = "tcp"
+    UDP = "udp"
+    ANY = "any"
+    """All protocols and all ports; only with port 0."""
+
+    @property
+    def number(self) -> int:
+        """The number in the IP header; 255 for `ANY`, as VPP has it."""
+        return {"tcp": 6, "udp": 17, "any": 255}[self.value]
+
+
+class Encap(StrEnum):
+    """How packets travel to the servers: decided by the servers' address family."""
+
+    GRE4 = "gre4"
+    GRE6 = "gre6"
+    OTHER = "other"
+    """An encapsulation that we never configure (L3DSR, NAT): read back, left alone."""
+
+
+@attrs.frozen(order=True)
+class VipKey:
+    """What names a VIP in a dataplane.
+
+    Args:
+        address: The host address that clients connect to.
+        protocol: TCP, UDP or any.
+        port: 1 to 65535; 0 means all ports, and then the protocol is `ANY`.
+    """
+
+    address: IPv4Address | IPv6Address = attrs.field(order=lambda a: (a.version, int(a)))
+    protocol: IPProtocol
+    port: int
+
+    def __str__(self) -> str:
+        if self.port == 0:
+            return f"{self.address}/{self.protocol}"
+        host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
+        return f"{host}:{self.port}/{self.protocol}"
+
+
+@attrs.frozen
+class ServerState:
+    """One application server of a VIP, as a dataplane holds it.
+
+    Args:
+        weight: Its weight in the new-flow table, 0 to 100.
+        buckets: How many buckets of the table are its own; `None` if the dataplane does not say.
+        flows: How many established flows are pinned to it; `None` if not asked or not known.
+        since_s: When it was added or last changed, in seconds since the epoch; `None` if the dataplane does not say.
+    """
+
+    weight: int
+    buckets: int | None = None
+    flows: int | None = None
+    since_s: int | None = None
+
+
+@attrs.frozen
+class VipAttributes:
+    """What a VIP is made with, and what established flows hang on: changed only by making it anew.
+
+    Args:
+        encap: GRE over IPv4 or IPv6.
+        table_length: Buckets of the new-flow table, a power of two.
+        sticky: Hash the source address only (`src-ip-sticky`).
+    """
+
+    encap: Encap
+    table_length: int
+    sticky: bool = False
+
+
+@attrs.frozen
+class VipState:
+    """One VIP as a dataplane holds it.
+
+    Args:
+        attributes: What it was made with.
+        servers: Its live servers by address.
+        index: The dataplane's own number for it, which counters are kept under; `None` if it has none.
+    """
+
+    attributes: VipAttributes
+    servers: Mapping[IPv4Address | IPv6Address, ServerState]
+    index: int | None = None
+
+
+@attrs.frozen
+class DataplaneConf:
+    """What holds for the whole dataplane.
+
+    Args:
+        ipv4_source: Outer source address of GRE over IPv4; `None` if the dataplane has no use for one.
+        ipv6_source: Outer source address of GRE over IPv6, likewise.
+        sticky_buckets_per_core: Size of each worker's table of established flows, a power of two.
+        flow_timeout_s: How long an idle flow is remembered, 1 to 120 seconds.
+    """
+
+    ipv4_source: IPv4Address | None = None
+    ipv6_source: IPv6Address | None = None
+    sticky_buckets_per_core: int = 65536
+    flow_timeout_s: int = 40
+
+
+@attrs.frozen
+class DataplaneState:
+    """Everything a dataplane holds, as last read."""
+
+    vips: Mapping[VipKey, VipState]
+    conf: DataplaneConf
+
+
+@attrs.frozen
+class DataplaneInfo:
+    """Which dataplane this is; fixed while a session lasts.
+
+    Args:
+        name: The plugin's name, `vpp` or `memory`.
+        version: The dataplane's own version.
+        boot_id: Another value after every restart of the dataplane, and the same until then.
+        flow_hash: How it hashes flows to buckets.
+        capabilities: What it can beside the basics: `flows` (established flows per server), `counters`.
+        missing: What it lacks and maglevd would have used, in words.
+        build_date: When it was built; empty if it does not say.
+        pid: Its process id; `None` if it has none.
+        boot_time_s: When it started, seconds since the epoch; `None` if it does not say.
+        connected_at_s: When this session was made, seconds since the epoch.
+    """
+
+    name: str
+    version: str
+    boot_id: str
+    flow_hash: FlowHash = "crc32c"
+    capabilities: frozenset[str] = frozenset()
+    missing: tuple[str, ...] = ()
+    build_date: str = ""
+    pid: int | None = None
+    boot_time_s: float | None = None
+    connected_at_s: float | None = None
+
+
+@attrs.frozen
+class AddVip:
+    """Make a VIP, without servers."""
+
+    vip: VipKey
+    attributes: VipAttributes
+
+
+@attrs.frozen
+class DeleteVip:
+    """Remove a VIP and all its servers."""
+
+    vip: VipKey
+
+
+@attrs.frozen
+class AddServer:
+    """Add a server to a VIP with a weight of 0 to 100."""
+
+    vip: VipKey
+    server: IPv4Address | IPv6Address
+    weight: int
+
+
+@attrs.frozen
+class DeleteServer:
+    """Remove a server from a VIP; `flush` also makes its established flows choose anew."""
+
+    vip: VipKey
+    server: IPv4Address | IPv6Address
+    flush: bool = False
+
+
+@attrs.frozen
+class SetWeight:
+    """Give a server another weight of 0 to 100; `flush` also makes its established flows choose anew."""
+
+    vip: VipKey
+    server: IPv4Address | IPv6Address
+    weight: int
+    flush: bool = False
+
+
+@attrs.frozen
+class SetConf:
+    """Set what holds for the whole dataplane."""
+
+    conf: DataplaneConf
+
+
+Operation = AddVip | DeleteVip | AddServer | DeleteServer | SetWeight | SetConf
+
+
+@attrs.frozen
+class Ok:
+    """The dataplane says it was done."""
+
+
+@attrs.frozen
+class Failed:
+    """The dataplane refused, and nothing was changed.
+
+    Args:
+        error: The dataplane's own name of the error (`NO_SUCH_ENTRY`), or what was wrong in words.
+    """
+
+    error: str
+
+
+@attrs.frozen
+class Unknown:
+    """No reply came (a deadline passed, the connection broke): it may or may not have been done."""
+
+    why: str
+
+
+@attrs.frozen
+class NotSent:
+    """It was not tried, since an operation before it failed or the connection was gone."""
+
+
+OperationResult = Ok | Failed | Unknown | NotSent
+
+
+@attrs.frozen
+class VipCounters:
+    """What one VIP carried since the dataplane started; `None` where a dataplane does not count it.
+
+    Args:
+        vip: Whose they are.
+        packets: Packets by kind: `existing` (of known flows), `first` (of new flows), `untracked`, `no_server`.
+        route_packets: Packets that its route matched.
+        route_bytes: Bytes that its route matched.
+    """
+
+    vip: VipKey
+    packets: Mapping[str, int]
+    route_packets: int | None = None
+    route_bytes: int | None = None
+
+
+class LostKind(Enum):
+    """How a connection to a dataplane ended."""
+
+    CLOSED = "closed"
+    """End of file or a reset: the dataplane stopped or dropped us."""
+    SILENT = "silent"
+    """It did not answer within its deadline."""
+    PROTOCOL = "protocol"
+    """What it said could not be understood."""
+
+
+@attrs.frozen
+class LostReason:
+    """Why a session ended."""
+
+    kind: LostKind
+    detail: str
+
+
+class DataplaneError(Exception):
+    """A dataplane could not be reached, was lost, or answered in a way that cannot be worked with.
+
+    Args:
+        message: What happened, for people: it names the dataplane and the step.
+    """
+
+
+class Session(Protocol):
+    """One connection to a dataplane. When it is lost, calls raise `DataplaneError` and `lost` returns."""
+
+    info: DataplaneInfo
+
+    async def read(self, *, details: bool = False) -> DataplaneState:
+        """Read everything the dataplane holds.
+
+        Args:
+            details: Also what is costly to ask (established flows per server); never set by a periodic sync.
+
+        Raises:
+            DataplaneError: It could not be read within its deadline.
+        """
+        ...
+
+    async def apply(self, phase: Sequence[Operation]) -> Sequence[OperationResult]:
+        """Apply one phase, in its order; pipelined where the dataplane can.
+
+        Args:
+            phase: Operations that do not hang on one another's success.
+
+        Returns:
+            One result for each operation, in the same order. Does not raise: a loss gives `Unknown` and `NotSent`.
+        """
+        ...
+
+    async def counters(self) -> Sequence[VipCounters]:
+        """Read what each VIP carried; empty where the dataplane does not count.
+
+        Raises:
+            DataplaneError: They could not be read within their deadline.
+        """
+        ...
+
+    async def lost(self) -> LostReason:
+        """Wait until the connection is gone, and tell why."""
+        ...
+
+
+class Dataplane(ABC):
+    """A kind of dataplane, with its options. The core connects, and connects again with back-off when it is lost."""
+
+    name: ClassVar[str]
+    """What stands behind `dataplane:` in the configuration, and the name of its own section."""
+    Options: ClassVar[type[Any]] = NoOptions
+    """An attrs class made of `maglev.api.option` fields."""
+    needs_source_addresses: ClassVar[bool] = False
+    """Whether `ipv4-src-address` and `ipv6-src-address` must be configured."""
+    carries_probes: ClassVar[bool] = False
+    """Whether probes in a configured `netns` travel through it, so that they prove nothing while it is lost."""
+
+    def __init__(self, options: Any) -> None:
+        """Take the options, an instance of `Options`. Must not touch the outside world."""
+        self.options = options
+
+    @abstractmethod
+    def connect(self) -> AbstractAsyncContextManager[Session]:
+        """Connect; leaving the context closes the connection and changes nothing in the dataplane.
+
+        Raises:
+            DataplaneError: It cannot be reached or cannot be worked with; tried again later.
+        """

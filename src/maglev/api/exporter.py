@@ -1,0 +1,45 @@
+"""The contract of an exporter: whatever shows the controller to the outside world."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from maglev.api.control import Control
+from maglev.api.options import NoOptions
+
+
+class Exporter(ABC):
+    """A server, a writer, a feed. One that crashes is logged and started again with back-off; nothing else notices."""
+
+    name: ClassVar[str]
+    """What stands under `exporters:` in the configuration."""
+    Options: ClassVar[type[Any]] = NoOptions
+    """An attrs class made of `maglev.api.option` fields."""
+
+    def __init__(self, options: Any) -> None:
+        """Take the options, an instance of `Options`. Must not touch the outside world."""
+        self.options = options
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is anything to serve: an empty address switches an exporter off."""
+        return True
+
+    @abstractmethod
+    async def serve(self, control: Control, ready: Callable[[], None]) -> None:
+        """Serve until cancelled.
+
+        Args:
+            control: The running controller.
+            ready: To be called once, when clients can connect: the daemon is ready when all its exporters are.
+        """
+
+    async def reload(self, options: Any) -> None:
+        """Take new options while serving (certificates, tokens). The default keeps the old ones.
+
+        Args:
+            options: A new instance of `Options`. Options marked `Reload.RESTART` are the old ones in any case.
+        """
+        return

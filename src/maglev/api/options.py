@@ -1,0 +1,103 @@
+"""Options are declared once, as fields of an attrs class; everything else is read off the metadata.
+
+The YAML keys and their strict checks, the command-line flags and environment variables of exporters and dataplanes,
+the JSON schema and the reference page all come from the same class. Keys in YAML are the field names with dashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import attrs
+
+_KEY = "maglev"
+
+
+class Reload(Enum):
+    """What a changed option needs."""
+
+    LIVE = "reload"
+    """Takes effect on SIGHUP."""
+    RESTART = "restart"
+    """Takes effect when the daemon is started again; a reload says so and keeps the old value."""
+
+
+@attrs.frozen
+class OptionInfo:
+    """What is known of one option beside its type and default.
+
+    Args:
+        help: One sentence for people, without a full stop.
+        unit: The unit of a bare number, for example `s`; empty if it has none.
+        flag: The long command-line flag without dashes (`grpc-addr`); empty if there is none. The environment
+            variable is `MAGLEV_` and the flag in capitals (`MAGLEV_GRPC_ADDR`).
+        secret: Never printed, logged or shown.
+        reload: What a change of the value needs.
+        examples: Values worth showing in the reference page.
+        allowed: What is allowed, in words, for error messages where the type does not say it.
+    """
+
+    help: str
+    unit: str = ""
+    flag: str = ""
+    secret: bool = False
+    reload: Reload = Reload.LIVE
+    examples: tuple[Any, ...] = ()
+    allowed: str = ""
+
+    @property
+    def envvar(self) -> str:
+        """The environment variable that goes with the flag; empty if there is no flag."""
+        return f"MAGLEV_{self.flag.upper().replace('-', '_')}" if self.flag else ""
+
+
+def option(  # noqa: PLR0913 - all but the first are keywords
+    default: Any = attrs.NOTHING,
+    *,
+    help: str,  # noqa: A002 - the word users of click and argparse know
+    factory: Callable[[], Any] | None = None,
+    unit: str = "",
+    flag: str = "",
+    secret: bool = False,
+    reload: Reload = Reload.LIVE,
+    examples: tuple[Any, ...] = (),
+    allowed: str = "",
+    validator: Callable[[Any, attrs.Attribute[Any], Any], None] | None = None,
+    converter: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Declare one option as a field of an attrs class.
+
+    Args:
+        default: The value when the key is absent; leave it out to require the key.
+        help: One sentence for people, without a full stop.
+        factory: Makes the default where it is mutable; not together with `default`.
+        unit: The unit of a bare number; empty if it has none.
+        flag: The long command-line flag without dashes; only exporters and dataplanes have flags.
+        secret: Never printed, logged or shown.
+        reload: What a change of the value needs.
+        examples: Values worth showing in the reference page.
+        allowed: What is allowed, in words.
+        validator: An attrs validator. Raise `ValueError` with a message that says what is wrong and what is allowed:
+            the loader puts file, line and path before it.
+        converter: An attrs converter, run after the type of the value was checked. `ValueError` as above.
+
+    Returns:
+        An attrs field. (Typed `Any`, as `attrs.field` is, so that it can stand behind any annotation.)
+    """
+    info = OptionInfo(help, unit, flag, secret, reload, examples, allowed)
+    if factory is not None:
+        return attrs.field(factory=factory, metadata={_KEY: info}, validator=validator, converter=converter)
+    return attrs.field(default=default, metadata={_KEY: info}, validator=validator, converter=converter)
+
+
+def option_info(attribute: attrs.Attribute[Any]) -> OptionInfo:
+    """Read back what `option` noted on a field; a plain attrs field gives an `OptionInfo` with an empty help."""
+    info = attribute.metadata.get(_KEY)
+    return info if isinstance(info, OptionInfo) else OptionInfo("")
+
+
+@attrs.frozen
+class NoOptions:
+    """For a plugin that has nothing to set."""

@@ -1,0 +1,31 @@
+"""What is wrong with a configuration, and where."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class Problem:
+    """One thing wrong with a configuration.
+
+    Args:
+        path: Where in the document (`maglev.frontends.web-v4.pools[0]`).
+        message: What is wrong and what is allowed.
+        file: The file it stands in; empty if it came from elsewhere.
+        line: Counted from 1; 0 if not known.
+        column: Counted from 1; 0 if not known.
+        severity: `shape` (not the right form), `meaning` (right form, wrong sense) or `warning`.
+    """
+
+    path: str
+    message: str
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    severity: str = "shape"
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
+        where = f"{self.path}: " if self.path else ""
+        return f"{place}{where}{self.message}"

@@ -1,0 +1,125 @@
+"""What one probe found: a code, HAProxy's where HAProxy has one, and what to read into it.
+
+A *verdict* is a pass or a failure and moves a backend's counter. Everything that is our own fault (no descriptor, no
+local port, no namespace, a fault in a checker, a stalled process) is *void*: it never counts for or against anybody.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum
+
+import attrs
+
+
+class Layer(StrEnum):
+    """The layer a probe was working at when it ended."""
+
+    L4 = "L4"
+    L6 = "L6"
+    L7 = "L7"
+    NONE = ""
+
+
+class Verdict(Enum):
+    """What a result means for the backend's counter."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    VOID = "void"
+
+
+class Code(StrEnum):
+    """Why a probe ended as it did.
+
+    The `L…` codes have HAProxy's meanings. The others are ours and are all void.
+    """
+
+    L4OK = "L4OK"
+    """The transport answered: a TCP connection was made, or an echo came back."""
+    L4TOUT = "L4TOUT"
+    """The transport did not answer in time."""
+    L4CON = "L4CON"
+    """Refused or unreachable."""
+    L6OK = "L6OK"
+    """The TLS handshake succeeded, and nothing more was asked."""
+    L6TOUT = "L6TOUT"
+    """The TLS handshake did not finish in time."""
+    L6RSP = "L6RSP"
+    """TLS failed: a bad certificate, no common version, or no TLS at all."""
+    L7OK = "L7OK"
+    """The application answered as it should."""
+    L7TOUT = "L7TOUT"
+    """The application did not finish its answer in time."""
+    L7RSP = "L7RSP"
+    """The application broke the protocol, closed early, or its content was wrong."""
+    L7STS = "L7STS"
+    """The application answered with a status that was not wanted."""
+
+    NOFILE = "NOFILE"
+    """Void: this process is out of file descriptors or the system out of memory for sockets."""
+    NOPORT = "NOPORT"
+    """Void: no local port or local address was free to probe from."""
+    NETNS = "NETNS"
+    """Void: the network namespace is missing or may not be entered."""
+    ERROR = "ERROR"
+    """Void: a fault in the checker itself, outside the reading of the peer's bytes."""
+    LAG = "LAG"
+    """Void: the probe failed while this process was stalled, so the failure proves nothing."""
+    DPLOST = "DPLOST"
+    """Void: probes run through the dataplane, and the dataplane was lost."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Pass, failure or void."""
+        return _VERDICTS[self]
+
+    @property
+    def layer(self) -> Layer:
+        """The layer the code speaks of; `Layer.NONE` for void codes."""
+        return _LAYERS[self]
+
+
+_PASSES = (Code.L4OK, Code.L6OK, Code.L7OK)
+_VERDICTS = {
+    code: Verdict.PASS
+    if code in _PASSES
+    else Verdict.FAIL
+    if code.value.startswith("L") and code != "LAG"
+    else Verdict.VOID
+    for code in Code
+}
+_LAYERS = {code: Layer(code.value[:2]) if _VERDICTS[code] is not Verdict.VOID else Layer.NONE for code in Code}
+
+
+@attrs.frozen
+class ProbeResult:
+    """How one probe ended.
+
+    Args:
+        code: Why it ended.
+        detail: One short human-readable line: the status, the error, what was expected. Never the peer's raw bytes.
+        duration_ns: From the start of the probe to its end, in nanoseconds. The engine fills it in: a checker may
+            build its results once and hand out the same ones again and again.
+    """
+
+    code: Code
+    detail: str = ""
+    duration_ns: int = 0
+
+    @property
+    def verdict(self) -> Verdict:
+        """Pass, failure or void."""
+        return _VERDICTS[self.code]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the backend passed."""
+        return _VERDICTS[self.code] is Verdict.PASS
+
+    @property
+    def layer(self) -> Layer:
+        """The layer the probe was working at when it ended."""
+        return _LAYERS[self.code]
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}" if self.detail else str(self.code)

@@ -1,0 +1,34 @@
+"""`maglevd check`: every problem of a configuration at once, and an exit status that scripts can tell apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from maglev.cli.options import Invocation
+
+
+def run(invocation: Invocation, file: str | None = None) -> int:
+    """Check a configuration and print what is wrong with it on standard error.
+
+    Args:
+        invocation: Names the file, and what flags and the environment put in its place.
+        file: Check this one instead.
+
+    Returns:
+        0: valid, perhaps with warnings. 1: no YAML, or not the right shape. 2: the right shape with a wrong meaning.
+    """
+    from maglev.config import ConfigError, load
+
+    path = Path(file) if file is not None else invocation.config
+    try:
+        loaded = load(path, invocation.plugins, overrides=invocation.overrides)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        return error.status
+    for warning in loaded.warnings:
+        click.echo(f"{warning} (warning)", err=True)
+    config = loaded.config
+    click.echo(f"{path}: valid: {len(config.frontends)} frontends, {len(config.backends)} backends")
+    return 0

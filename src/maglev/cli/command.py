@@ -1,0 +1,115 @@
+"""`maglevd` itself: without a subcommand it runs the daemon."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+from typing import Any
+
+import click
+
+from maglev.build import this_build
+from maglev.cli import check, listing
+from maglev.cli.options import Invocation, core_options, plugin_options
+from maglev.golike import GoCommand, GoGroup
+from maglev.library import installed
+from maglev.plugin import PluginManager
+
+
+def main() -> None:
+    """The entry point of `maglevd`."""
+    command(installed())(prog_name="maglevd")
+
+
+def command(plugins: PluginManager) -> click.Group:
+    """Build the command.
+
+    Args:
+        plugins: What is installed: plugins bring options of their own.
+    """
+    return GoGroup(
+        "maglevd",
+        callback=click.pass_context(partial(_start, plugins=plugins)),
+        invoke_without_command=True,
+        params=[*core_options(), *plugin_options(plugins), _version_option()],
+        commands=[_check_command(), _plugins_command(), _schema_command(), _demo_command()],
+        help="Probe backends, decide who serves, and keep a Maglev dataplane so. Without a COMMAND: run the daemon.",
+        epilog="Long options may also be written with one dash. MAGLEV_LOAD_PLUGINS=a,b loads only the plugins a and "
+        "b; MAGLEV_TRACE_PLUGINS=1 tells what they are asked.",
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+
+def _start(context: click.Context, /, plugins: PluginManager, **values: Any) -> None:
+    context.obj = invocation = Invocation.parsed(plugins, values)
+    if context.invoked_subcommand is not None:
+        return
+    if values["check"]:
+        sys.exit(check.run(invocation))
+    from maglev.cli.daemon import run
+
+    sys.exit(run(invocation))
+
+
+def _version_option() -> click.Option:
+    def show(context: click.Context, _parameter: click.Parameter, value: object) -> None:
+        if value:
+            click.echo(f"maglevd {this_build()}")
+            context.exit()
+
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Show version, commit and date, and exit",
+    )
+
+
+def _check_command() -> click.Command:
+    @click.command("check", cls=GoCommand, short_help="Check a configuration")
+    @click.argument("file", required=False)
+    @click.pass_obj
+    def check_(invocation: Invocation, file: str | None) -> None:
+        """Check FILE, or what --config names: exit 0 if it is valid, 1 if its shape is wrong, 2 if its meaning is."""
+        sys.exit(check.run(invocation, file))
+
+    return check_
+
+
+def _plugins_command() -> click.Command:
+    @click.command("plugins", cls=GoCommand, short_help="List the installed plugins")
+    @click.pass_obj
+    def plugins_(invocation: Invocation) -> None:
+        """List plugins: what each gives and where it comes from. Exit 1 if one could not be loaded."""
+        click.echo(listing.plugins(invocation.plugins))
+        sys.exit(1 if invocation.plugins.problems else 0)
+
+    return plugins_
+
+
+def _schema_command() -> click.Command:
+    @click.command("schema", cls=GoCommand, short_help="Print the JSON schema of the configuration")
+    @click.pass_obj
+    def schema_(invocation: Invocation) -> None:
+        """Print the JSON schema of the configuration, for a YAML editor, with what the installed plugins add."""
+        from maglev.config import json_schema
+
+        click.echo(json.dumps(json_schema.schema(invocation.plugins), indent=2))
+
+    return schema_
+
+
+def _demo_command() -> click.Command:
+    @click.command("demo", cls=GoCommand, short_help="Show failovers on real backends on loopback")
+    @click.option("--once", is_flag=True, help="Run to the end and exit; with 1 if a prediction failed")
+    @click.pass_obj
+    def demo_(invocation: Invocation, *, once: bool) -> None:
+        """Show failovers on real backends on loopback, with the dataplane in memory: needs no configuration."""
+        from maglev.cli.demo import run
+
+        sys.exit(run(invocation, once=once))
+
+    return demo_

@@ -1,0 +1,198 @@
+"""The daemon: opens the controller, runs exporters beside it, and answers to signals and to the service manager.
+
+SIGHUP reloads. SIGTERM and SIGINT end event streams and exporters and leave the dataplane as it is; a second SIGINT
+ends the process at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
+
+import anyio
+import anyio.abc
+import attrs
+import click
+
+from maglev.api import Actor, CommandError, ReloadConfig
+from maglev.build import this_build
+from maglev.cli.exporters import Exporters
+from maglev.cli.options import Invocation
+from maglev.cli.permissions import missing_permissions
+from maglev.cli.watchdog import feed_watchdog
+from maglev.config import ConfigError
+from maglev.runtime import Controller, Settings, StateError, open_controller
+from maglev.runtime.logging import configure, get_logger
+from maglev.runtime.notify import Notifier
+
+READY_WITHIN_S = 10.0
+"""How long the exporters' readiness is waited for: one that keeps crashing must not keep the daemon from its work."""
+STREAMS_END_WITHIN_S = 2.0
+SHUTDOWN_DEADLINE_S = 10.0
+
+SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+_SIGNAL = Actor("maglevd", "signal")
+
+log = get_logger("maglev.daemon")
+
+
+def run(invocation: Invocation) -> int:
+    """Run the daemon until it is told to stop.
+
+    Args:
+        invocation: What was asked for.
+
+    Returns:
+        The exit status: 0 when told to stop, 1 or 2 when the configuration is refused, 1 for any other failure.
+    """
+    if invocation.uvloop and find_spec("uvloop") is None:
+        click.echo("maglevd: --uvloop: uvloop is not installed (pip install 'maglevd[uvloop]')", err=True)
+        return 1
+    configure(invocation.log_level, invocation.log_format)
+    this_build()  # asks git in a checkout, which must not happen under the event loop
+    try:
+        return anyio.run(_guarded, invocation, backend_options={"use_uvloop": invocation.uvloop})
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+async def _guarded(invocation: Invocation) -> int:
+    settings = Settings(
+        source=invocation.config,
+        plugins=invocation.plugins,
+        overrides=invocation.overrides,
+        state_dir=invocation.state_dir,
+        observe=invocation.observe,
+    )
+    try:
+        with anyio.open_signal_receiver(*SIGNALS) as signals, _deadline() as stopping:
+            async with open_controller(settings) as controller:
+                _tell_start(invocation, controller)
+                await serve(controller, invocation, signals, Notifier.from_environment(), stopping)
+    except ConfigError as error:
+        for problem in error.problems:
+            log.error("config-invalid", problem=str(problem))  # noqa: TRY400 - it says all there is
+        return error.status
+    except StateError as error:
+        log.error("state-unreadable", error=str(error))  # noqa: TRY400 - likewise
+        return 1
+    except Exception:
+        log.critical("crashed", exc_info=True)
+        return 1
+    log.info("stopped")
+    return 0
+
+
+def _tell_start(invocation: Invocation, controller: Controller) -> None:
+    build = this_build()
+    log.info(
+        "started",
+        version=build.version,
+        commit=build.commit,
+        config=str(invocation.config),
+        dataplane=controller.dataplane.name,
+        frontends=len(controller.config.frontends),
+        backends=len(controller.config.backends),
+        observe=invocation.observe,
+    )
+    for problem in invocation.plugins.problems:
+        log.warning("plugin-not-loaded", problem=str(problem))
+    for warning in controller.warnings:
+        log.warning("config-warning", problem=str(warning))
+    for lack in missing_permissions(controller.config, invocation.plugins.checkers):
+        log.warning("permission-missing", problem=lack)
+
+
+@attrs.frozen
+class _Daemon:
+    controller: Controller
+    notifier: Notifier
+
+    @property
+    def status(self) -> str:
+        """One line for `systemctl status`."""
+        config = self.controller.config
+        return f"{len(config.frontends)} frontends, {len(config.backends)} backends"
+
+    async def tell_ready(self, exporters: Exporters) -> None:
+        """Tell the service manager that we serve, once the exporters do."""
+        late = await exporters.ready(READY_WITHIN_S)
+        for name in late:
+            log.warning("exporter-not-ready", exporter=name, after_s=READY_WITHIN_S)
+        log.info("ready", exporters=exporters.names)
+        self.notifier.ready(self.status)
+
+    async def reload(self) -> None:
+        """Take the configuration file as it is now, or say why not."""
+        self.notifier.reloading()
+        try:
+            result = await self.controller.command(ReloadConfig(), _SIGNAL)
+        except CommandError as refusal:
+            log.error("reload-refused", why=str(refusal))  # noqa: TRY400 - it says all there is
+        except Exception:
+            log.exception("reload-failed")
+        else:
+            log.info("reloaded", messages=result.messages)
+        self.notifier.ready(self.status)
+
+
+async def serve(
+    controller: Controller,
+    invocation: Invocation,
+    signals: AsyncIterator[signal.Signals],
+    notifier: Notifier,
+    stopping: Callable[[], None],
+) -> None:
+    """Run exporters, watchdog and reloads until a signal says stop.
+
+    Args:
+        controller: What runs already.
+        invocation: What was asked for.
+        signals: SIGHUP, SIGTERM and SIGINT as they come.
+        notifier: The service manager.
+        stopping: Called once, when the daemon begins to stop.
+    """
+    daemon = _Daemon(controller, notifier)
+    async with anyio.create_task_group() as tasks:
+        with Exporters(controller, invocation.plugins.exporters, tasks) as exporters:
+            tasks.start_soon(daemon.tell_ready, exporters)
+            tasks.start_soon(feed_watchdog, controller.prober, notifier)
+            await _until_stopped(signals, partial(tasks.start_soon, daemon.reload))
+            stopping()
+            notifier.stopping()
+            controller.bus.close()
+            with anyio.move_on_after(STREAMS_END_WITHIN_S):
+                await controller.bus.drained()
+        tasks.cancel_scope.cancel()
+
+
+async def _until_stopped(signals: AsyncIterator[signal.Signals], reload: Callable[[], object]) -> None:
+    async for number in signals:
+        if number is signal.SIGHUP:
+            reload()
+            continue
+        log.info("stopping", signal=number.name)
+        # Who asks twice does not want to wait.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        return
+
+
+@contextmanager
+def _deadline() -> Iterator[Callable[[], None]]:
+    """Give what starts the clock; when the context is not left in time after that, the process ends all the same."""
+    timer = threading.Timer(SHUTDOWN_DEADLINE_S, _give_up)
+    timer.daemon = True
+    try:
+        yield timer.start
+    finally:
+        timer.cancel()
+
+
+def _give_up() -> None:
+    log.warning("stopped-by-deadline", after_s=SHUTDOWN_DEADLINE_S)
+    os._exit(0)

@@ -1,0 +1,67 @@
+"""The daemon's exporters: all that are installed, supervised, and told of reloads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import anyio.abc
+
+from maglev.api import Exporter
+from maglev.config import Config
+from maglev.runtime import Controller, Supervisor
+from maglev.runtime.reload import without_restart_only
+
+
+class Exporters:
+    """Runs every installed exporter while the context lasts.
+
+    Args:
+        controller: What they see.
+        classes: The exporters by name.
+        tasks: Where they run.
+    """
+
+    def __init__(
+        self, controller: Controller, classes: Mapping[str, type[Exporter]], tasks: anyio.abc.TaskGroup
+    ) -> None:
+        self._controller = controller
+        self._classes = classes
+        self._tasks = tasks
+        self._options: dict[str, Any] = dict(controller.config.exporters)
+        self._supervisor = Supervisor(controller)
+
+    def __enter__(self) -> Self:
+        for name in self._classes:
+            self._supervisor.start(self._tasks, name, partial(self._make, name))
+        self._controller.on_reload.append(self._reloaded)
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._controller.on_reload.remove(self._reloaded)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The exporters that have something to serve."""
+        return self._supervisor.names
+
+    async def ready(self, within_s: float) -> tuple[str, ...]:
+        """Wait until clients can connect to all of them; returns the names of those that are not ready in time."""
+        return await self._supervisor.ready(within_s)
+
+    def _make(self, name: str) -> Exporter:
+        # One that crashes after a reload comes back with the new options.
+        return self._classes[name](self._options[name])
+
+    def _reloaded(self, config: Config) -> None:
+        changed = {}
+        for name, options in config.exporters.items():
+            new = without_restart_only(self._options.get(name), options)
+            if new != self._options.get(name):
+                self._options[name] = changed[name] = new
+        if changed:
+            self._tasks.start_soon(self._supervisor.reload, changed)

@@ -1,0 +1,171 @@
+"""From the data of a document, or from values made in code, to a draft."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from maglev.config.draft import CORE_KEYS, Draft
+from maglev.config.faults import Fault, Path
+from maglev.config.overrides import Overrides
+from maglev.config.plugins import OFFICIAL, Installed, explain_missing
+from maglev.config.schema import BackendConfig, Config, FrontendConfig, HealthCheckConfig, HealthCheckerConfig, LbConfig
+from maglev.config.sections import is_enabled, read_exporters, read_options, read_params
+
+_TOP = "maglev"
+_MEMORY = "memory"
+
+
+def assemble(data: Any, plugins: Installed, overrides: Overrides) -> Draft:
+    """Read the data of a document.
+
+    Args:
+        data: What the whole file holds.
+        plugins: What is installed.
+        overrides: Options from the command line and the environment.
+    """
+    draft = Draft(plugins)
+    section = _top(draft, data)
+    dataplanes = _Dataplanes(draft, section, overrides)
+    for key in section:
+        if key not in CORE_KEYS and key not in dataplanes.sections:
+            known = [*CORE_KEYS, *sorted(plugins.dataplanes)]
+            hint = draft.structurer.speller.hint(key, known) or f"; known here: {', '.join(known)}"
+            draft.complain(Fault((_TOP, key), f"unknown key {key!r}{hint}", at_key=True))
+    checker = draft.structure((_TOP, "healthchecker"), section.get("healthchecker"), HealthCheckerConfig)
+    draft.healthchecker = HealthCheckerConfig() if checker is attrs.NOTHING else checker
+    draft.healthchecks = _named(draft, section, "healthchecks", HealthCheckConfig)
+    draft.backends = _named(draft, section, "backends", BackendConfig)
+    draft.frontends = _named(draft, section, "frontends", FrontendConfig)
+    dataplanes.read()
+    read_exporters(draft, section.get("exporters"), overrides)
+    for name, check in list(draft.healthchecks.items()):
+        read_params(draft, name, check)
+    return draft
+
+
+def assemble_config(config: Config, plugins: Installed) -> Draft:
+    """Read a configuration that was made in code."""
+    draft = Draft(plugins)
+    draft.healthchecker = config.healthchecker
+    draft.lb = config.lb
+    draft.dataplane = config.dataplane
+    draft.lb_path = (_TOP, config.dataplane, "lb")
+    for name, values in (
+        ("healthchecks", config.healthchecks),
+        ("backends", config.backends),
+        ("frontends", config.frontends),
+    ):
+        draft.named[name] = frozenset(values)
+        getattr(draft, name).update(values)
+    dataplanes = _Dataplanes(draft, {"dataplane": config.dataplane, config.dataplane: config.dataplane_options}, {})
+    dataplanes.choose(config.dataplane)
+    read_exporters(draft, config.exporters, {})
+    for name, check in config.healthchecks.items():
+        read_params(draft, name, check)
+    return draft
+
+
+def _top(draft: Draft, data: Any) -> Mapping[str, Any]:
+    if data is None:
+        draft.complain(Fault((), f"there is nothing here: a mapping with the key {_TOP!r} is needed"))
+        return {}
+    if not isinstance(data, Mapping):
+        draft.complain(Fault((), f"the whole must be a mapping with the key {_TOP!r}"))
+        return {}
+    for key in data:
+        if key != _TOP:
+            draft.complain(Fault((key,), f"unknown key {key!r}; everything stands below {_TOP!r}", at_key=True))
+    if _TOP not in data:
+        draft.complain(Fault((), f"the key {_TOP!r} is missing"))
+    return draft.mapping((_TOP,), data.get(_TOP))
+
+
+def _named(draft: Draft, section: Mapping[str, Any], key: str, cls: type[Any]) -> dict[str, Any]:
+    path: Path = (_TOP, key)
+    raw = draft.mapping(path, section.get(key))
+    draft.named[key] = frozenset(raw)
+    values = {name: draft.structure((*path, name), item, cls) for name, item in raw.items()}
+    return {name: value for name, value in values.items() if value is not attrs.NOTHING}
+
+
+class _Dataplanes:
+    """The sections of the dataplanes, and which of them is meant."""
+
+    def __init__(self, draft: Draft, section: Mapping[str, Any], overrides: Overrides) -> None:
+        self._draft = draft
+        self._section = section
+        self._overrides = overrides
+        self._known = draft.plugins.dataplanes
+        explicit = section.get("dataplane")
+        official = {name for kind, name in OFFICIAL if kind == "dataplane"}
+        named = {*self._known, *official} | ({explicit} if isinstance(explicit, str) else set())
+        self.sections = tuple(key for key in section if key in named and key not in CORE_KEYS)
+
+    def read(self) -> None:
+        """Read all sections, choose a dataplane, and take its options and its `lb`."""
+        draft = self._draft
+        explicit = draft.structure(draft.dataplane_path, self._section.get("dataplane"), str | None)
+        lbs = {name: self._read_lb(name) for name in self.sections}
+        if explicit is attrs.NOTHING:
+            return
+        off = "" if explicit else self._switched_off()
+        chosen = explicit or self._default(off)
+        self.choose(chosen)
+        lb_of = chosen if chosen in lbs or not off else off
+        draft.lb_path = (_TOP, lb_of, "lb")
+        draft.lb = lbs.get(lb_of, draft.lb)
+        for name in self.sections:
+            if name != chosen:
+                self._check_unused(name, chosen, is_off=name == off)
+
+    def choose(self, name: str) -> None:
+        """Use a dataplane: read its options, and complain if it is not there or has nothing to connect to."""
+        draft = self._draft
+        draft.dataplane = name
+        where = draft.dataplane_path if self._section.get("dataplane") else (_TOP, name)
+        cls = self._known.get(name)
+        if cls is None:
+            message = explain_missing("dataplane", name, self._known, draft.plugins, draft.structurer.speller)
+            draft.complain(Fault(where, message, "meaning", at_key=len(where) == 2 and where[1] == name))
+            return
+        draft.dataplane_options = self.read_options(name)
+        if not is_enabled(draft, (_TOP, name), cls, draft.dataplane_options):
+            draft.complain(Fault(where, f"dataplane {name} is switched off: its address is empty", "meaning"))
+
+    def _default(self, off: str) -> str:
+        others = [name for name in self.sections if name not in (_MEMORY, off)]
+        return others[0] if others else _MEMORY
+
+    def _switched_off(self) -> str:
+        """Return the dataplane that has a section, and an empty address; empty if there is none."""
+        quiet = Draft(self._draft.plugins)
+        for name in self.sections:
+            cls = self._known.get(name)
+            if cls is None or name == _MEMORY:
+                continue
+            options = _Dataplanes(quiet, self._section, self._overrides).read_options(name)
+            if not is_enabled(quiet, (_TOP, name), cls, options):
+                return name
+        return ""
+
+    def _read_lb(self, name: str) -> LbConfig:
+        raw = self._draft.mapping((_TOP, name), self._section.get(name))
+        lb = self._draft.structure((_TOP, name, "lb"), raw.get("lb"), LbConfig)
+        return LbConfig() if lb is attrs.NOTHING else lb
+
+    def read_options(self, name: str) -> Any:
+        """Read what an installed dataplane's section says beside `lb`; returns as `sections.read_options`."""
+        raw = self._section.get(name)
+        own = {key: value for key, value in raw.items() if key != "lb"} if isinstance(raw, Mapping) else raw
+        overrides = self._overrides.get(("dataplane", name), {})
+        return read_options(self._draft, (_TOP, name), own, self._known[name].Options, overrides)
+
+    def _check_unused(self, name: str, chosen: str, *, is_off: bool) -> None:
+        if name in self._known:
+            self.read_options(name)
+        if not is_off:
+            message = f"this section is not used: the dataplane is {chosen}"
+            self._draft.complain(Fault((_TOP, name), message, "warning", at_key=True))

@@ -1,0 +1,89 @@
+"""A configuration on its way: what could be read of it, and what is wrong so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from maglev.config.faults import Fault, MisfitError, Path
+from maglev.config.plugins import Installed
+from maglev.config.schema import BackendConfig, Config, FrontendConfig, HealthCheckConfig, HealthCheckerConfig, LbConfig
+from maglev.config.structure import Structurer
+
+CORE_KEYS = ("healthchecker", "dataplane", "exporters", "healthchecks", "backends", "frontends")
+
+
+@attrs.define(eq=False)
+class Draft:
+    """What has been read of a configuration.
+
+    Args:
+        plugins: What is installed.
+        structurer: Makes values, and knows how names are probably meant.
+        faults: All that was found wrong.
+        healthchecks: Those that could be read; likewise `backends` and `frontends`.
+        named: All names that stand in the file, by section: a reference to what could not be read is no error.
+        dataplane: Which one; empty if that could not be read.
+        dataplane_path: Where that is said.
+        lb_path: Where the `lb` section in use stands.
+    """
+
+    plugins: Installed
+    structurer: Structurer = attrs.field(factory=Structurer)
+    faults: list[Fault] = attrs.field(factory=list)
+    healthchecker: HealthCheckerConfig = attrs.field(factory=HealthCheckerConfig)
+    healthchecks: dict[str, HealthCheckConfig] = attrs.field(factory=dict)
+    backends: dict[str, BackendConfig] = attrs.field(factory=dict)
+    frontends: dict[str, FrontendConfig] = attrs.field(factory=dict)
+    named: dict[str, frozenset[str]] = attrs.field(factory=dict)
+    exporters: dict[str, Any] = attrs.field(factory=dict)
+    dataplane: str = ""
+    dataplane_path: Path = ("maglev", "dataplane")
+    dataplane_options: Any = None
+    lb: LbConfig = attrs.field(factory=LbConfig)
+    lb_path: Path = ("maglev",)
+
+    @property
+    def has_shape(self) -> bool:
+        """Whether nothing was found that has not the right shape."""
+        return not any(fault.severity == "shape" for fault in self.faults)
+
+    def complain(self, *faults: Fault) -> None:
+        """Note faults whose paths begin at the top."""
+        self.faults += faults
+
+    def attempt(self, path: Path, make: Callable[[], Any]) -> Any:
+        """Do something that may not fit, and note what does not.
+
+        Returns:
+            What was made, in part at least; `attrs.NOTHING` if it could not be.
+        """
+        try:
+            return make()
+        except MisfitError as error:
+            self.faults += (fault.below(*path) for fault in error.faults)
+            return error.partial
+
+    def structure(self, path: Path, value: Any, wanted: Any) -> Any:
+        """Structure the value at a path; returns as `attempt`."""
+        return self.attempt(path, lambda: self.structurer.structure(value, wanted))
+
+    def mapping(self, path: Path, value: Any) -> Mapping[str, Any]:
+        """Take the mapping at a path, as it is; an empty one where there is none."""
+        found = self.structure(path, value, Mapping[str, Any])
+        return {} if found is attrs.NOTHING else found
+
+    def config(self) -> Config:
+        """Return the finished configuration; only of a draft without faults."""
+        return Config(
+            healthchecker=self.healthchecker,
+            dataplane=self.dataplane,
+            lb=self.lb,
+            dataplane_options=self.dataplane_options,
+            exporters=self.exporters,
+            healthchecks=self.healthchecks,
+            backends=self.backends,
+            frontends=self.frontends,
+        )

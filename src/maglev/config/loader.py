@@ -1,0 +1,133 @@
+"""The way in: a file, text, plain data, or a configuration made in code, checked whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio.to_process
+
+from maglev.api import Problem
+from maglev.config.advice import warnings
+from maglev.config.assemble import assemble, assemble_config
+from maglev.config.document import Document, NotYamlError, read_document
+from maglev.config.draft import Draft
+from maglev.config.errors import ConfigError, Loaded
+from maglev.config.faults import Fault, show_path
+from maglev.config.faults import Path as KeyPath
+from maglev.config.meaning import wrong_meanings
+from maglev.config.overrides import Overrides
+from maglev.config.plugins import Installed, PluginSet
+from maglev.config.schema import Config
+
+MAX_BYTES = 64 * 1024 * 1024
+
+
+def load(path: str | os.PathLike[str], plugins: Installed, *, overrides: Overrides | None = None) -> Loaded:
+    """Read and check a file.
+
+    Args:
+        path: Of a YAML file.
+        plugins: What is installed.
+        overrides: Options of exporters and dataplanes that win over the file's.
+
+    Raises:
+        ConfigError: With all that is wrong: with the file itself, its shape, its meaning.
+    """
+    file = os.fspath(path)
+    try:
+        with Path(file).open("rb") as stream:
+            source = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError([Problem("", f"cannot be read: {error.strerror or error}", file)]) from error
+    if len(source) > MAX_BYTES:
+        raise ConfigError([Problem("", f"is larger than {MAX_BYTES // 1024**2} MiB", file)])
+    return load_text(source, plugins, file=file, overrides=overrides)
+
+
+def load_text(text: str | bytes, plugins: Installed, *, file: str = "", overrides: Overrides | None = None) -> Loaded:
+    """Check YAML text.
+
+    Args:
+        text: The document; bytes must be UTF-8.
+        plugins: What is installed.
+        file: A name for messages.
+        overrides: Options of exporters and dataplanes that win over the text's.
+
+    Raises:
+        ConfigError: With all that is wrong.
+    """
+    try:
+        document = read_document(text, file)
+    except NotYamlError as error:
+        line, column = error.position
+        raise ConfigError([Problem("", error.message, file, line, column)]) from error
+    draft = assemble(document.data, plugins, overrides or {})
+    draft.complain(*document.faults)
+    return _judged(draft, document)
+
+
+def load_mapping(data: Mapping[str, Any], plugins: Installed, *, overrides: Overrides | None = None) -> Loaded:
+    """Check plain data, as YAML would give it: `{"maglev": {…}}`. As `load_text`."""
+    return _judged(assemble(data, plugins, overrides or {}), Document(data))
+
+
+def check(config: Config, plugins: Installed) -> Loaded:
+    """Check a configuration that was made in code, and put in what it leaves to defaults.
+
+    Args:
+        config: Options of plugins in it may be instances of their `Options`, mappings of YAML keys, or `None`.
+        plugins: What is installed.
+
+    Raises:
+        ConfigError: With all that is wrong.
+    """
+    return _judged(assemble_config(config, plugins), Document())
+
+
+async def load_in_subprocess(
+    path: str | os.PathLike[str], plugins: Installed, *, overrides: Overrides | None = None
+) -> Loaded:
+    """As `load`, in another process: reading ten thousand backends would hold up this one's probes for a second.
+
+    Raises:
+        ConfigError: With all that is wrong.
+    """
+    arguments = (os.fspath(path), PluginSet.of(plugins), dict(overrides or {}))
+    return await anyio.to_process.run_sync(_load, *arguments, cancellable=True)
+
+
+def _load(path: str, plugins: PluginSet, overrides: Overrides) -> Loaded:
+    return load(path, plugins, overrides=overrides)
+
+
+def _judged(draft: Draft, document: Document) -> Loaded:
+    """Look for what is wrong in meaning, and hand out the configuration or all that is wrong."""
+    unread = _above_what_has_no_shape(draft)
+    draft.complain(*(fault for fault in wrong_meanings(draft) if fault.at_key or fault.path not in unread))
+    errors = [fault for fault in draft.faults if fault.severity != "warning"]
+    if errors:
+        raise ConfigError(_problems(errors, document))
+    draft.complain(*warnings(draft))
+    return Loaded(draft.config(), tuple(_problems(draft.faults, document)))
+
+
+def _above_what_has_no_shape(draft: Draft) -> set[KeyPath]:
+    """Return the paths below which something could not be read: a pool whose only backend is misspelt is not empty."""
+    shapes = (fault.path for fault in draft.faults if fault.severity == "shape")
+    return {path[:length] for path in shapes for length in range(len(path))}
+
+
+def _problems(faults: Iterable[Fault], document: Document) -> list[Problem]:
+    """Say where each fault stands, in the order of the file."""
+    problems = [_problem(fault, document) for fault in faults]
+    return sorted(problems, key=lambda problem: (problem.line, problem.column))
+
+
+def _problem(fault: Fault, document: Document) -> Problem:
+    if fault.source:
+        return Problem(fault.source, fault.message, severity=fault.severity)
+    line, column = fault.position if fault.position[0] else document.place(fault.path, at_key=fault.at_key)
+    return Problem(show_path(fault.path), fault.message, document.file, line, column, fault.severity)

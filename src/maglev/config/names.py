@@ -1,0 +1,37 @@
+"""Finds the name that was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_COMPARISONS = 20_000
+
+
+class Speller:
+    """Suggests names, with a bound on the work: a large file full of errors must not take minutes to refuse.
+
+    Args:
+        comparisons: How many pairs of names may be compared in this speller's life.
+    """
+
+    def __init__(self, comparisons: int = _COMPARISONS) -> None:
+        self._left = comparisons
+
+    def nearest(self, name: str, known: Iterable[str], count: int = 1) -> tuple[str, ...]:
+        """Return up to `count` known names that resemble a name, best first."""
+        likely = [other for other in known if abs(len(other) - len(name)) <= 3]
+        if len(likely) > self._left:
+            return ()
+        self._left -= len(likely)
+        return tuple(difflib.get_close_matches(name, likely, count, cutoff=0.6))
+
+    def hint(self, name: str, known: Iterable[str]) -> str:
+        """Return `; did you mean 'x'?`, or nothing where no known name resembles it."""
+        nearest = self.nearest(name, known)
+        return f"; did you mean {nearest[0]!r}?" if nearest else ""
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
+    """Return up to `count` known names that resemble a name, best first."""
+    return Speller().nearest(name, known, count)

@@ -1,0 +1,146 @@
+"""Options of exporters and dataplanes that come from the command line or the environment, and win over the file."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Literal, Union, get_args, get_origin
+
+import attrs
+
+from maglev.api import Dataplane, Exporter, OptionInfo
+from maglev.config.describe import describe_type
+from maglev.config.faults import misfit
+from maglev.config.fields import Key, keys_of
+from maglev.config.plugins import Installed
+from maglev.config.scalars import resolve
+
+OverrideKind = Literal["dataplane", "exporter"]
+
+
+@attrs.frozen
+class Override:
+    """One value from outside the file.
+
+    Args:
+        value: As text; converted by the option's type.
+        source: Whence, for messages: `--grpc-addr` or `MAGLEV_GRPC_ADDR`.
+    """
+
+    value: str
+    source: str
+
+
+Overrides = Mapping[tuple[OverrideKind, str], Mapping[str, Override]]
+"""By kind and name of the plugin, then by name of the options' field (`api_addr`)."""
+
+
+@attrs.frozen
+class FlaggedOption:
+    """An option that has a command-line flag.
+
+    Args:
+        kind: Of which kind its plugin is.
+        plugin: The exporter's or dataplane's name.
+        field: The field's name.
+        type: What it takes.
+        default: Its default; `None` where it has none.
+        info: Help, flag, environment variable.
+    """
+
+    kind: OverrideKind
+    plugin: str
+    field: str
+    type: Any
+    default: Any
+    info: OptionInfo
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether it is true or false (`--reflection/--no-reflection`)."""
+        return self.type is bool
+
+
+def flagged_options(plugins: Installed) -> tuple[FlaggedOption, ...]:
+    """Return all options with a flag of the installed exporters and dataplanes, in the order of the plugins' names."""
+    groups: tuple[tuple[OverrideKind, Mapping[str, type[Exporter | Dataplane]]], ...] = (
+        ("exporter", plugins.exporters),
+        ("dataplane", plugins.dataplanes),
+    )
+    return tuple(
+        FlaggedOption(kind, name, key.attribute.name, key.type, _default(key), key.info)
+        for kind, classes in groups
+        for name, cls in sorted(classes.items())
+        for key in keys_of(cls.Options)
+        if key.info.flag
+    )
+
+
+def _default(key: Key) -> Any:
+    return None if key.default is attrs.NOTHING else key.default
+
+
+def collect_overrides(
+    options: Sequence[FlaggedOption], flags: Mapping[str, str], environ: Mapping[str, str]
+) -> Overrides:
+    """Gather what the command line and the environment say; the command line wins.
+
+    Args:
+        options: What may be set.
+        flags: Text by flag, without dashes (`grpc-addr`); only those that were given.
+        environ: The environment.
+    """
+    collected: dict[tuple[OverrideKind, str], dict[str, Override]] = {}
+    for option in options:
+        for override in _given(option.info, flags, environ):
+            collected.setdefault((option.kind, option.plugin), {})[option.field] = override
+    return collected
+
+
+def _given(info: OptionInfo, flags: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[Override]:
+    if info.flag in flags:
+        yield Override(flags[info.flag], f"--{info.flag}")
+    elif info.envvar in environ:
+        yield Override(environ[info.envvar], info.envvar)
+
+
+_SWITCH_WORDS = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
+
+
+def plain_from_text(text: str, wanted: Any) -> Any:
+    """Turn a flag's text into what would stand in YAML, so that the same rules can judge it.
+
+    Args:
+        text: What was given.
+        wanted: The option's type.
+
+    Raises:
+        MisfitError: No such value can be written on a command line.
+    """
+    if wanted is bool:
+        if text.lower() not in _SWITCH_WORDS:
+            raise misfit(f"must be true or false, not {text!r}")
+        return _SWITCH_WORDS[text.lower()]
+    if wanted in (int, float, timedelta):
+        return resolve(text)
+    origin = get_origin(wanted)
+    if origin in (Union, types.UnionType):
+        return _for_union(text, get_args(wanted))
+    if origin in (list, tuple, set, frozenset) or "Sequence" in str(origin):
+        return [plain_from_text(part.strip(), get_args(wanted)[0]) for part in text.split(",") if part.strip()]
+    if attrs.has(wanted) or "apping" in str(origin) or origin is dict:
+        raise misfit(f"must be {describe_type(wanted)}: it can only be set in the file")
+    return text
+
+
+def _for_union(text: str, members: tuple[Any, ...]) -> Any:
+    if type(None) in members and not text and str not in members:
+        return None
+    others = [member for member in members if member is not type(None)]
+    if len(others) == 1:
+        return plain_from_text(text, others[0])
+    return text if str in members and not isinstance(resolve(text), int) else resolve(text)

@@ -1,0 +1,111 @@
+"""What is installed, as far as the configuration has to know, and what to install where something is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol, TypeVar
+
+import attrs
+
+from maglev.api import Checker, Dataplane, Exporter
+from maglev.config.describe import either
+from maglev.config.names import Speller
+
+Kind = Literal["checker", "dataplane", "exporter"]
+
+OFFICIAL: Mapping[tuple[Kind, str], str] = {
+    ("checker", "http"): "maglev-http",
+    ("checker", "https"): "maglev-http",
+    ("checker", "tcp"): "maglev-tcp",
+    ("checker", "icmp"): "maglev-icmp",
+    ("dataplane", "vpp"): "maglev-vpp",
+    ("exporter", "grpc"): "maglev-grpc",
+    ("exporter", "prometheus"): "maglev-prometheus",
+}
+"""Which distribution gives what, for those who have not installed it."""
+
+_WORDS: Mapping[Kind, str] = {"checker": "type", "dataplane": "dataplane", "exporter": "exporter"}
+
+
+class FailedPlugin(Protocol):
+    """A plugin that could not be loaded."""
+
+    @property
+    def plugin(self) -> str:
+        """Its entry point's name."""
+        ...
+
+    @property
+    def distribution(self) -> str:
+        """Its distribution; empty if not known."""
+        ...
+
+    @property
+    def message(self) -> str:
+        """Why it could not be loaded."""
+        ...
+
+
+class Installed(Protocol):
+    """What the plugins give; `maglev.plugin.PluginManager` is one."""
+
+    @property
+    def checkers(self) -> Mapping[str, type[Checker]]:
+        """Checkers by name."""
+        ...
+
+    @property
+    def dataplanes(self) -> Mapping[str, type[Dataplane]]:
+        """Dataplanes by name."""
+        ...
+
+    @property
+    def exporters(self) -> Mapping[str, type[Exporter]]:
+        """Exporters by name."""
+        ...
+
+    @property
+    def problems(self) -> Sequence[FailedPlugin]:
+        """What could not be loaded."""
+        ...
+
+
+@attrs.frozen
+class PluginSet:
+    """Plain mappings of what is installed; can be pickled, and made by hand."""
+
+    checkers: Mapping[str, type[Checker]] = attrs.field(factory=dict)
+    dataplanes: Mapping[str, type[Dataplane]] = attrs.field(factory=dict)
+    exporters: Mapping[str, type[Exporter]] = attrs.field(factory=dict)
+    problems: Sequence[FailedPlugin] = ()
+
+    @classmethod
+    def of(cls, plugins: Installed) -> PluginSet:
+        """Copy what a plugin manager has found."""
+        return cls(dict(plugins.checkers), dict(plugins.dataplanes), dict(plugins.exporters), tuple(plugins.problems))
+
+
+_Class = TypeVar("_Class")
+
+
+def explain_missing(kind: Kind, name: str, known: Mapping[str, _Class], plugins: Installed, speller: Speller) -> str:
+    """Say why there is nothing of a kind under a name, and what to do about it.
+
+    Args:
+        kind: What was looked for.
+        name: Under which name.
+        known: What there is of that kind.
+        plugins: For what failed to load.
+        speller: Finds the name that was probably meant.
+    """
+    word = _WORDS[kind]
+    official = OFFICIAL.get((kind, name))
+    for problem in plugins.problems:
+        if (official is not None and problem.distribution == official) or problem.plugin == name:
+            label = problem.distribution or problem.plugin
+            return f"{word} {name} needs plugin {label}, which failed to load: {problem.message}"
+    if official is not None:
+        return f"{word} {name} needs plugin {official}, which is not installed (pip install {official})"
+    hint = speller.hint(name, known) or f"; installed: {either(sorted(known)) if known else 'none'}"
+    failed = ", ".join(problem.distribution or problem.plugin for problem in plugins.problems)
+    return f"there is no {word} {name!r}{hint}" + (f" (failed to load: {failed})" if failed else "")

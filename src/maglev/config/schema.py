@@ -1,0 +1,253 @@
+"""The configuration as values: one class per mapping of the YAML, one field per key.
+
+They can be made in code as well: durations may then be `timedelta`, numbers of seconds or `"500ms"`, addresses may be
+text. A value that is wrong by itself (a weight of 101) raises `ValueError` at once; what is wrong between values is
+found by `maglev.config.check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, Literal
+
+import attrs
+
+from maglev.api import IPProtocol, option
+from maglev.config.rules import Between, Lasting, PowerOfTwo
+from maglev.config.values import FRIENDLY, address, duration, duration_or_none, ipv4_or_none, ipv6_or_none
+from maglev.domain.model import WhenNoneUp
+
+
+def about(help: str, *, examples: tuple[Any, ...] = (), allowed: str = "") -> dict[str, Any]:  # noqa: A002 - as `option`
+    """Return the metadata of an option, for fields whose converter type checkers should see."""
+    return dict(option(help=help, examples=examples, allowed=allowed).metadata)
+
+
+def protocol_named(value: str) -> IPProtocol:
+    """Take a protocol or its name."""
+    return IPProtocol(value)
+
+
+def when_none_up_named(value: str) -> WhenNoneUp:
+    """Take what to do when no backend is left, or its name."""
+    return WhenNoneUp(value)
+
+
+def in_order(value: Iterable[PoolConfig]) -> tuple[PoolConfig, ...]:
+    """Take pools in any sequence."""
+    return tuple(value)
+
+
+FRIENDLY.update((protocol_named, when_none_up_named, in_order))
+
+_MS = timedelta(milliseconds=1)
+_S = timedelta(seconds=1)
+_DAY = timedelta(days=1)
+
+_CADENCE = Lasting(10 * _MS, _DAY)
+_NOTE = "default: `interval`"
+
+
+@attrs.frozen
+class HealthCheckerConfig:
+    """`maglev.healthchecker`: what holds for all health checks."""
+
+    transition_history: int = option(5, help="Transitions kept per backend", validator=Between(1, 10_000))
+    netns: str | None = option(
+        None,
+        help="Network namespace to probe in, by name or path; default: the current one",
+        examples=("dataplane",),
+    )
+
+
+@attrs.frozen
+class LbConfig:
+    """`maglev.<dataplane>.lb`: how the dataplane is kept, whichever it is."""
+
+    ipv4_src_address: IPv4Address | None = attrs.field(
+        default=None,
+        converter=ipv4_or_none,
+        metadata=about("Outer source address of GRE over IPv4; `vpp` requires it", examples=("192.0.2.1",)),
+    )
+    ipv6_src_address: IPv6Address | None = attrs.field(
+        default=None,
+        converter=ipv6_or_none,
+        metadata=about("Outer source address of GRE over IPv6; `vpp` requires it", examples=("2001:db8::1",)),
+    )
+    sync_interval: timedelta = attrs.field(
+        default=30 * _S,
+        converter=duration,
+        validator=Lasting(_S, _DAY),
+        metadata=about("How often the dataplane is read and put right, beside what transitions do"),
+    )
+    sticky_buckets_per_core: int = option(
+        65_536,
+        help="Size of each worker's table of established flows",
+        validator=PowerOfTwo(1, 1 << 31),
+    )
+    flow_timeout: timedelta = attrs.field(
+        default=40 * _S,
+        converter=duration,
+        validator=Lasting(_S, 120 * _S, whole=True),
+        metadata=about("How long an idle flow stays with its server, in whole seconds"),
+    )
+    startup_min_delay: timedelta = attrs.field(
+        default=5 * _S,
+        converter=duration,
+        validator=Lasting(0 * _S, _DAY),
+        metadata=about(
+            "Nothing is written to the dataplane for so long after the start; with `startup-max-delay` 0: no warm-up"
+        ),
+    )
+    startup_max_delay: timedelta = attrs.field(
+        default=30 * _S,
+        converter=duration,
+        validator=Lasting(0 * _S, _DAY),
+        metadata=about(
+            "When the warm-up ends for frontends whose backends are still unknown; not below `startup-min-delay`"
+        ),
+    )
+    new_flow_table_length: int = option(
+        16_384,
+        help="Buckets of the table that new flows are spread by, for VIPs made from now on",
+        validator=PowerOfTwo(16, 65_536),
+    )
+    weight_step: int | Literal["auto"] = option(
+        "auto",
+        help="Granularity of weights in that table; `auto`: greatest common divisor of 10 and the frontend's weights",
+        validator=Between(1, 100),
+        allowed="1 to 100, or auto",
+    )
+
+
+@attrs.frozen
+class HealthCheckConfig:
+    """One of `maglev.healthchecks`: how backends are probed.
+
+    Args:
+        params: The checker's own options: an instance of its `Options`; in code also a mapping of YAML keys, or `None`.
+    """
+
+    type: str = option(help="Which checker: `http`, `https`, `tcp`, `icmp`, or that of another plugin")
+    port: int | None = option(None, help="The port to probe, where the type has ports", validator=Between(1, 65_535))
+    params: Any = option(None, help="The checker's own options")
+    interval: timedelta = attrs.field(
+        default=2 * _S,
+        converter=duration,
+        validator=_CADENCE,
+        metadata=about("From the start of one probe to the start of the next while a backend is wholly up"),
+    )
+    fast_interval: timedelta | None = attrs.field(
+        default=None,
+        converter=duration_or_none,
+        validator=_CADENCE,
+        metadata=about(
+            f"The same while it is unknown, or its counter is between the ends; {_NOTE}", examples=("500ms",)
+        ),
+    )
+    down_interval: timedelta | None = attrs.field(
+        default=None,
+        converter=duration_or_none,
+        validator=_CADENCE,
+        metadata=about(f"The same while it is wholly down; {_NOTE}", examples=("10s",)),
+    )
+    timeout: timedelta = attrs.field(
+        default=1 * _S, converter=duration, validator=_CADENCE, metadata=about("How long one probe may take")
+    )
+    rise: int = option(2, help="Passes in a row that bring a down backend up", validator=Between(1, 1000))
+    fall: int = option(3, help="Failures in a row that take an up backend down", validator=Between(1, 1000))
+    probe_ipv4_src: IPv4Address | None = attrs.field(
+        default=None,
+        converter=ipv4_or_none,
+        metadata=about("Probe IPv4 backends from this local address", examples=("192.0.2.9",)),
+    )
+    probe_ipv6_src: IPv6Address | None = attrs.field(
+        default=None,
+        converter=ipv6_or_none,
+        metadata=about("Probe IPv6 backends from this local address", examples=("2001:db8::9",)),
+    )
+
+
+@attrs.frozen
+class BackendConfig:
+    """One of `maglev.backends`: a server."""
+
+    address: IPv4Address | IPv6Address = attrs.field(
+        converter=address,
+        metadata=about("The server's address, for probes and for traffic", examples=("2001:db8:1::10",)),
+    )
+    healthcheck: str | None = option(
+        None, help="The health check it has to pass; without one it is up unless disabled", examples=("web",)
+    )
+    enabled: bool = option(True, help="Whether it may be used at all")
+
+
+@attrs.frozen
+class MemberConfig:
+    """One of a pool's `backends`."""
+
+    weight: int = option(100, help="Its share of new flows among the pool's backends", validator=Between(0, 100))
+
+
+@attrs.frozen
+class PoolConfig:
+    """One of a frontend's `pools`: backends that serve together."""
+
+    name: str = option(help="Unique within the frontend", examples=("primary",))
+    backends: Mapping[str, MemberConfig] = option(help="Who belongs to it, by name")
+    min_up: int = option(
+        1,
+        help="With fewer backends up (and of weight above 0) the next pool is preferred",
+        validator=Between(1, 1_000_000),
+    )
+
+
+@attrs.frozen
+class FrontendConfig:
+    """One of `maglev.frontends`: a VIP and who serves it."""
+
+    address: IPv4Address | IPv6Address = attrs.field(
+        converter=address, metadata=about("The VIP that clients connect to, a host address", examples=("203.0.113.80",))
+    )
+    pools: tuple[PoolConfig, ...] = attrs.field(converter=in_order, metadata=about("In order of preference"))
+    protocol: IPProtocol = attrs.field(
+        default=IPProtocol.ANY,
+        converter=protocol_named,
+        metadata=about("What the VIP listens to; `any` only for all ports"),
+    )
+    port: int = option(0, help="The VIP's port; 0: all ports", validator=Between(0, 65_535))
+    description: str = option("", help="For people")
+    src_ip_sticky: bool = option(False, help="Hash the source address only, so that a client keeps its server")
+    flush_on_down: bool = option(True, help="Whether established flows leave a backend that goes down")
+    when_none_up: WhenNoneUp = attrs.field(
+        default=WhenNoneUp.DROP,
+        converter=when_none_up_named,
+        metadata=about("When no backend is left: `drop` new flows, or `hold` the last weights (fail open)"),
+    )
+
+
+@attrs.frozen
+class Config:
+    """Everything under `maglev:`.
+
+    Args:
+        healthchecker: What holds for all health checks.
+        dataplane: Which dataplane holds the VIPs.
+        lb: How it is kept.
+        dataplane_options: Its own options; `None` for the defaults, which loading and checking put in place.
+        exporters: Options by exporter; those that are installed and not named get their defaults.
+        healthchecks: By name.
+        backends: By name.
+        frontends: By name.
+    """
+
+    healthchecker: HealthCheckerConfig = attrs.field(factory=HealthCheckerConfig)
+    dataplane: str = "memory"
+    lb: LbConfig = attrs.field(factory=LbConfig)
+    dataplane_options: Any = None
+    exporters: Mapping[str, Any] = attrs.field(factory=dict)
+    healthchecks: Mapping[str, HealthCheckConfig] = attrs.field(factory=dict)
+    backends: Mapping[str, BackendConfig] = attrs.field(factory=dict)
+    frontends: Mapping[str, FrontendConfig] = attrs.field(factory=dict)

@@ -1,0 +1,122 @@
+"""Reads the sections that plugins own: the options of exporters, dataplanes and checkers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from maglev.api import Dataplane
+from maglev.config.draft import Draft
+from maglev.config.faults import Fault, MisfitError, Path
+from maglev.config.fields import keys_of, message_of
+from maglev.config.overrides import Override, Overrides, plain_from_text
+from maglev.config.plugins import explain_missing
+from maglev.config.schema import HealthCheckConfig
+
+
+def read_options(draft: Draft, path: Path, raw: Any, cls: type[Any], overrides: Mapping[str, Override]) -> Any:
+    """Read a plugin's options, with what comes from outside the file put over it.
+
+    Args:
+        draft: Notes what is wrong.
+        path: Of the section.
+        raw: What stands there; an instance of `cls` (of a configuration made in code) is taken as it is.
+        cls: The plugin's `Options`.
+        overrides: By field name.
+
+    Returns:
+        An instance, in part at least; `attrs.NOTHING` if it could not be made.
+    """
+    if isinstance(raw, cls):
+        return raw
+    sources: dict[str, str] = {}
+    section = dict(draft.mapping(path, raw))
+    for key in keys_of(cls):
+        override = overrides.get(key.attribute.name)
+        if override is None:
+            continue
+        try:
+            section[key.name] = plain_from_text(override.value, key.type)
+            sources[key.name] = override.source
+        except MisfitError as error:
+            draft.complain(*(attrs.evolve(fault, source=override.source) for fault in error.faults))
+    try:
+        return draft.structurer.structure(section, cls)
+    except MisfitError as error:
+        draft.complain(*(_placed(fault, path, sources) for fault in error.faults))
+        return error.partial
+
+
+def _placed(fault: Fault, path: Path, sources: Mapping[str, str]) -> Fault:
+    source = sources.get(str(fault.path[0]), "") if fault.path else ""
+    return attrs.evolve(fault.below(*path), source=source)
+
+
+def try_constructor(draft: Draft, path: Path, cls: Any, options: Any) -> Any:
+    """Make a checker, dataplane or exporter once, to learn whether it takes its options.
+
+    Returns:
+        It, or `None`.
+    """
+    try:
+        return cls(options)
+    except Exception as error:  # noqa: BLE001  (a plugin's own code: no fault of it may end the loader)
+        draft.complain(Fault(path, message_of(error), "meaning"))
+        return None
+
+
+def read_exporters(draft: Draft, raw: Any, overrides: Overrides) -> None:
+    """Read `exporters`: the options of all that are installed, and complain of those that are not."""
+    path: Path = ("maglev", "exporters")
+    named = draft.mapping(path, raw)
+    known = draft.plugins.exporters
+    for name in named:
+        if name not in known:
+            message = explain_missing("exporter", name, known, draft.plugins, draft.structurer.speller)
+            draft.complain(Fault((*path, name), message, "meaning", at_key=True))
+    for name, cls in sorted(known.items()):
+        given = overrides.get(("exporter", name), {})
+        if name not in named and not given and any(key.required for key in keys_of(cls.Options)):
+            continue  # installed, and nobody asked for it
+        before = len(draft.faults)
+        options = read_options(draft, (*path, name), named.get(name), cls.Options, given)
+        if len(draft.faults) == before:
+            draft.exporters[name] = options
+            try_constructor(draft, (*path, name), cls, options)
+
+
+def read_params(draft: Draft, name: str, check: HealthCheckConfig) -> None:
+    """Read a check's `params` by its type, and make the checker once to learn whether it takes them."""
+    path: Path = ("maglev", "healthchecks", name)
+    cls = draft.plugins.checkers.get(check.type)
+    if cls is None:
+        known = draft.plugins.checkers
+        message = explain_missing("checker", check.type, known, draft.plugins, draft.structurer.speller)
+        draft.complain(Fault((*path, "type"), message, "meaning"))
+        return
+    before = len(draft.faults)
+    options = read_options(draft, (*path, "params"), check.params, cls.Options, {})
+    draft.healthchecks[name] = _with_params(check, None if options is attrs.NOTHING else options)
+    if len(draft.faults) > before:
+        return
+    checker = try_constructor(draft, (*path, "params"), cls, options)
+    if checker is not None:
+        checker.close()
+
+
+def _with_params(check: HealthCheckConfig, params: Any) -> HealthCheckConfig:
+    """Return a copy with other params; `attrs.evolve` would refuse one that is in part wrong already."""
+    changed = copy.copy(check)
+    object.__setattr__(changed, "params", params)
+    return changed
+
+
+def is_enabled(draft: Draft, path: Path, cls: type[Dataplane], options: Any) -> bool:
+    """Tell whether a dataplane has anything to connect to: an empty address switches it off."""
+    if options is attrs.NOTHING:
+        return True
+    dataplane = try_constructor(draft, path, cls, options)
+    return dataplane is None or bool(getattr(dataplane, "enabled", True))

@@ -1,0 +1,142 @@
+"""Durations and addresses: from what people write to values, and back."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from fractions import Fraction
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+Address = IPv4Address | IPv6Address
+Duration = timedelta | float | str
+"""A duration as code may give it: a number is of seconds, text as in YAML."""
+
+DURATION_PATTERN = (
+    r"^(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))*)$"
+)
+"""What Go's `time.ParseDuration` takes, without signs; for JSON schemas."""
+
+ALLOWED_DURATION = "a duration such as 500ms, 2s, 1m30s or 1h, or a number of seconds"
+
+_PART = re.compile(r"([0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(ns|us|µs|μs|ms|s|m|h)")
+_NS: dict[str, int] = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "μs": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
+_LONGEST_S = 10 * 365 * 86_400
+
+
+def nanoseconds(duration: timedelta) -> int:
+    """Return a duration in nanoseconds, exactly."""
+    return ((duration.days * 86_400 + duration.seconds) * 1_000_000 + duration.microseconds) * 1_000
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a duration as Go writes it (`1m30s`, `500ms`, `1.5h`); a bare `0` needs no unit.
+
+    Raises:
+        ValueError: It is none, negative, longer than ten years, or finer than a microsecond.
+    """
+    if text == "0":
+        return timedelta()
+    total, end = Fraction(), 0
+    while part := _PART.match(text, end):
+        total += Fraction(part[1].rstrip(".")) * _NS[part[2]]
+        end = part.end()
+    if not end or end != len(text):
+        raise ValueError(f"{text!r} is no duration: {ALLOWED_DURATION} is allowed")
+    if total > _LONGEST_S * 1_000_000_000:
+        raise ValueError(f"{text!r} is longer than ten years")
+    if total % 1_000:
+        raise ValueError(f"{text!r} is finer than a microsecond")
+    return timedelta(microseconds=int(total // 1_000))
+
+
+def seconds_to_duration(seconds: float) -> timedelta:
+    """Take a number of seconds, rounded to microseconds.
+
+    Raises:
+        ValueError: It is negative, not finite, or longer than ten years.
+    """
+    if not math.isfinite(seconds) or seconds < 0:
+        raise ValueError(f"{seconds} is no duration: {ALLOWED_DURATION} is allowed")
+    if seconds > _LONGEST_S:
+        raise ValueError(f"{seconds} seconds are longer than ten years")
+    return timedelta(seconds=seconds)
+
+
+def format_duration(duration: timedelta) -> str:
+    """Write a duration as Go does: `1m30s`, `500ms`, `0s`; `parse_duration` reads it back."""
+    us = nanoseconds(duration) // 1_000
+    if us == 0:
+        return "0s"
+    if us < 1_000_000:
+        return f"{us // 1_000}ms" if us % 1_000 == 0 else f"{us}us"
+    hours, us = divmod(us, 3_600_000_000)
+    minutes, us = divmod(us, 60_000_000)
+    whole, fraction = divmod(us, 1_000_000)
+    seconds = f"{whole}.{fraction:06}".rstrip("0").rstrip(".") if fraction else f"{whole}"
+    parts = [(hours, f"{hours}h"), (minutes, f"{minutes}m"), (us, f"{seconds}s")]
+    return "".join(text for value, text in parts if value)
+
+
+def duration(value: Duration) -> timedelta:
+    """Take a duration in any form that code may use: a `timedelta`, a number of seconds, `"500ms"`.
+
+    Raises:
+        ValueError: It is none of them.
+    """
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str):
+        return parse_duration(value)
+    if type(value) in (int, float):  # `True` is an int to Python, and no duration to anybody
+        return seconds_to_duration(value)
+    raise ValueError(f"{value!r} is no duration: {ALLOWED_DURATION} is allowed")
+
+
+def duration_or_none(value: Duration | None) -> timedelta | None:
+    """As `duration`; `None` stays `None`."""
+    return None if value is None else duration(value)
+
+
+def address(value: Address | str) -> Address:
+    """Take the address of one host.
+
+    Args:
+        value: An address, or its text.
+
+    Raises:
+        ValueError: It is no address, or not one that a host can have.
+    """
+    found = value if isinstance(value, IPv4Address | IPv6Address) else ip_address(str(value))
+    if found.is_unspecified or found.is_multicast:
+        raise ValueError(f"{found} is no host's address")
+    if isinstance(found, IPv6Address) and found.scope_id is not None:
+        raise ValueError(f"{found} has a zone: an address that routes without one is needed")
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        raise ValueError(f"{found} is an IPv4 address in IPv6 clothes: write {found.ipv4_mapped}")
+    return found
+
+
+def ipv4_or_none(value: IPv4Address | str | None) -> IPv4Address | None:
+    """Take an IPv4 address or its text; `None` stays `None`."""
+    return None if value is None else IPv4Address(value)
+
+
+def ipv6_or_none(value: IPv6Address | str | None) -> IPv6Address | None:
+    """Take an IPv6 address or its text; `None` stays `None`."""
+    return None if value is None else IPv6Address(value)
+
+
+FRIENDLY: set[Callable[[Any], Any]] = {address, duration, duration_or_none, ipv4_or_none, ipv6_or_none}
+"""Converters that let code give values in more forms than YAML may: there the field's own annotation decides."""

@@ -1,0 +1,1 @@
+"""The dataplanes that come with the core."""

@@ -1,0 +1,173 @@
+"""What the memory dataplane holds, and what a write does to it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from maglev.api import (
+    AddServer,
+    AddVip,
+    DataplaneConf,
+    DeleteServer,
+    DeleteVip,
+    Failed,
+    FlowHash,
+    IPProtocol,
+    Ok,
+    Operation,
+    OperationResult,
+    ServerState,
+    SetConf,
+    SetWeight,
+    VipKey,
+    VipState,
+)
+from maglev.dataplanes.memory.faults import Faults
+from maglev.dataplanes.memory.flows import FlowTable
+from maglev.dataplanes.memory.rules import refusal
+from maglev.domain.table import Address
+
+
+@attrs.frozen
+class Written:
+    """One operation that reached the dataplane.
+
+    Args:
+        session: The number of the session it came through, counted from 1; 0 if it came from none.
+        operation: It.
+        result: What became of it.
+    """
+
+    session: int
+    operation: Operation
+    result: OperationResult
+
+
+class Contents:
+    """VIPs, servers and weights, established flows, counters, and the record of what was written.
+
+    Nothing here waits for anything.
+
+    Args:
+        flow_hash: How flows are hashed to buckets.
+        clock_s: Seconds since the epoch.
+        journal_length: How many operations `journal` keeps.
+    """
+
+    def __init__(
+        self,
+        *,
+        flow_hash: FlowHash = "crc32c",
+        clock_s: Callable[[], float] = time.time,
+        journal_length: int = 100_000,
+    ) -> None:
+        self.flow_hash: FlowHash = flow_hash
+        self.clock_s = clock_s
+        self.faults = Faults()
+        self.journal: deque[Written] = deque(maxlen=journal_length)
+        self.clear()
+
+    def clear(self) -> None:
+        """Hold nothing, as after a restart; the journal and the faults stay."""
+        self.boot_id = uuid.uuid4().hex
+        self.boot_time_s = self.clock_s()
+        self.conf = DataplaneConf()
+        self.flows = FlowTable(self.conf.sticky_buckets_per_core)
+        self.packets: dict[int, Counter[str]] = {}
+        self._prefixes: dict[Address, dict[VipKey, VipState]] = {}
+        self._next_index = 1  # VPP keeps 0 for itself
+
+    @property
+    def vips(self) -> Mapping[VipKey, VipState]:
+        """All VIPs, their servers without buckets and flows."""
+        return {key: vip for prefix in self._prefixes.values() for key, vip in prefix.items()}
+
+    def vip(self, key: VipKey) -> VipState:
+        """Return one VIP, its servers without buckets and flows.
+
+        Raises:
+            KeyError: There is no such VIP.
+        """
+        return self._prefixes[key.address][key]
+
+    def write(self, operation: Operation, session: int = 0) -> OperationResult:
+        """Do one operation, or refuse it as VPP would or as `faults` say; either way it is put in the journal.
+
+        Args:
+            operation: It.
+            session: The number of the session it comes through.
+        """
+        operation = _as_stored(operation)
+        neighbours: Mapping[VipKey, VipState] = {}
+        if not isinstance(operation, SetConf):
+            neighbours = self._prefixes.get(operation.vip.address, {})
+        error = self.faults.refusal(operation) or refusal(operation, neighbours)
+        if not error:
+            self._do(operation)
+        result = Failed(error) if error else Ok()
+        self.journal.append(Written(session, operation, result))
+        return result
+
+    def plant(self, key: VipKey, vip: VipState) -> None:
+        """Put a VIP there as somebody else might have, of any encapsulation, past all refusals."""
+        self._prefixes.setdefault(key.address, {})[key] = attrs.evolve(vip, index=self._new_index())
+
+    def _do(self, operation: Operation) -> None:
+        match operation:
+            case SetConf(conf):
+                if conf.sticky_buckets_per_core != self.conf.sticky_buckets_per_core:
+                    self.flows = FlowTable(conf.sticky_buckets_per_core)
+                self.conf = conf
+            case AddVip(key, attributes):
+                self.plant(key, VipState(attributes, {}))
+            case DeleteVip(key):
+                self._delete_vip(key)
+            case AddServer(key, server, weight):
+                self._set_server(key, server, weight)
+            case SetWeight(key, server, weight, flush):
+                self._set_server(key, server, weight)
+                self._flush(key, server if flush else None)
+            case DeleteServer(key, server, flush):
+                self._set_server(key, server, None)
+                self._flush(key, server if flush else None)
+
+    def _delete_vip(self, key: VipKey) -> None:
+        prefix = self._prefixes[key.address]
+        index = prefix.pop(key).index
+        if not prefix:
+            del self._prefixes[key.address]
+        if index is not None:
+            self.flows.forget(index)
+            self.packets.pop(index, None)
+
+    def _set_server(self, key: VipKey, server: Address, weight: int | None) -> None:
+        vip = self.vip(key)
+        servers = {**vip.servers}
+        if weight is None:
+            del servers[server]
+        else:
+            servers[server] = ServerState(weight, since_s=int(self.clock_s()))
+        self._prefixes[key.address][key] = attrs.evolve(vip, servers=servers)
+
+    def _flush(self, key: VipKey, server: Address | None) -> None:
+        index = self.vip(key).index
+        if server is not None and index is not None:
+            self.flows.forget(index, server)
+
+    def _new_index(self) -> int:
+        index = self._next_index
+        self._next_index += 1
+        self.packets[index] = Counter()
+        return index
+
+
+def _as_stored(operation: Operation) -> Operation:
+    """Return the operation with the VIP as VPP files it: a VIP of all ports is one of all protocols."""
+    if isinstance(operation, SetConf) or operation.vip.port or operation.vip.protocol is IPProtocol.ANY:
+        return operation
+    return attrs.evolve(operation, vip=attrs.evolve(operation.vip, protocol=IPProtocol.ANY))

@@ -1,0 +1,92 @@
+"""What VPP's `lb` plugin refuses, under VPP's names of its errors.
+
+Read in VPP's source, where some of it surprises: an all-port VIP and a per-port VIP exclude each other, with
+`VALUE_EXIST` as if they were the same; the family of a server must fit the encapsulation and not the VIP; of VIPs on
+one address, the encapsulation must be the same. Where VPP would crash or does something senseless (a table of no
+buckets, a weight above 100), this is refused as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from maglev.api import (
+    AddServer,
+    AddVip,
+    DataplaneConf,
+    DeleteServer,
+    DeleteVip,
+    Encap,
+    Operation,
+    SetConf,
+    SetWeight,
+    VipKey,
+    VipState,
+)
+from maglev.domain.table import MAX_LENGTH, MAX_WEIGHT, MIN_LENGTH
+
+VALUE_EXIST = "VALUE_EXIST"
+NO_SUCH_ENTRY = "NO_SUCH_ENTRY"
+INVALID_ARGUMENT = "INVALID_ARGUMENT"
+INVALID_VALUE = "INVALID_VALUE"
+INVALID_MEMORY_SIZE = "INVALID_MEMORY_SIZE"
+INVALID_ADDRESS_FAMILY = "INVALID_ADDRESS_FAMILY"
+
+_FAMILY = {Encap.GRE4: 4, Encap.GRE6: 6}
+
+
+def refusal(operation: Operation, neighbours: Mapping[VipKey, VipState]) -> str:
+    """Return the name of the error that an operation gets; empty if it is accepted.
+
+    Args:
+        operation: The operation, its VIP's key as VPP stores it: protocol `any` with port 0.
+        neighbours: All VIPs on the operation's address; unused for `SetConf`.
+    """
+    if isinstance(operation, SetConf):
+        return _conf_refusal(operation.conf)
+    if isinstance(operation, AddVip):
+        return _new_vip_refusal(operation, neighbours)
+    vip = neighbours.get(operation.vip)
+    if vip is None:
+        return NO_SUCH_ENTRY
+    match operation:
+        case DeleteVip():
+            return ""
+        case AddServer():
+            return _new_server_refusal(operation, vip)
+        case SetWeight(server=server, weight=weight):
+            return _weight_refusal(weight) if server in vip.servers else NO_SUCH_ENTRY
+        case DeleteServer(server=server):
+            return "" if server in vip.servers else NO_SUCH_ENTRY
+
+
+def _conf_refusal(conf: DataplaneConf) -> str:
+    return "" if _is_power_of_two(conf.sticky_buckets_per_core) else INVALID_MEMORY_SIZE
+
+
+def _new_vip_refusal(operation: AddVip, neighbours: Mapping[VipKey, VipState]) -> str:
+    key, attributes = operation.vip, operation.attributes
+    if key in neighbours or any(0 in (key.port, other.port) for other in neighbours):
+        return VALUE_EXIST
+    if any(vip.attributes.encap is not attributes.encap for vip in neighbours.values()):
+        return INVALID_ARGUMENT
+    if attributes.encap not in _FAMILY:
+        return INVALID_ARGUMENT
+    length = attributes.table_length
+    return "" if _is_power_of_two(length) and MIN_LENGTH <= length <= MAX_LENGTH else INVALID_MEMORY_SIZE
+
+
+def _new_server_refusal(operation: AddServer, vip: VipState) -> str:
+    if operation.server in vip.servers:
+        return VALUE_EXIST
+    if operation.server.version != _FAMILY.get(vip.attributes.encap):
+        return INVALID_ADDRESS_FAMILY
+    return _weight_refusal(operation.weight)
+
+
+def _weight_refusal(weight: int) -> str:
+    return "" if 0 <= weight <= MAX_WEIGHT else INVALID_VALUE
+
+
+def _is_power_of_two(number: int) -> bool:
+    return number > 0 and not number & (number - 1)

@@ -1,0 +1,82 @@
+"""What a dataplane holds after a write that it acknowledged, told without asking it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from maglev.api import (
+    AddServer,
+    AddVip,
+    DataplaneState,
+    DeleteServer,
+    DeleteVip,
+    Operation,
+    ServerState,
+    SetConf,
+    SetWeight,
+    VipKey,
+    VipState,
+)
+from maglev.domain.table import Address
+
+
+def applied(vips: Mapping[VipKey, VipState], operation: Operation) -> Mapping[VipKey, VipState]:
+    """Return what the VIPs are after one acknowledged operation; see `applied_all`."""
+    return applied_all(vips, (operation,))
+
+
+def applied_all(vips: Mapping[VipKey, VipState], operations: Iterable[Operation]) -> Mapping[VipKey, VipState]:
+    """Return what the VIPs are after acknowledged operations, in their order.
+
+    What a write makes unknown becomes `None`: the buckets of all servers of its VIP, and when a server was last
+    changed; a flushed server has no flows.
+
+    Args:
+        vips: What the dataplane held before; not changed.
+        operations: What it acknowledged. `SetConf` changes no VIP.
+
+    Raises:
+        KeyError: A server of a VIP that is not there: that was not acknowledged by the dataplane that was read.
+    """
+    after = dict(vips)
+    servers: dict[VipKey, dict[Address, ServerState]] = {}
+    for operation in operations:
+        if isinstance(operation, SetConf):
+            continue
+        key = operation.vip
+        match operation:
+            case AddVip():
+                after[key] = VipState(operation.attributes, {})
+                servers[key] = {}
+            case DeleteVip():
+                after.pop(key, None)
+                servers.pop(key, None)
+            case _:
+                if key not in servers:
+                    servers[key] = _uncounted(after[key])
+                _change(servers[key], operation)
+    return after | {key: attrs.evolve(after[key], servers=changed) for key, changed in servers.items()}
+
+
+def applied_state(state: DataplaneState, operations: Iterable[Operation]) -> DataplaneState:
+    """Return what the whole dataplane holds after acknowledged operations, `SetConf` included; see `applied_all`."""
+    operations = tuple(operations)
+    confs = [operation.conf for operation in operations if isinstance(operation, SetConf)]
+    return DataplaneState(applied_all(state.vips, operations), confs[-1] if confs else state.conf)
+
+
+def _uncounted(vip: VipState) -> dict[Address, ServerState]:
+    return {server: attrs.evolve(state, buckets=None) for server, state in vip.servers.items()}
+
+
+def _change(servers: dict[Address, ServerState], operation: AddServer | DeleteServer | SetWeight) -> None:
+    if isinstance(operation, DeleteServer):
+        servers.pop(operation.server, None)
+        return
+    before = servers.get(operation.server)
+    flows = before.flows if before else None
+    if isinstance(operation, SetWeight) and operation.flush and flows is not None:
+        flows = 0
+    servers[operation.server] = ServerState(operation.weight, flows=flows)

@@ -1,0 +1,57 @@
+"""What differs in a dataplane and is left as it is, said in words that an operator can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from maglev.api import VipAttributes, VipKey, VipState
+from maglev.domain.desired import DesiredVip
+
+
+@attrs.frozen
+class Drift:
+    """One difference that no plan puts right by itself.
+
+    Args:
+        vip: The VIP that is not as wanted.
+        what: What is found and what is wanted, or what stands in the way.
+    """
+
+    vip: VipKey
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.vip}: {self.what}"
+
+
+def drift_of(vip: VipKey, desired: DesiredVip, found: VipState) -> Iterator[Drift]:
+    """Yield what differs in a VIP that stays, beside its servers and weights."""
+    for name, is_found, is_wanted in _compared(desired.attributes, found.attributes):
+        yield Drift(vip, f"{name} is {is_found}, wanted {is_wanted}")
+    if desired.attributes.encap is not found.attributes.encap:
+        yield Drift(vip, "servers and weights are left as they are, since none of another encapsulation can be added")
+    if desired.step != desired.wanted_step:
+        yield Drift(vip, f"weights stand on step {desired.step}, wanted {desired.wanted_step}")
+
+
+def blocked_drift(vip: VipKey, blockers: Sequence[VipKey], *, exists: bool) -> Drift:
+    """Say why a wanted VIP cannot be had."""
+    what = "cannot be made anew" if exists else "cannot be made"
+    verb = "stands" if len(blockers) == 1 else "stand"
+    return Drift(vip, f"{what}: {', '.join(map(str, blockers))} {verb} in the way")
+
+
+def _compared(desired: VipAttributes, found: VipAttributes) -> Iterator[tuple[str, object, object]]:
+    """Yield (what, found, wanted) for each attribute that differs."""
+    if desired.encap is not found.encap:
+        yield "encapsulation", found.encap, desired.encap
+    if desired.table_length != found.table_length:
+        yield "table length", found.table_length, desired.table_length
+    if desired.sticky != found.sticky:
+        yield "src-ip-sticky", _switch(found.sticky), _switch(desired.sticky)
+
+
+def _switch(value: bool) -> str:  # noqa: FBT001 - one value, said in words
+    return "on" if value else "off"

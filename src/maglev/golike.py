@@ -1,0 +1,95 @@
+"""Command lines as Go programs have them, on click: every long option also with one dash, and `-color=false`.
+
+The commands of this project replace Go programs whose options stand in unit files and scripts. Every command of ours,
+those of plugins included, takes both spellings by using `GoCommand` or `GoGroup` in place of click's own classes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+import click
+
+_TRUE = frozenset({"1", "t", "true"})
+_FALSE = frozenset({"0", "f", "false"})
+
+
+def normalise(
+    arguments: Sequence[str], parameters: Iterable[click.Parameter], *, interspersed: bool = True
+) -> list[str]:
+    """Rewrite a command line to the spelling that click knows.
+
+    `-config x` becomes `--config x`; `--color=false` becomes `--no-color` where there is such an option, and vanishes
+    where there is not. What no long option matches is left for click to judge.
+
+    Args:
+        arguments: The command line, without the program's name.
+        parameters: The command's own parameters.
+        interspersed: Whether options may follow the first positional argument; in a group they belong to a subcommand.
+    """
+    known = _options(parameters)
+    rest = iter(arguments)
+    done: list[str] = []
+    for argument in rest:
+        name, equals, value = argument.partition("=")
+        option = known.get(name) or known.get(f"-{name}")
+        if option is None:
+            done.append(argument)
+            is_positional = argument == "-" or not argument.startswith("-")
+            if argument == "--" or (is_positional and not interspersed):
+                break
+            continue
+        name = name if name in known else f"-{name}"
+        if not option.is_flag:
+            done.append(f"{name}{equals}{value}")
+            # What follows is its value, whatever it looks like.
+            done += islice(rest, 0 if equals else option.nargs)
+        else:
+            done += _flag(option, name, value) if equals else [name]
+    return [*done, *rest]
+
+
+def _options(parameters: Iterable[click.Parameter]) -> dict[str, click.Option]:
+    options = (parameter for parameter in parameters if isinstance(parameter, click.Option))
+    return {name: option for option in options for name in (*option.opts, *option.secondary_opts)}
+
+
+def _flag(option: click.Option, long: str, value: str) -> list[str]:
+    if value.lower() in _TRUE:
+        return [long]
+    if value.lower() not in _FALSE:
+        return [f"{long}={value}"]  # click refuses it and says why
+    opposite = option.opts if long in option.secondary_opts else option.secondary_opts
+    return [name for name in opposite if name.startswith("--")][:1]
+
+
+class GoCommand(click.Command):
+    """A click command that takes long options with one dash too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse as click does, once the spelling is click's."""
+        interspersed = ctx.allow_interspersed_args
+        return super().parse_args(ctx, normalise(args, self.get_params(ctx), interspersed=interspersed))
+
+
+class GoGroup(click.Group):
+    """A click group that takes long options with one dash too, and so do its subcommands."""
+
+    command_class: type[click.Command] | None = GoCommand
+    group_class: type[click.Group | type] | None = type
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse as click does, once the spelling is click's."""
+        return super().parse_args(ctx, normalise(args, self.get_params(ctx), interspersed=False))
+
+
+class EmptyIsAValue(click.Option):
+    """An option whose environment variable counts when it is set and empty: `MAGLEV_METRICS_ADDR=` is "off"."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return the variable's text, the empty one too; `None` if it is not set."""
+        if isinstance(self.envvar, str) and self.envvar in os.environ:
+            return os.environ[self.envvar]
+        return super().resolve_envvar_value(ctx)

@@ -1,0 +1,76 @@
+"""maglevd as a library: the controller without a command line, and the plugins that are installed.
+
+Nothing here installs a signal handler, sets up logging or keeps global state: the program that embeds us decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from maglev.api import Dataplane
+from maglev.config import Config, Overrides
+from maglev.dataplanes.memory import MemoryDataplane
+from maglev.plugin import PluginManager, hookimpl
+from maglev.runtime import Controller, Settings
+from maglev.runtime import open_controller as open_with
+
+
+class _Memory:
+    """The core's own dataplane, registered through the same hooks as everybody else's."""
+
+    __name__ = "maglev.dataplanes.memory"
+
+    @hookimpl
+    def maglev_dataplanes(self) -> Iterable[type[Dataplane]]:
+        """The dataplane `memory`."""
+        return (MemoryDataplane,)
+
+
+def installed(environ: Mapping[str, str] | None = None) -> PluginManager:
+    """Find all installed plugins. One that cannot be loaded is in `.problems`, with the reason.
+
+    Args:
+        environ: Where `MAGLEV_LOAD_PLUGINS` and `MAGLEV_TRACE_PLUGINS` are read; by default the process's own.
+    """
+    return PluginManager((_Memory(),), environ=environ)
+
+
+@asynccontextmanager
+async def open_controller(
+    source: Config | Path | str,
+    *,
+    plugins: PluginManager | None = None,
+    dataplane: Dataplane | None = None,
+    overrides: Overrides | None = None,
+    state_dir: Path | None = None,
+    observe: bool = False,
+) -> AsyncIterator[Controller]:
+    """Run maglevd inside a program: probes, decisions and dataplane, as long as the context lasts.
+
+    The controller runs in tasks of its own within the context; leaving it stops the probes and leaves the dataplane as
+    it is. It is a `maglev.api.Control`: take snapshots, subscribe to events, give commands.
+
+    Args:
+        source: A configuration built in code, or the path of a YAML file, which `ReloadConfig` then reads again.
+        plugins: What is installed; looked for if not given.
+        dataplane: Use this one instead of the one that the configuration names.
+        overrides: Options of the dataplane that win over the file.
+        state_dir: Where changes made by commands are kept; by default nowhere.
+        observe: Plan and tell, but write nothing to the dataplane.
+
+    Raises:
+        maglev.ConfigError: The configuration is not valid; names every problem.
+        maglev.runtime.StateError: The state directory's file cannot be read.
+    """
+    settings = Settings(
+        source=source if isinstance(source, Config) else Path(source),
+        plugins=plugins if plugins is not None else installed(),
+        dataplane=dataplane,
+        overrides=overrides or {},
+        state_dir=state_dir,
+        observe=observe,
+    )
+    async with open_with(settings) as controller:
+        yield controller

@@ -1,0 +1,188 @@
+"""Loads plugins one by one and keeps what they bring; no fault of a plugin gets past here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import attrs
+
+from maglev.api import Checker, Dataplane, Exporter
+from maglev.plugin import finding
+from maglev.plugin.hooks import RefusedError, call, new_pluggy, register
+
+BUILT_IN = "built-in"
+
+
+@attrs.frozen
+class PluginInfo:
+    """A plugin that was loaded.
+
+    Args:
+        plugin: The name of its entry point.
+        distribution: Who brings it; `built-in` for the core's own.
+        version: Of the distribution; empty for the core's own.
+        origin: The module it was loaded from.
+        checkers: The names of what it gives, by kind; likewise `dataplanes` and `exporters`.
+    """
+
+    plugin: str
+    distribution: str
+    version: str
+    origin: str
+    checkers: tuple[str, ...] = ()
+    dataplanes: tuple[str, ...] = ()
+    exporters: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What messages call it: `http (maglev-http 0.1.0)`."""
+        by = " ".join(filter(None, (self.distribution, self.version)))
+        return f"{self.plugin} ({by})" if by else self.plugin
+
+    @property
+    def gives(self) -> tuple[tuple[str, str], ...]:
+        """Kind and name of all it gives: `(("checker", "http"), ("checker", "https"))`."""
+        groups = (("checker", self.checkers), ("dataplane", self.dataplanes), ("exporter", self.exporters))
+        return tuple((kind, name) for kind, names in groups for name in names)
+
+
+@attrs.frozen
+class PluginProblem:
+    """A plugin, or something it brings, that cannot be used.
+
+    Args:
+        plugin: The name of its entry point.
+        distribution: Who brings it; empty if not known.
+        message: Why it cannot be used.
+    """
+
+    plugin: str
+    distribution: str
+    message: str
+
+    def __str__(self) -> str:
+        by = f" ({self.distribution})" if self.distribution else ""
+        return f"plugin {self.plugin}{by}: {self.message}"
+
+
+@attrs.define(eq=False)
+class _Shelf:
+    """All classes of one kind, and who brought them."""
+
+    classes: dict[str, Any] = attrs.field(factory=dict)
+    owners: dict[str, PluginInfo] = attrs.field(factory=dict)
+
+
+class PluginManager:
+    """What is installed. Everything is loaded when it is made; faults of plugins are kept in `problems`.
+
+    Args:
+        builtins: Modules or objects of the core that implement hooks; always loaded.
+        environ: For `MAGLEV_LOAD_PLUGINS` and `MAGLEV_TRACE_PLUGINS`; `None`: the process's own.
+        entry_points: Where to look for plugins; `None`: what is installed.
+    """
+
+    def __init__(
+        self,
+        builtins: Iterable[object] = (),
+        *,
+        environ: Mapping[str, str] | None = None,
+        entry_points: Iterable[EntryPoint] | None = None,
+    ) -> None:
+        environment = os.environ if environ is None else environ
+        self._tracing = environment.get(finding.TRACE, "") not in ("", "0")
+        self._pluggy = new_pluggy()
+        self._shelves = {hook: _Shelf() for hook in ("maglev_checkers", "maglev_dataplanes", "maglev_exporters")}
+        self._plugins: list[PluginInfo] = []
+        self._problems: list[PluginProblem] = []
+        for plugin in builtins:
+            origin = str(getattr(plugin, "__name__", type(plugin).__name__))
+            self._take(plugin, PluginInfo(origin.removesuffix(".plugin").rpartition(".")[2], BUILT_IN, "", origin))
+        candidates, absent = finding.wanted(finding.find(entry_points), environment)
+        self._problems += (PluginProblem(name, "", f"named in {finding.LOAD}, but not installed") for name in absent)
+        for candidate in candidates:
+            self._load(candidate)
+
+    @property
+    def checkers(self) -> Mapping[str, type[Checker]]:
+        """All checkers, by the name that stands behind `type:`."""
+        return self._shelves["maglev_checkers"].classes
+
+    @property
+    def dataplanes(self) -> Mapping[str, type[Dataplane]]:
+        """All dataplanes, by name."""
+        return self._shelves["maglev_dataplanes"].classes
+
+    @property
+    def exporters(self) -> Mapping[str, type[Exporter]]:
+        """All exporters, by name."""
+        return self._shelves["maglev_exporters"].classes
+
+    @property
+    def plugins(self) -> tuple[PluginInfo, ...]:
+        """What was loaded, the core's own first, each with what can be had of it."""
+        return tuple(
+            attrs.evolve(
+                info,
+                checkers=tuple(name for name in info.checkers if name in self.checkers),
+                dataplanes=tuple(name for name in info.dataplanes if name in self.dataplanes),
+                exporters=tuple(name for name in info.exporters if name in self.exporters),
+            )
+            for info in self._plugins
+        )
+
+    @property
+    def problems(self) -> tuple[PluginProblem, ...]:
+        """What could not be used, and why."""
+        return tuple(self._problems)
+
+    def _load(self, candidate: finding.Candidate) -> None:
+        info = PluginInfo(candidate.plugin, candidate.distribution, candidate.version, candidate.entry_point.value)
+        try:
+            plugin = candidate.entry_point.load()
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (foreign code: whatever it raises, the daemon starts)
+            self._refuse(info, f"{type(error).__name__}: {error}")
+            return
+        self._take(plugin, info)
+
+    def _take(self, plugin: object, info: PluginInfo) -> None:
+        """Register a loaded plugin, call its hooks, and keep what they hand over."""
+        try:
+            hooks = register(self._pluggy, plugin, info.label)
+            handed = {hook: call(hook, function) for hook, function in hooks.items()}
+        except RefusedError as error:
+            self._refuse(info, str(error))
+            return
+        for hook, classes in handed.items():
+            self._trace(f"{hook}() of {info.label}: {', '.join(cls.name for cls in classes) or 'nothing'}")
+            kept = tuple(cls.name for cls in classes if self._keep(hook, cls, info))
+            given: Any = {hook.removeprefix("maglev_"): kept}
+            info = attrs.evolve(info, **given)
+        self._plugins.append(info)
+
+    def _keep(self, hook: str, cls: Any, info: PluginInfo) -> bool:
+        """Put a class on its shelf, unless another plugin has one of that name: then neither can be had."""
+        shelf = self._shelves[hook]
+        name: str = cls.name
+        other = shelf.owners.setdefault(name, info)
+        if other is info:
+            shelf.classes[name] = cls
+            return True
+        kind = hook.removeprefix("maglev_").removesuffix("s")
+        message = f"{kind} {name!r} is given by {other.label} and by {info.label}: neither is used, remove one"
+        if shelf.classes.pop(name, None) is not None:
+            self._refuse(other, message)
+        self._refuse(info, message)
+        return False
+
+    def _refuse(self, info: PluginInfo, message: str) -> None:
+        self._trace(f"{info.label} refused: {message}")
+        self._problems.append(PluginProblem(info.plugin, info.distribution, message))
+
+    def _trace(self, line: str) -> None:
+        if self._tracing:
+            sys.stderr.write(f"maglev plugins: {line}\n")

@@ -1,0 +1,87 @@
+"""Making the sockets of probes: non-blocking from the start, in their namespace, bound to their source address."""
+
+from __future__ import annotations
+
+import socket
+from typing import TypeVar
+
+from maglev.api import Target
+from maglev.probing.job import Plan
+from maglev.probing.netns import Namespaces
+
+_BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT of <linux/in.h>; works at the IP level for IPv6 too
+_STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+_DATAGRAM = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+
+RawSocket = socket.SocketType
+"""The interpreter's own socket, without the Python class around it: a few frames less for every probe."""
+
+AnySocket = TypeVar("AnySocket", bound=RawSocket)
+
+Opened = tuple[Plan, "RawSocket | OSError"]
+
+
+def open_all(spaces: Namespaces, plans: list[Plan]) -> list[Opened]:
+    """Make one socket for each plan, entering each namespace once.
+
+    Returns:
+        Each plan with its socket, or the reason why there is none. Order is kept within a namespace.
+    """
+    opened: list[Opened] = []
+    for netns, group in _by_netns(plans).items():
+        try:
+            with spaces.inside(netns):
+                opened += [(plan, _new(plan)) for plan in group]
+        except OSError as error:
+            opened += [(plan, error) for plan in group]
+    return opened
+
+
+def bind_source(sock: RawSocket, source: str) -> None:
+    """Let a socket speak from this local address; the port is chosen when it connects, which keeps them plentiful.
+
+    Raises:
+        OSError: The address is not here.
+    """
+    sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+    sock.bind((source, 0))
+
+
+class TargetSockets:
+    """The `Sockets` that an `AsyncChecker` is given for one target."""
+
+    __slots__ = ("_spaces", "_target")
+
+    def __init__(self, spaces: Namespaces, target: Target) -> None:
+        self._spaces = spaces
+        self._target = target
+
+    def open(self, kind: socket.SocketKind = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
+        target = self._target
+        with self._spaces.inside(target.netns):
+            sock = socket.socket(target.family, kind | socket.SOCK_NONBLOCK, proto)
+        return sock if target.source is None else _bound(sock, str(target.source))
+
+
+def _by_netns(plans: list[Plan]) -> dict[str | None, list[Plan]]:
+    groups: dict[str | None, list[Plan]] = {}
+    for plan in plans:
+        groups.setdefault(plan.netns, []).append(plan)
+    return groups
+
+
+def _new(plan: Plan) -> RawSocket | OSError:
+    try:
+        sock = RawSocket(plan.family, _DATAGRAM if plan.udp else _STREAM)
+        return sock if plan.source is None else _bound(sock, plan.source)
+    except OSError as error:
+        return error
+
+
+def _bound(sock: AnySocket, source: str) -> AnySocket:
+    try:
+        bind_source(sock, source)
+    except OSError:
+        sock.close()
+        raise
+    return sock

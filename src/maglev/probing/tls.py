@@ -1,0 +1,81 @@
+"""TLS for one probe, without I/O: what came in, what is to go out, and how far the handshake is."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+
+from maglev.api import TLS
+
+_CHUNK = 16384  # the most that one TLS record carries
+
+
+class TLSLayer:
+    """The client's side of one TLS connection.
+
+    Args:
+        tls: How to speak it.
+        session: A session of an earlier connection to resume, or `None`.
+
+    Raises:
+        ValueError: The context demands a server name and there is none.
+    """
+
+    __slots__ = ("_incoming", "_object", "_outgoing", "up")
+
+    def __init__(self, tls: TLS, session: ssl.SSLSession | None) -> None:
+        if tls.context.check_hostname and not tls.server_name:
+            # Over sockets the ssl module refuses this by itself; over BIOs it would take any name for the right one.
+            raise ValueError("the TLS context checks names, and there is no server name to check")
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._object = tls.context.wrap_bio(
+            self._incoming, self._outgoing, server_hostname=tls.server_name, session=session
+        )
+        self.up = False
+        """Whether the handshake is done."""
+
+    def shake(self) -> None:
+        """Go on with the handshake as far as what came in allows.
+
+        Raises:
+            ssl.SSLError: It failed.
+        """
+        try:
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            return
+        self.up = True
+
+    def receive(self, data: bytes) -> None:
+        """Take in what came over the wire; `shake` or `clear_text` then make something of it."""
+        self._incoming.write(data)
+
+    def clear_text(self) -> Iterator[bytes]:
+        """Decrypt what came in, piece by piece; an empty piece is an orderly end by the peer.
+
+        Raises:
+            ssl.SSLError: It is no good.
+        """
+        while True:
+            try:
+                piece = self._object.read(_CHUNK)
+            except ssl.SSLWantReadError:
+                return
+            except ssl.SSLZeroReturnError:
+                piece = b""
+            yield piece
+            if not piece:
+                return
+
+    def send(self, data: bytes) -> None:
+        """Encrypt data; `take_outgoing` then has it."""
+        self._object.write(data)
+
+    def take_outgoing(self) -> bytes:
+        """Take what is to be sent over the wire; may be empty."""
+        return self._outgoing.read()
+
+    def session(self) -> ssl.SSLSession | None:
+        """The session to resume next time, if the server offered one."""
+        return self._object.session

@@ -1,0 +1,84 @@
+"""What errors of the operating system mean: a failure of the peer's, or void because it is our own trouble."""
+
+from __future__ import annotations
+
+import errno
+import os
+import ssl
+from functools import cache
+
+from maglev.api import Code, ProbeResult
+
+_OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# A connect that finds no free port says EADDRNOTAVAIL, a datagram socket's says EAGAIN.
+_OUT_OF_PORTS = frozenset({errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EAGAIN})
+_TIMED_OUT = frozenset({errno.ETIMEDOUT})
+# What the network, or the route or firewall on the way, answers. A reset before the connection is made is a refusal.
+_UNREACHABLE = frozenset({
+    errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.ECONNRESET,
+    errno.ECONNABORTED, errno.EPIPE, errno.EACCES, errno.EPERM, errno.EPROTO, errno.ENOPROTOOPT, errno.EINVAL,
+    errno.ENONET,
+})  # fmt: skip
+
+CONNECT_TIMED_OUT = ProbeResult(Code.L4TOUT, "no connection in time")
+HANDSHAKE_TIMED_OUT = ProbeResult(Code.L6TOUT, "no TLS handshake in time")
+HANDSHAKE_CLOSED = ProbeResult(Code.L6RSP, "closed by the peer during the TLS handshake")
+HANDSHAKE_RESET = ProbeResult(Code.L6RSP, "reset by the peer during the TLS handshake")
+NOT_TAKEN = ProbeResult(Code.L7RSP, "the peer does not take what it asked for")
+ASYNC_TIMED_OUT = ProbeResult(Code.L7TOUT, "no result in time")
+
+
+class NetnsError(OSError):
+    """A network namespace is missing or may not be entered."""
+
+
+@cache
+def connect_failed(number: int) -> ProbeResult:
+    """Judge an error of `connect`, `send` or `recv`.
+
+    Args:
+        number: The `errno`.
+    """
+    words = os.strerror(number)
+    if number in _UNREACHABLE:
+        return ProbeResult(Code.L4CON, words)
+    if number in _TIMED_OUT:
+        return ProbeResult(Code.L4TOUT, words)
+    return _own_trouble(number, words)
+
+
+def socket_failed(error: OSError) -> ProbeResult:
+    """Judge an error met while making or binding a socket, before any peer had a say: always void."""
+    if isinstance(error, NetnsError):
+        return ProbeResult(Code.NETNS, str(error))
+    return _own_trouble(error.errno or 0, error.strerror or str(error))
+
+
+def is_own_trouble(error: OSError) -> bool:
+    """Whether an error stands for a resource that this machine has run out of, or a missing namespace."""
+    return isinstance(error, NetnsError) or error.errno in _OUT_OF_FILES or error.errno in _OUT_OF_PORTS
+
+
+def tls_failed(error: ssl.SSLError) -> ProbeResult:
+    """Judge an error of the TLS library."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return ProbeResult(Code.L6RSP, f"certificate: {error.verify_message}")
+    return ProbeResult(Code.L6RSP, (error.reason or str(error)).replace("_", " ").lower())
+
+
+def unreadable(error: Exception) -> ProbeResult:
+    """Judge an exception of a checker while it read what its peer sent."""
+    return ProbeResult(Code.L7RSP, f"cannot be read: {type(error).__name__}")
+
+
+def checker_fault(error: BaseException) -> ProbeResult:
+    """Make the void result of a fault in a checker, outside the reading of the peer's bytes."""
+    return ProbeResult(Code.ERROR, f"fault in the checker: {type(error).__name__}: {error}"[:200])
+
+
+def _own_trouble(number: int, words: str) -> ProbeResult:
+    if number in _OUT_OF_FILES:
+        return ProbeResult(Code.NOFILE, words)
+    if number in _OUT_OF_PORTS:
+        return ProbeResult(Code.NOPORT, words)
+    return ProbeResult(Code.ERROR, words)

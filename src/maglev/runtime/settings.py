@@ -1,0 +1,59 @@
+"""What a controller is opened with, and where its configuration comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio.to_thread
+import attrs
+
+from maglev.api import Dataplane
+from maglev.config import Config, Installed, Loaded, Overrides, PluginSet, check, load, load_in_subprocess
+
+
+@attrs.frozen
+class Settings:
+    """How a controller is opened.
+
+    Args:
+        source: A file, which can be reloaded, or a configuration built in code.
+        plugins: What is installed.
+        dataplane: Use this one instead of making the configured one.
+        overrides: Options from flags and the environment, which win over the file.
+        state_dir: Where overrides are kept; `None` keeps them for this run only.
+        observe: Plan and tell, but write nothing to the dataplane.
+    """
+
+    source: Config | Path
+    plugins: Installed
+    dataplane: Dataplane | None = None
+    overrides: Overrides = attrs.field(factory=dict)
+    state_dir: Path | None = None
+    observe: bool = False
+
+    async def load(self) -> Loaded:
+        """Load the configuration before anything runs.
+
+        Raises:
+            ConfigError: It is not valid; names every problem.
+        """
+        if isinstance(self.source, Config):
+            return check(self.source, self.plugins)
+        path = self.source
+        return await anyio.to_thread.run_sync(lambda: load(path, self.plugins, overrides=self.overrides))
+
+    async def reload(self) -> Loaded:
+        """Load the configuration while probes run: in another process, since parsing would hold them up.
+
+        Raises:
+            ConfigError: It is not valid; names every problem.
+        """
+        if isinstance(self.source, Config):
+            return check(self.source, self.plugins)
+        return await load_in_subprocess(self.source, PluginSet.of(self.plugins), overrides=self.overrides)
+
+    def make_dataplane(self, config: Config) -> Dataplane:
+        """The dataplane to use: the one given, or the configured one."""
+        if self.dataplane is not None:
+            return self.dataplane
+        return self.plugins.dataplanes[config.dataplane](config.dataplane_options)

@@ -1,0 +1,311 @@
+"""Problems of meaning: right in form, wrong in sense."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from maglev.api import option
+from maglev.config import PluginSet
+from maglev.plugin import PluginProblem
+from tests.config.fakes import ALL, FakeChecker
+from tests.config.wording import MINIMAL, complaints, loaded, refused
+
+FRONTEND = "{address: %s, protocol: %s, port: %d, pools: [{name: p, backends: {%s: {}}}]}"
+
+
+def with_frontends(*frontends: str, backends: str = "a: {address: 192.0.2.1}, b: {address: 2001:db8::2}") -> str:
+    lines = "\n".join(f"    f{n}: {frontend}" for n, frontend in enumerate(frontends))
+    return f"maglev:\n  backends: {{{backends}}}\n  frontends:\n{lines}\n"
+
+
+def only(text: str, plugins: PluginSet = ALL) -> str:
+    error = refused(text, plugins)
+    assert error.status == 2
+    (problem,) = error.problems
+    assert problem.line > 0
+    return f"{problem.path}: {problem.message}"
+
+
+@pytest.mark.parametrize(
+    "old,new,message",
+    [
+        ("b: {}}", "bb: {}}", "maglev.frontends.www.pools[0].backends.bb: there is no backend 'bb'; did you mean 'b'?"),
+        (
+            "a: {address: 192.0.2.1, healthcheck: web}",
+            "a: {address: 192.0.2.1, healthcheck: webb}",
+            "maglev.backends.a.healthcheck: there is no health check 'webb'; did you mean 'web'?",
+        ),
+        (
+            "a: {},",
+            "a: {weight: 101},",
+            "maglev.frontends.www.pools[0].backends.a.weight: 101 is out of range: 0 to 100 is allowed",
+        ),
+        (
+            "a: {},",
+            "a: {weight: -1},",
+            "maglev.frontends.www.pools[0].backends.a.weight: -1 is out of range: 0 to 100 is allowed",
+        ),
+        (
+            "{a: {}, b: {}}",
+            "{}",
+            "maglev.frontends.www.pools[0].backends: the pool 'primary' is empty: it needs one backend at least",
+        ),
+        (
+            "\n        - {name: primary, backends: {a: {}, b: {}}}",
+            " []",
+            "maglev.frontends.www.pools: the list of pools is empty: a frontend needs one at least",
+        ),
+        (
+            "b: {}}}",
+            "b: {}}}\n        - {name: primary, backends: {a: {}}}",
+            "maglev.frontends.www.pools[1].name: the frontend has two pools 'primary'",
+        ),
+        (
+            "name: primary",
+            "name: a b",
+            "maglev.frontends.www.pools[0].name: 'a b' is no name: 1 to 200 characters without blanks are allowed",
+        ),
+        (
+            "port: 80}",
+            "port: 80, probe-ipv4-src: 2001:db8::9}",
+            "maglev.healthchecks.web.probe-ipv4-src: must be an IPv4 address; 2001:db8::9 is of the other family",
+        ),
+        (
+            "port: 80}",
+            "port: 80, probe-ipv6-src: 192.0.2.9}",
+            "maglev.healthchecks.web.probe-ipv6-src: must be an IPv6 address; 192.0.2.9 is of the other family",
+        ),
+        (", port: 80}", "}", "maglev.healthchecks.web.port: the key 'port' is missing: a check of type http needs one"),
+        ("port: 80}", "port: 0}", "maglev.healthchecks.web.port: 0 is out of range: 1 to 65535 is allowed"),
+        ("port: 80}", "port: 80, rise: 0}", "maglev.healthchecks.web.rise: 0 is out of range: 1 to 1000 is allowed"),
+        (
+            "port: 80}",
+            "port: 80, interval: 0}",
+            "maglev.healthchecks.web.interval: 0s is out of range: 10ms to 24h is allowed",
+        ),
+        ("port: 80\n", "port: 65536\n", "maglev.frontends.www.port: 65536 is out of range: 0 to 65535 is allowed"),
+        (
+            "protocol: tcp",
+            "protocol: any",
+            "maglev.frontends.www.port: port 80 needs `protocol: tcp` or `udp`: `any` is for all ports",
+        ),
+        ("address: 203.0.113.80", "address: 0.0.0.0", "maglev.frontends.www.address: 0.0.0.0 is no host's address"),
+        (
+            "address: 192.0.2.2,",
+            "address: 192.0.2.1,",
+            (
+                "maglev.frontends.www.pools[0].backends.b: "
+                "backends 'a' and 'b' have one address, 192.0.2.1: only one may serve here"
+            ),
+        ),
+        (
+            "address: 192.0.2.2,",
+            "address: 2001:db8::2,",
+            (
+                "maglev.frontends.www.pools[0].backends.b: backend 'b' has an IPv6 address and 'a' an IPv4 one: "
+                "the backends of a frontend, over all its pools, must be of one family"
+            ),
+        ),
+        (
+            "type: http,",
+            "type: gopher,",
+            "maglev.healthchecks.web.type: there is no type 'gopher'; installed: http, https, icmp or tcp",
+        ),
+        ("type: http,", "type: htp,", "maglev.healthchecks.web.type: there is no type 'htp'; did you mean 'http'?"),
+        (
+            "port: 80}",
+            'port: 80, params: {response-regexp: "("}}',
+            "maglev.healthchecks.web.params: response-regexp: missing ), unterminated subpattern at position 0",
+        ),
+        (
+            "port: 80}",
+            "port: 80, params: {response-code: 2xx}}",
+            (
+                "maglev.healthchecks.web.params.response-code: "
+                "'2xx' is no status or range of statuses: 200-299,304 is allowed"
+            ),
+        ),
+        (
+            "maglev:",
+            "maglev:\n  exporters: {carbon: {}}",
+            "maglev.exporters.carbon: there is no exporter 'carbon'; installed: feed, grpc or prometheus",
+        ),
+        (
+            "maglev:",
+            "maglev:\n  dataplane: ipvs",
+            "maglev.dataplane: there is no dataplane 'ipvs'; installed: memory or vpp",
+        ),
+        (
+            "maglev:",
+            "maglev:\n  healthchecker: {transition-history: 0}",
+            "maglev.healthchecker.transition-history: 0 is out of range: 1 to 10000 is allowed",
+        ),
+    ],
+)
+def test_wrong_sense_is_refused(old: str, new: str, message: str) -> None:
+    assert old in MINIMAL
+    assert only(MINIMAL.replace(old, new, 1)) == message
+
+
+@pytest.mark.parametrize(
+    "lb,message",
+    [
+        ("startup-min-delay: 40s", "startup-max-delay: must not be below startup-min-delay; both 0: no warm-up"),
+        ("startup-min-delay: 1s, startup-max-delay: 0", "startup-max-delay: must not be below startup-min-delay"),
+        ("new-flow-table-length: 1000", "1000 is not allowed: a power of two from 16 to 65536 is"),
+        ("new-flow-table-length: 8", "8 is not allowed: a power of two from 16 to 65536 is"),
+        ("new-flow-table-length: 131072", "131072 is not allowed"),
+        ("sticky-buckets-per-core: 3", "3 is not allowed: a power of two from 1 to 2147483648 is"),
+        ("flow-timeout: 500ms", "500ms is out of range: 1s to 2m is allowed"),
+        ("flow-timeout: 121s", "2m1s is out of range: 1s to 2m is allowed"),
+        ("flow-timeout: 1500ms", "1.5s is not in whole seconds"),
+        ("weight-step: 0", "0 is out of range: 1 to 100 is allowed"),
+        ("weight-step: 101", "101 is out of range: 1 to 100 is allowed"),
+        ("ipv4-src-address: 2001:db8::1", "must be an IPv4 address; 2001:db8::1 is of the other family"),
+    ],
+)
+def test_wrong_lb_is_refused(lb: str, message: str) -> None:
+    assert message in only(f"maglev: {{memory: {{lb: {{{lb}}}}}}}")
+
+
+def test_no_warm_up_is_allowed() -> None:
+    lb = loaded("maglev: {memory: {lb: {startup-min-delay: 0, startup-max-delay: 0s}}}").lb
+    assert lb.startup_max_delay == timedelta()
+
+
+def test_vpp_needs_both_source_addresses_and_memory_none() -> None:
+    assert complaints("maglev: {vpp: {lb: {ipv4-src-address: 192.0.2.1}}}") == [
+        (
+            "maglev.vpp.lb.ipv6-src-address: the key 'ipv6-src-address' is missing: "
+            "the dataplane vpp needs both source addresses"
+        ),
+    ]
+    assert len(complaints("maglev: {dataplane: vpp}")) == 2
+    assert loaded("maglev: {memory: {}}").dataplane == "memory"
+
+
+def test_two_frontends_with_one_vip_are_refused() -> None:
+    frontend = FRONTEND % ("203.0.113.1", "tcp", 80, "a")
+    assert only(with_frontends(frontend, frontend)) == (
+        "maglev.frontends.f1.address: frontends 'f0' and 'f1' have one VIP, 203.0.113.1:80/tcp"
+    )
+
+
+def test_one_address_may_have_many_ports_and_protocols() -> None:
+    frontends = [FRONTEND % ("203.0.113.1", *key, "a") for key in (("tcp", 80), ("udp", 80), ("tcp", 443))]
+    assert len(loaded(with_frontends(*frontends)).frontends) == 3
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_all_ports_and_one_port_on_an_address_exclude_each_other(turned: bool) -> None:
+    frontends = [FRONTEND % ("203.0.113.1", "tcp", 80, "a"), FRONTEND % ("203.0.113.1", "any", 0, "a")]
+    assert "all ports of 203.0.113.1 are taken" in only(with_frontends(*(reversed(frontends) if turned else frontends)))
+
+
+def test_two_all_port_frontends_are_one_vip_whatever_their_protocols_say() -> None:
+    frontends = [FRONTEND % ("203.0.113.1", protocol, 0, "a") for protocol in ("tcp", "udp")]
+    assert only(with_frontends(*frontends)).endswith("frontends 'f0' and 'f1' have one VIP, 203.0.113.1/any")
+
+
+def test_one_address_with_two_encapsulations_is_refused() -> None:
+    frontends = [FRONTEND % ("203.0.113.1", "tcp", port, who) for port, who in ((80, "a"), (81, "b"))]
+    assert "all frontends of an address must have one encapsulation" in only(with_frontends(*frontends))
+
+
+def test_one_backend_in_two_pools_of_a_frontend_is_right() -> None:
+    pools = "[{name: p, backends: {a: {weight: 1}}}, {name: q, backends: {a: {}}}]"
+    text = with_frontends(f"{{address: 203.0.113.1, pools: {pools}}}", backends="a: {address: 192.0.2.1}")
+    assert len(loaded(text).frontends["f0"].pools) == 2
+
+
+def test_families_must_agree_over_all_pools() -> None:
+    pools = "[{name: p, backends: {a: {}}}, {name: q, backends: {b: {}}}]"
+    assert "must be of one family" in only(with_frontends(f"{{address: 203.0.113.1, pools: {pools}}}"))
+
+
+@pytest.mark.parametrize(
+    "text,message",
+    [
+        (
+            "maglev: {healthchecks: {h: {type: http, port: 1}}}",
+            "type http needs plugin maglev-http, which is not installed",
+        ),
+        ("maglev: {vpp: {}}", "dataplane vpp needs plugin maglev-vpp, which is not installed"),
+        ("maglev: {exporters: {grpc: {}}}", "exporter grpc needs plugin maglev-grpc, which is not installed"),
+    ],
+)
+def test_plugin_to_install_is_named(text: str, message: str) -> None:
+    bare = PluginSet(dataplanes={"memory": ALL.dataplanes["memory"]})
+    assert message in only(text, bare)
+
+
+def test_plugin_that_failed_to_load_is_named_with_the_cause() -> None:
+    failed = (PluginProblem("http", "maglev-http", "ImportError: no h11"), PluginProblem("redis", "acme", "boom"))
+    plugins = attrs.evolve(ALL, checkers={}, problems=failed)
+    text = "maglev: {healthchecks: {h: {type: http, port: 1}, r: {type: redis, port: 1}, x: {type: odd, port: 1}}}"
+    assert complaints(text, plugins) == [
+        "maglev.healthchecks.h.type: type http needs plugin maglev-http, which failed to load: ImportError: no h11",
+        "maglev.healthchecks.r.type: type redis needs plugin acme, which failed to load: boom",
+        "maglev.healthchecks.x.type: there is no type 'odd'; installed: none (failed to load: maglev-http, acme)",
+    ]
+
+
+def below_ten(_instance: object, _attribute: attrs.Attribute[Any], value: int) -> None:
+    if value >= 10:
+        raise ValueError(f"{value} is too much: below 10 is allowed")
+
+
+def test_what_validators_say_reaches_the_reader_all_of_it() -> None:
+    @attrs.frozen
+    class Options:
+        one: int = option(1, help="", validator=below_ten)
+        two: int = option(1, help="", validator=below_ten)
+        three: str = option("a", help="", validator=attrs.validators.in_(["a", "b"]))
+
+    class Picky(FakeChecker):
+        name = "picky"
+
+    Picky.Options = Options
+    text = "maglev: {healthchecks: {h: {type: picky, port: 1, params: {one: 10, two: 20, three: c}}}}"
+    error = refused(text, PluginSet({"picky": Picky}, ALL.dataplanes))
+    assert error.status == 2
+    assert [problem.message for problem in error.problems[:2]] == [
+        "10 is too much: below 10 is allowed",
+        "20 is too much: below 10 is allowed",
+    ]
+    assert "'three' must be in" in error.problems[2].message
+
+
+def test_plugin_whose_constructor_breaks_is_a_problem_not_a_crash() -> None:
+    class Broken(FakeChecker):
+        name = "broken"
+
+        def __init__(self, options: object) -> None:
+            raise TypeError("oops")
+
+    text = "maglev: {healthchecks: {h: {type: broken, port: 1}}}"
+    assert only(text, PluginSet({"broken": Broken}, ALL.dataplanes)).endswith("params: TypeError: oops")
+
+
+def test_checker_made_on_trial_is_closed() -> None:
+    closed: list[str] = []
+
+    class Closing(FakeChecker):
+        name = "closing"
+
+        def close(self) -> None:
+            closed.append(self.name)
+
+    loaded("maglev: {healthchecks: {h: {type: closing, port: 1}}}", PluginSet({"closing": Closing}, ALL.dataplanes))
+    assert closed == ["closing"]
+
+
+@pytest.mark.parametrize("name", ["''", "'a b'", '"a\\nb"', "x" * 201])
+def test_names_that_nobody_could_type_are_refused(name: str) -> None:
+    assert "is no name: 1 to 200 characters without blanks are allowed" in only(
+        f"maglev: {{backends: {{? {name} : {{address: 192.0.2.1}}}}}}"
+    )

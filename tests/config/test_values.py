@@ -1,0 +1,83 @@
+"""Durations and addresses."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maglev.config import format_duration, nanoseconds, parse_duration
+from maglev.config.values import address, duration
+
+
+@pytest.mark.parametrize(
+    "text,seconds",
+    [
+        ("1m30s", 90),
+        ("500ms", 0.5),
+        ("1h", 3600),
+        ("1.5s", 1.5),
+        ("0", 0),
+        ("1.h", 3600),
+        (".5m", 30),
+        ("3us", 3e-6),
+        ("1000ns", 1e-6),
+        ("2h45m", 9900),
+    ],
+)
+def test_durations_are_read_as_go_writes_them(text: str, seconds: float) -> None:
+    assert parse_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "1:30", "-1s", "1 s", "s", "1d", "1S", "٣s", "1s1", ".s", "1e3s", "9" * 40 + "h"]
+)
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no duration: a duration such as 500ms"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize("text,why", [("1ns", "finer than a microsecond"), ("100000h", "longer than ten years")])
+def test_durations_out_of_bounds_are_refused(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        parse_duration(text)
+
+
+@given(st.timedeltas(timedelta(), timedelta(days=3000)))
+def test_what_is_written_is_read_back(value: timedelta) -> None:
+    assert parse_duration(format_duration(value)) == value
+
+
+@given(st.integers(0, 10**15))
+def test_nanoseconds_are_exact(microseconds: int) -> None:
+    assert nanoseconds(timedelta(microseconds=microseconds)) == microseconds * 1000
+
+
+@given(st.text(alphabet="0123456789.hmsnuµ ", max_size=20))
+def test_any_text_is_a_duration_or_refused(text: str) -> None:
+    try:
+        assert parse_duration(text) >= timedelta()
+    except ValueError as error:
+        assert repr(text) in str(error)  # noqa: PT017  (either outcome is right)
+
+
+def test_code_may_give_durations_in_any_form() -> None:
+    assert duration("90s") == duration(90) == duration(90.0) == duration(timedelta(seconds=90))
+    wrongs: tuple[Any, ...] = (True, None, [], float("nan"), -1)
+    for wrong in wrongs:
+        with pytest.raises(ValueError, match="is no duration"):
+            duration(wrong)
+
+
+@pytest.mark.parametrize("wrong", ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "fe80::1%eth0", "::ffff:192.0.2.1", "x"])
+def test_only_addresses_of_hosts_are_taken(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        address(wrong)
+
+
+def test_address_may_be_text() -> None:
+    assert address("2001:db8::1") == address(ip_address("2001:db8::1"))

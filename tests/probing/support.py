@@ -1,0 +1,275 @@
+"""What the tests of the prober share: checkers made of functions, servers in threads, and a prober that is watched."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import anyio
+import attrs
+
+from maglev.api import TLS, Action, Checker, Closed, Code, Conversation, Done, ProbeResult, StreamChecker, Target
+from maglev.probing import Job, Prober
+
+OK = ProbeResult(Code.L7OK, "fine")
+INTERVAL_NS = 20_000_000
+TIMEOUT_NS = 300_000_000
+PATIENCE_S = 30
+"""How long a test waits for what must happen; it is no measure of anything."""
+
+
+class Talk(Conversation):
+    """A conversation made of functions."""
+
+    def __init__(self, checker: Scripted) -> None:
+        self.checker = checker
+        self.heard = b""
+
+    def opening(self) -> bytes | Done:
+        return self.checker.opening() if callable(self.checker.opening) else self.checker.opening
+
+    def secured(self) -> bytes | Done:
+        return self.checker.secured
+
+    def receive(self, data: bytes) -> Action | None:
+        self.heard += data
+        return self.checker.receive(self.heard)
+
+    def closed(self, why: Closed) -> ProbeResult:
+        return self.checker.closed(why) if self.checker.closed else super().closed(why)
+
+    def expired(self) -> ProbeResult:
+        return self.checker.expired() if self.checker.expired else super().expired()
+
+
+def content(heard: bytes) -> Action | None:
+    """Be content with one whole line that says ok."""
+    return Done(OK) if heard.endswith(b"ok\n") else None
+
+
+class Scripted(StreamChecker):
+    """A stream checker made of values and functions."""
+
+    name = "scripted"
+
+    def __init__(
+        self,
+        opening: bytes | Done | Callable[[], bytes | Done] = b"",
+        receive: Callable[[bytes], Action | None] = content,
+        *,
+        secured: bytes | Done = b"",
+        closed: Callable[[Closed], ProbeResult] | None = None,
+        expired: Callable[[], ProbeResult] | None = None,
+        tls: TLS | None = None,
+        tls_first: bool = True,
+    ) -> None:
+        super().__init__(None)
+        self.opening = opening
+        self.receive = receive
+        self.secured = secured
+        self.closed = closed
+        self.expired = expired
+        self._tls = tls
+        self._tls_first = tls_first
+
+    def tls(self, target: Target) -> TLS | None:
+        return self._tls
+
+    def tls_first(self, target: Target) -> bool:
+        return self._tls_first
+
+    def conversations(self, target: Target) -> Callable[[], Conversation]:
+        return partial(Talk, self)
+
+
+class ScriptedUDP(Scripted):
+    """The same over UDP."""
+
+    transport: ClassVar[Literal["tcp", "udp"]] = "udp"
+
+
+def target_of(port: int | None, address: str = "127.0.0.1", **more: Any) -> Target:
+    return Target("backend", ip_address(address), port, **({"timeout_ns": TIMEOUT_NS} | more))
+
+
+def job_of(checker: Checker, port: int | None, address: str = "127.0.0.1", **more: Any) -> Job:
+    return Job("backend", checker, target_of(port, address, **more))
+
+
+@attrs.define
+class Ended:
+    """One call of `on_result`."""
+
+    job: Job
+    result: ProbeResult
+    started_ns: int
+    ended_ns: int
+
+
+class Watch:
+    """A prober and all that it told."""
+
+    def __init__(self, interval_ns: int = INTERVAL_NS, **options: Any) -> None:
+        self.ended: list[Ended] = []
+        self.lags: list[tuple[int, int]] = []
+        self.warnings: list[tuple[str, BaseException | None]] = []
+        self.interval_ns = interval_ns
+        self.then: Callable[[Ended], None] | None = None
+        self._told = anyio.Event()
+        self.prober = Prober(
+            self._on_result,
+            on_lag=self._on_lag,
+            warn=lambda message, error: self.warnings.append((message, error)),
+            **options,
+        )
+
+    def _on_result(self, job: Job, result: ProbeResult, started_ns: int, ended_ns: int) -> int:
+        ended = Ended(job, result, started_ns, ended_ns)
+        self.ended.append(ended)
+        self._told.set()
+        if self.then:
+            self.then(ended)
+        return self.interval_ns
+
+    def _on_lag(self, lag_ns: int, voided: int) -> None:
+        self.lags.append((lag_ns, voided))
+        self._told.set()
+
+    def of(self, job: Job) -> list[ProbeResult]:
+        return [ended.result for ended in self.ended if ended.job is job]
+
+    @property
+    def codes(self) -> list[Code]:
+        return [ended.result.code for ended in self.ended]
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait until something is so that what the prober tells can make so."""
+        with anyio.fail_after(PATIENCE_S):
+            while not condition():
+                self._told = anyio.Event()
+                await self._told.wait()
+
+    async def results(self, count: int) -> list[ProbeResult]:
+        """Wait for the first results."""
+        await self.until(lambda: len(self.ended) >= count)
+        return [ended.result for ended in self.ended[:count]]
+
+
+def open_fds() -> set[str]:
+    found = set()
+    for link in list(Path("/proc/self/fd").iterdir()):
+        with suppress(OSError):  # the descriptor of the listing itself is closed by now
+            found.add(f"{link.name} {link.readlink()}")
+    return found
+
+
+@asynccontextmanager
+async def probing(*jobs: Job, interval_ns: int = INTERVAL_NS, **options: Any) -> AsyncIterator[Watch]:
+    """Probe jobs, the first time at once; in the end nothing may be left of it, neither task nor descriptor."""
+    before = await anyio.to_thread.run_sync(open_fds)
+    watch = Watch(interval_ns, **options)
+    for job in jobs:
+        watch.prober.add(job, 0)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch.prober.run)
+        try:
+            yield watch
+        finally:
+            tasks.cancel_scope.cancel()
+    await watch.prober.aclose()
+    assert not {fd for fd in await anyio.to_thread.run_sync(open_fds) - before if _ours(fd)}
+
+
+def _ours(fd: str) -> bool:
+    """Servers in threads close their sockets when they like; what the prober opens besides sockets is its own."""
+    return "socket" not in fd
+
+
+async def outcome(job: Job, **options: Any) -> ProbeResult:
+    """Probe once."""
+    async with probing(job, **options) as watch:
+        return (await watch.results(1))[0]
+
+
+@asynccontextmanager
+async def server(
+    handle: Callable[[socket.socket], None], address: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[int]:
+    """Serve TCP in threads: each connection is handed to `handle`, then closed.
+
+    Yields:
+        The port.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.create_server((address, port), family=family, backlog=512)
+    connections: list[socket.socket] = []
+
+    def one(connection: socket.socket) -> None:
+        with connection, suppress(OSError):  # the prober resets what it has done with
+            handle(connection)
+
+    def accept() -> None:
+        with suppress(OSError):  # shut down below
+            while True:
+                connection = listener.accept()[0]
+                connections.append(connection)
+                threads.append(thread := threading.Thread(target=one, args=(connection,)))
+                thread.start()
+
+    def stop() -> None:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        acceptor.join()
+        listener.close()
+        for connection in connections:
+            with suppress(OSError):  # most are closed already
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join()
+
+    threads: list[threading.Thread] = []
+    acceptor = threading.Thread(target=accept)
+    acceptor.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        await anyio.to_thread.run_sync(stop)
+
+
+def says(words: bytes) -> Callable[[socket.socket], None]:
+    """A handler that speaks first and waits for the other side to go."""
+
+    def handle(connection: socket.socket) -> None:
+        connection.sendall(words)
+        hold(connection)
+
+    return handle
+
+
+def answers(words: bytes) -> Callable[[socket.socket], None]:
+    """A handler that waits to be spoken to, then answers, then waits for the other side to go."""
+
+    def handle(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(words)
+        hold(connection)
+
+    return handle
+
+
+def hold(connection: socket.socket) -> None:
+    """Read until the other side goes, and say nothing."""
+    while connection.recv(65536):
+        pass
+
+
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -1,0 +1,483 @@
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from statistics import fmean
+from typing import Any
+
+import anyio
+import pytest
+
+from maglev.api import Checker, Code, Done, Mux, MuxChecker, ProbeResult, Target
+from maglev.probing import Job
+from tests.probing.support import OK, Scripted, Watch, hold, job_of, open_fds, probing, says, server
+
+CONNECTED = Done(ProbeResult(Code.L4OK))
+FOREVER_NS = 10**15
+MS = 1_000_000
+SECOND_NS = 1_000_000_000
+
+
+@pytest.fixture
+def listener() -> Iterator[int]:
+    """A port where connections are made, and never taken up."""
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as sock:
+        yield sock.getsockname()[1]
+
+
+# Jobs
+
+
+async def test_a_job_is_added_once(listener: int) -> None:
+    job = job_of(Scripted(), listener)
+    async with probing(job) as watch:
+        with pytest.raises(ValueError, match="probed already"):
+            watch.prober.add(job, 0)
+        assert list(watch.prober.jobs) == [job]
+
+
+async def test_a_checker_must_have_one_of_the_three_shapes(listener: int) -> None:
+    class Shapeless(Checker):
+        name = "shapeless"
+
+    async with probing() as watch:
+        with pytest.raises(TypeError, match="shapeless"):
+            watch.prober.add(job_of(Shapeless(None), listener), 0)
+        assert not watch.prober.jobs
+
+
+async def test_a_job_is_named_for_its_checker_unless_it_says_otherwise(listener: int) -> None:
+    assert job_of(Scripted(), listener).check_type == "scripted"
+    assert Job("a", Scripted(), Target("a", job_of(Scripted(), 1).target.address), "redis").check_type == "redis"
+
+
+async def test_a_job_can_be_added_while_others_run(listener: int) -> None:
+    async with probing(job_of(Scripted(CONNECTED), listener)) as watch:
+        await watch.results(2)
+        late = job_of(Scripted(CONNECTED), listener)
+        watch.prober.add(late, 0)
+        await watch.until(lambda: watch.of(late))
+
+
+async def test_a_sleeping_prober_is_woken_by_a_new_job(listener: int) -> None:
+    async with probing() as watch:
+        await anyio.wait_all_tasks_blocked()
+        watch.prober.add(job_of(Scripted(CONNECTED), listener), 0)
+        await watch.results(1)
+        watch.prober.add(job_of(Scripted(CONNECTED), listener), 0)
+        await watch.results(2)
+
+
+async def test_a_removed_job_is_silent_and_its_connection_gone_at_once() -> None:
+    seen: list[str] = []
+
+    def handle(connection: socket.socket) -> None:
+        connection.recv(100)
+        seen.append("question")
+        try:
+            connection.recv(100)
+        except ConnectionResetError:
+            seen.append("reset")
+
+    async with server(handle) as port, probing() as watch:
+        job = job_of(Scripted(b"hello"), port, timeout_ns=FOREVER_NS)
+        other = job_of(Scripted(CONNECTED), port)
+        watch.prober.add(job, 0)
+        watch.prober.add(other, 0)
+        await watch.until(lambda: seen)
+        watch.prober.remove(job)
+        watch.prober.remove(job)  # nothing more
+        assert watch.prober.running <= 1
+        await watch.until(lambda: "reset" in seen)
+    assert watch.of(job) == []
+
+
+async def test_a_job_may_be_removed_by_its_own_result_and_added_again(listener: int) -> None:
+    job = job_of(Scripted(CONNECTED), listener)
+    async with probing(job) as watch:
+
+        def again(ended: Any) -> None:
+            watch.prober.remove(job)
+            watch.prober.add(job, 0)
+
+        watch.then = again
+        await watch.results(5)
+        watch.then = lambda ended: watch.prober.remove(job)
+        await watch.until(lambda: not watch.prober.jobs)
+
+
+async def test_a_job_may_be_removed_by_its_own_start(listener: int) -> None:
+    jobs = [job_of(Scripted(b"x"), listener), job_of(Scripted(b"x"), 1, netns="none"), job_of(Stopped(), None)]
+    async with probing(*jobs) as watch:
+        gone = anyio.Event()
+
+        def remove(job: Job, started_ns: int) -> None:
+            watch.prober.remove(job)
+            if not watch.prober.jobs:
+                gone.set()
+
+        watch.prober.on_start = remove
+        with anyio.fail_after(30):
+            await gone.wait()
+        assert watch.prober.running == 0
+    assert watch.ended == []
+
+
+async def test_a_job_may_remove_others_that_start_in_the_same_batch(listener: int) -> None:
+    jobs = [job_of(Scripted(CONNECTED), 1, netns="no-such-netns") for _ in range(10)]
+    jobs += [job_of(Scripted(b"x"), listener, timeout_ns=FOREVER_NS) for _ in range(10)]
+
+    def only(ended: Any) -> None:
+        for job in jobs:
+            if job is not ended.job:
+                watch.prober.remove(job)
+
+    async with probing(*jobs) as watch:
+        watch.then = only
+        await watch.results(3)
+        assert len(watch.prober.jobs) == 1
+    assert len({id(ended.job) for ended in watch.ended}) == 1
+
+
+async def test_a_swapped_job_starts_when_the_old_one_would_have(listener: int) -> None:
+    old, new = job_of(Scripted(CONNECTED), listener), job_of(Scripted(CONNECTED), listener)
+    async with probing(old, interval_ns=FOREVER_NS) as watch:
+        await watch.results(1)
+        due_ns = watch.prober._plans[old].due_ns
+        watch.prober.swap(old, new)
+        assert watch.prober._plans[new].due_ns == due_ns
+        assert list(watch.prober.jobs) == [new]
+        watch.prober.probe_now(new)
+        await watch.results(2)
+    assert [ended.job for ended in watch.ended] == [old, new]
+
+
+async def test_a_job_swapped_while_it_runs_is_silent_and_the_new_one_starts(listener: int) -> None:
+    old = job_of(Scripted(b"x"), listener, timeout_ns=FOREVER_NS)
+    new = job_of(Scripted(CONNECTED), listener)
+    async with probing(old) as watch:
+        begun = anyio.Event()
+        watch.prober.on_start = lambda job, started_ns: begun.set()
+        await begun.wait()
+        watch.prober.swap(old, new)
+        await watch.results(1)
+    assert {ended.job for ended in watch.ended} == {new}
+
+
+async def test_swapping_a_stranger_is_an_error(listener: int) -> None:
+    async with probing() as watch:
+        with pytest.raises(KeyError):
+            watch.prober.swap(job_of(Scripted(), listener), job_of(Scripted(), listener))
+        assert not watch.prober.jobs
+
+
+async def test_a_probe_can_be_asked_for_out_of_turn(listener: int) -> None:
+    job = job_of(Scripted(CONNECTED), listener)
+    async with probing(job, interval_ns=FOREVER_NS) as watch:
+        for count in (1, 2, 3):
+            await watch.results(count)
+            watch.prober.probe_now(job)
+        watch.prober.probe_now(job_of(Scripted(), listener))  # a stranger: nothing
+
+
+async def test_a_probe_under_way_is_not_started_twice(listener: int) -> None:
+    job = job_of(Scripted(b"x"), listener)
+    async with probing(job, interval_ns=FOREVER_NS) as watch:
+        watch.prober.on_start = lambda job, started_ns: watch.prober.probe_now(job)
+        await watch.results(1)
+        assert watch.prober.stats.started == 1
+
+
+# Callbacks
+
+
+async def test_starts_are_told_while_somebody_watches(listener: int) -> None:
+    job = job_of(Scripted(CONNECTED), listener)
+    starts: list[int] = []
+    async with probing(job) as watch:
+        watch.prober.on_start = lambda job, started_ns: starts.append(started_ns)
+        await watch.results(3)
+        watch.prober.on_start = None
+        seen = len(starts)
+        await watch.results(6)
+    assert len(starts) == seen
+    assert starts == [ended.started_ns for ended in watch.ended[:seen]]
+    assert all(ended.result.duration_ns == ended.ended_ns - ended.started_ns for ended in watch.ended)
+
+
+async def test_a_callback_that_raises_stops_nobody(listener: int) -> None:
+    def explode(*_: object) -> None:
+        raise KeyError("oh")
+
+    async with probing(job_of(Scripted(CONNECTED), listener), job_of(Scripted(CONNECTED), listener)) as watch:
+        await watch.results(2)  # from here on the last interval is known
+        watch.then = explode
+        watch.prober.on_start = explode
+        await watch.results(10)
+    assert 1 <= len(watch.warnings) <= 2
+
+
+async def test_figures_are_kept(listener: int) -> None:
+    async with probing(job_of(Scripted(CONNECTED), listener), job_of(Scripted(), 1, netns="no-such-netns")) as watch:
+        await watch.results(10)
+        stats = watch.prober.stats
+        assert stats.ended == len(watch.ended)
+        assert stats.started - stats.ended == watch.prober.running
+        assert stats.voided == watch.codes.count(Code.NETNS)
+        assert sum(stats.lateness) == stats.started
+        assert 1 <= stats.lateness_ms(0.5) <= stats.lateness_ms(0.99)
+
+
+# Life
+
+
+async def test_nothing_is_left_of_a_prober_that_was_cancelled_in_full_swing(listener: int) -> None:
+    before = await anyio.to_thread.run_sync(open_fds)
+    jobs = [job_of(Scripted(b"x"), listener, timeout_ns=FOREVER_NS) for _ in range(100)]
+    async with probing(*jobs, job_of(Stopped(), None, timeout_ns=FOREVER_NS)) as watch:
+        begun: set[Job] = set()
+        all_begun = anyio.Event()
+
+        def note(job: Job, started_ns: int) -> None:
+            begun.add(job)
+            if len(begun) == 101:
+                all_begun.set()
+
+        watch.prober.on_start = note
+        with anyio.fail_after(30):
+            await all_begun.wait()
+        assert watch.prober.running == 101
+    assert watch.prober.running == 0
+    assert await anyio.to_thread.run_sync(open_fds) == before
+    await watch.prober.aclose()
+
+
+async def test_nothing_piles_up_over_many_probes(listener: int) -> None:
+    jobs = [job_of(Scripted(CONNECTED), listener), job_of(Scripted(CONNECTED), 1), job_of(Scripted(b"x"), 1)]
+    async with probing(*jobs, interval_ns=1) as watch:
+        await watch.results(20)
+        before = await anyio.to_thread.run_sync(open_fds)
+        await watch.results(300)
+        after = await anyio.to_thread.run_sync(open_fds)
+        assert abs(len(after) - len(before)) <= len(jobs)
+        prober = watch.prober
+        assert prober._poller.watched <= len(jobs)
+        assert sum(map(len, prober._agenda._deadlines._slots.values())) <= len(jobs)
+        assert sum(map(len, prober._agenda._starts._slots.values())) <= len(jobs)
+
+
+async def test_thousands_of_silent_backends_delay_no_other() -> None:
+    async with server(hold) as silent, server(says(b"ok\n")) as calm:
+        hanging = [job_of(Scripted(b"x"), silent, timeout_ns=FOREVER_NS) for _ in range(200)]
+        other = job_of(Scripted(), calm, timeout_ns=20 * SECOND_NS)
+        async with probing(*hanging, other) as watch:
+            await watch.until(lambda: len(watch.of(other)) >= 10)
+    assert {result.code for result in watch.of(other)} == {Code.L7OK}
+
+
+# Time
+
+
+class Stopped(MuxChecker):
+    """A mux without sockets: answers when it is told to, or at once."""
+
+    name = "stopped"
+
+    def __init__(self, at_once: ProbeResult | None = None) -> None:
+        super().__init__(None)
+        self.at_once = at_once
+        self.options = self  # shares with no other
+        self.running: dict[int, Callable[[ProbeResult], None]] = {}
+
+    def open(self, family: socket.AddressFamily, report: Callable[[int, ProbeResult], None]) -> Mux:
+        checker = self
+
+        class Silence(Mux):
+            def fds(self) -> tuple[int, ...]:
+                return ()
+
+            def start(self, token: int, target: Target) -> None:
+                if checker.at_once:
+                    report(token, checker.at_once)
+                else:
+                    checker.running[token] = lambda result: report(token, result)
+
+            def readable(self, fd: int) -> bool:
+                return False
+
+            def expire(self, token: int) -> ProbeResult:
+                del checker.running[token]
+                return ProbeResult(Code.L4TOUT, "silent")
+
+            def close(self) -> None:
+                return
+
+        return Silence()
+
+
+class Fake(Watch):
+    """A prober whose time stands still but for the test."""
+
+    def __init__(self, *jobs: Job, interval_ns: int = SECOND_NS, first_within_ns: int = 0) -> None:
+        self.now_ns = 1000 * SECOND_NS
+        super().__init__(interval_ns, clock_ns=lambda: self.now_ns, random=random.Random(5).random)
+        for job in jobs:
+            self.prober.add(job, first_within_ns)
+        self.prober._turn()
+
+    def pass_ns(self, span_ns: int, step_ns: int = 10 * MS) -> None:
+        """Let time pass, with a turn for every step."""
+        for _ in range(span_ns // step_ns):
+            self.now_ns += step_ns
+            self.prober._turn()
+
+
+@pytest.fixture
+def fake() -> Iterator[Callable[..., Fake]]:
+    made: list[Fake] = []
+
+    def make(*jobs: Job, **options: int) -> Fake:
+        made.append(Fake(*jobs, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        anyio.run(one.prober.aclose)
+
+
+FakeMaker = Callable[..., Fake]
+
+
+def test_200_targets_for_60_s_keep_their_cadence_within_one_percent(fake: FakeMaker) -> None:
+    checker = Stopped(OK)
+    jobs = [job_of(checker, None) for _ in range(200)]
+    watch = fake(*jobs, first_within_ns=SECOND_NS)
+    watch.pass_ns(60 * SECOND_NS)
+    starts: dict[Job, list[int]] = {job: [] for job in jobs}
+    for ended in watch.ended:
+        starts[ended.job].append(ended.started_ns)
+    gaps = [after - before for times in starts.values() for before, after in pairwise(times)]
+    assert fmean(gaps) == pytest.approx(SECOND_NS, rel=0.01)
+    assert len(gaps) == pytest.approx(200 * 59, rel=0.02)
+    assert watch.prober.stats.late == 0
+
+
+def test_the_next_interval_is_what_the_last_result_led_to(fake: FakeMaker) -> None:
+    watch = fake(job_of(Stopped(OK), None), interval_ns=10 * SECOND_NS)
+    watch.pass_ns(2 * SECOND_NS)
+    assert len(watch.ended) == 1
+    watch.interval_ns = 500 * MS
+    watch.pass_ns(10 * SECOND_NS)
+    assert len(watch.ended) > 2
+    first, second, third = (ended.started_ns for ended in watch.ended[:3])
+    assert 9 * SECOND_NS <= second - first <= 11 * SECOND_NS + 10 * MS
+    assert 440 * MS <= third - second <= 560 * MS
+
+
+def test_a_deadline_is_kept_to_the_tick(fake: FakeMaker) -> None:
+    watch = fake(job_of(Stopped(), None, timeout_ns=95 * MS))
+    watch.pass_ns(90 * MS + 10 * MS)
+    assert watch.ended == []
+    watch.pass_ns(10 * MS)
+    assert watch.codes == [Code.L4TOUT]
+    assert watch.ended[0].result.duration_ns == 100 * MS
+
+
+def test_a_stalled_process_declares_nobody_dead(fake: FakeMaker) -> None:
+    checker = Stopped()
+    jobs = [job_of(checker, None, timeout_ns=SECOND_NS) for _ in range(20)]
+    watch = fake(*jobs)
+    watch.pass_ns(50 * MS)
+    assert len(checker.running) == 20
+    watch.pass_ns(5 * SECOND_NS, step_ns=5 * SECOND_NS)
+    assert watch.codes == [Code.LAG] * 20
+    ((lag_ns, voided),) = watch.lags
+    assert lag_ns == pytest.approx(5 * SECOND_NS, abs=20 * MS)
+    assert voided == 20
+    assert watch.prober.lag.stalls == 1
+    watch.pass_ns(20 * MS)
+    assert len(checker.running) == 20  # all run again at once
+    watch.pass_ns(SECOND_NS)
+    assert watch.codes[20:] == [Code.L4TOUT] * 20  # and what is still silent is now dead
+
+
+def test_an_answer_that_waited_out_the_stall_is_good(fake: FakeMaker) -> None:
+    checker = Stopped()
+    watch = fake(job_of(checker, None, timeout_ns=SECOND_NS))
+    watch.pass_ns(50 * MS)
+    watch.now_ns += 5 * SECOND_NS
+    next(iter(checker.running.values()))(OK)
+    watch.prober._turn()
+    assert watch.codes == [Code.L7OK]
+
+
+def test_a_short_stall_voids_nothing(fake: FakeMaker) -> None:
+    watch = fake(job_of(Stopped(), None, timeout_ns=SECOND_NS))
+    watch.pass_ns(50 * MS)
+    watch.pass_ns(200 * MS, step_ns=200 * MS)
+    watch.pass_ns(SECOND_NS)
+    assert watch.codes[0] is Code.L4TOUT
+    assert [voided for _, voided in watch.lags] == [0]
+
+
+def test_a_process_that_is_starved_again_and_again_declares_nobody_dead(fake: FakeMaker) -> None:
+    watch = fake(job_of(Stopped(), None, timeout_ns=SECOND_NS))
+    watch.pass_ns(1200 * MS, step_ns=60 * MS)
+    assert watch.codes[0] is Code.LAG
+
+
+def test_sleeping_until_the_next_probe_is_no_stall(fake: FakeMaker) -> None:
+    watch = fake(job_of(Stopped(OK), None), interval_ns=60 * SECOND_NS)
+    watch.pass_ns(50 * MS)
+    due_ns = watch.prober._agenda._starts.next_ns()
+    assert due_ns is not None
+    watch.now_ns = due_ns
+    watch.prober._turn()
+    assert len(watch.ended) == 2
+    assert watch.prober.lag.stalled_ns == 0
+
+
+def test_a_job_added_after_a_stall_does_not_hide_it(fake: FakeMaker) -> None:
+    watch = fake(job_of(Stopped(), None, timeout_ns=SECOND_NS))
+    watch.pass_ns(50 * MS)
+    watch.now_ns += 5 * SECOND_NS
+    watch.prober.add(job_of(Stopped(), None), 0)
+    watch.prober._turn()
+    assert watch.codes == [Code.LAG]
+
+
+def test_after_a_stall_no_start_is_made_up_for(fake: FakeMaker) -> None:
+    checker = Stopped(OK)
+    watch = fake(*[job_of(checker, None) for _ in range(10)], first_within_ns=SECOND_NS)
+    watch.pass_ns(SECOND_NS)
+    watch.pass_ns(30 * SECOND_NS, step_ns=30 * SECOND_NS)
+    before = len(watch.ended)
+    watch.pass_ns(800 * MS)
+    assert len(watch.ended) - before <= 10
+    assert watch.prober.stats.late == 10
+
+
+def test_starts_are_bounded_per_turn_and_none_is_skipped(fake: FakeMaker) -> None:
+    checker = Stopped(OK)
+    watch = fake(*[job_of(checker, None) for _ in range(1000)])
+    counts = []
+    while len(watch.ended) < 1000:
+        before = len(watch.ended)
+        watch.pass_ns(MS, step_ns=MS)
+        counts.append(len(watch.ended) - before)
+    assert max(counts) <= 64
+    assert len({id(ended.job) for ended in watch.ended}) == 1000
+
+
+def test_expiries_are_bounded_per_turn_and_none_is_forgotten(fake: FakeMaker) -> None:
+    checker = Stopped()
+    watch = fake(*[job_of(checker, None, timeout_ns=SECOND_NS) for _ in range(1000)], interval_ns=FOREVER_NS)
+    watch.pass_ns(500 * MS, step_ns=10 * MS)
+    assert len(checker.running) == 1000
+    watch.pass_ns(800 * MS, step_ns=800 * MS)
+    assert len(watch.ended) == 256
+    watch.pass_ns(3 * MS, step_ns=MS)
+    assert len(watch.ended) == 1000
+    assert [voided for _, voided in watch.lags] == [1000]  # told when all of it is known

@@ -1,0 +1,148 @@
+"""What befalls the whole process: no descriptors, stopped, starved. Each in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+PREAMBLE = """
+import resource, sys
+import anyio
+from maglev.api import Code, Done, ProbeResult
+from tests.probing.support import Scripted, Watch, job_of
+
+CONNECTED = Done(ProbeResult(Code.L4OK))
+PORT = int(sys.argv[1])
+
+def say(*words):
+    print(*words, flush=True)
+"""
+
+
+@contextmanager
+def program(body: str, port: int) -> Iterator[subprocess.Popen[str]]:
+    source = PREAMBLE + textwrap.dedent(body)
+    process = subprocess.Popen(
+        [sys.executable, "-c", source, str(port)], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as sock:
+        yield sock
+
+
+def test_without_descriptors_probes_are_void_and_all_recovers(listener: socket.socket) -> None:
+    body = """
+    async def main():
+        jobs = [job_of(Scripted(CONNECTED), PORT) for _ in range(50)]
+        watch = Watch()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        hoard = []
+        for job in jobs:
+            watch.prober.add(job, 0)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch.prober.run)
+            await watch.until(lambda: all(watch.of(job) for job in jobs))
+            say(*set(watch.codes))
+            try:
+                while True:
+                    hoard.append(open("/dev/null"))
+            except OSError:
+                pass
+            watch.ended.clear()
+            await watch.until(lambda: all(watch.of(job) for job in jobs))
+            say(*{ended.result.code for ended in watch.ended[-50:]})
+            for one in hoard:
+                one.close()
+            watch.ended.clear()
+            await watch.until(lambda: all(watch.of(job) for job in jobs))
+            say(*{ended.result.code for ended in watch.ended[-50:]})
+            say(len(watch.warnings))
+            tasks.cancel_scope.cancel()
+        await watch.prober.aclose()
+
+    anyio.run(main)
+    """
+    with program(body, listener.getsockname()[1]) as process:
+        output = process.communicate(timeout=60)[0]
+    assert output.split() == ["L4OK", "NOFILE", "L4OK", "0"]
+
+
+def test_more_backends_than_descriptors_declare_nobody_dead(listener: socket.socket) -> None:
+    body = """
+    async def main():
+        watch = Watch()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        for _ in range(200):
+            watch.prober.add(job_of(Scripted(b"", expired=lambda: ProbeResult(Code.L7OK)), PORT), 0)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch.prober.run)
+            await watch.until(lambda: len(watch.ended) >= 2000 and len(set(watch.codes)) > 1)
+            say(*sorted(set(watch.codes)))
+            tasks.cancel_scope.cancel()
+
+    anyio.run(main)
+    """
+    with program(body, listener.getsockname()[1]) as process:
+        output = process.communicate(timeout=60)[0]
+    assert output.split() == ["L7OK", "NOFILE"]
+
+
+def test_a_process_that_was_stopped_declares_nobody_dead(listener: socket.socket) -> None:
+    """Twenty probes run when the process is stopped; half of their peers answer meanwhile, the others later."""
+    body = """
+    async def main():
+        watch = Watch(10**15)
+        jobs = [job_of(Scripted(b"x"), PORT, timeout_ns=1_000_000_000) for _ in range(20)]
+        for job in jobs:
+            watch.prober.add(job, 0)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch.prober.run)
+            await watch.until(lambda: sum(code is Code.L7OK for code in watch.codes) == 20)
+            say(*watch.codes)
+            say(*[f"{lag_ns // 10**9} {voided}" for lag_ns, voided in watch.lags])
+            tasks.cancel_scope.cancel()
+        await watch.prober.aclose()
+
+    anyio.run(main)
+    """
+    with program(body, listener.getsockname()[1]) as process:
+        listener.settimeout(30)
+        first = [listener.accept()[0] for _ in range(20)]
+        for connection in first:
+            connection.recv(1)
+        process.send_signal(signal.SIGSTOP)
+        for connection in first[:10]:
+            connection.sendall(b"ok\n")
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(2)  # not for anything to happen, but for the deadlines to pass
+        process.send_signal(signal.SIGCONT)
+        again = [listener.accept()[0] for _ in range(10)]
+        for connection in again:
+            connection.sendall(b"ok\n")
+        assert process.stdout is not None
+        codes = process.stdout.readline().split()
+        lags = process.stdout.readline().split()
+        for connection in first + again:
+            connection.close()
+    assert Counter(codes) == {"L7OK": 20, "LAG": 10}
+    assert int(lags[0]) >= 1
+    assert sum(map(int, lags[1::2])) == 10

@@ -1,0 +1,219 @@
+"""Commands: they do what their preview said and outlive restarts, and bad ones change nothing."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+
+from maglev.api import (
+    BackendState,
+    BadArgument,
+    DisableBackend,
+    EnableBackend,
+    Flow,
+    NotConnected,
+    NotNow,
+    PauseBackend,
+    ReloadConfig,
+    ResetBackend,
+    ResetWeightOf,
+    ResumeBackend,
+    SetWeight,
+    SetWeightOf,
+    Sync,
+    UnknownName,
+)
+from maglev.config import BackendConfig
+from maglev.runtime import Controller
+from tests.runtime.conftest import ACTOR, World, apply, config, frontend, held, states, until, writes_of
+
+WEB = "10.9.0.1:80/tcp"
+API = "10.9.0.2:80/tcp"
+SERVING = {"10.1.0.1": 10, "10.1.0.2": 10, "10.1.0.9": 0}
+
+
+async def serving(world: World, controller: Controller) -> None:
+    await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
+    await until(lambda: held(world).get(WEB) == SERVING and held(world).get(API) == {"10.1.0.1": 10}, "serving")
+
+
+async def test_a_paused_backend_loses_its_weight_without_a_flush_and_resumes_from_unknown(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        result = await controller.command(PauseBackend("a"), ACTOR)
+        assert result.changed
+        assert held(world)[WEB] == {**SERVING, "10.1.0.1": 0}
+        assert not (await controller.command(PauseBackend("a"), ACTOR)).changed
+        await controller.command(ResumeBackend("a"), ACTOR)
+        await until(lambda: held(world)[WEB] == SERVING, "resumed")
+        assert not any(isinstance(w, SetWeight) and w.flush for w in writes_of(world))
+
+
+async def test_a_disabled_backend_is_flushed_once_and_cannot_be_paused(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        await controller.command(DisableBackend("a"), ACTOR)
+        with pytest.raises(NotNow, match="disabled"):
+            await controller.command(PauseBackend("a"), ACTOR)
+        await controller.command(Sync(), ACTOR)
+        assert [str(w.vip) for w in writes_of(world) if isinstance(w, SetWeight) and w.flush] == [WEB, API]
+        await controller.command(EnableBackend("a"), ACTOR)
+        await until(lambda: held(world)[WEB] == SERVING, "enabled")
+
+
+@pytest.mark.parametrize(
+    "command", [PauseBackend("a"), DisableBackend("b"), SetWeightOf("web", "primary", "a", 30)], ids=str
+)
+async def test_what_a_preview_says_happens_bucket_for_bucket(world: World, command: PauseBackend) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        preview = {p.frontend: p for p in (await controller.preview(command)).frontends}
+        before = len(writes_of(world))
+        await controller.command(command, ACTOR)
+        web = next(vip for key, vip in (await controller.read_dataplane()).vips.items() if str(key) == WEB)
+        assert {a: s.buckets for a, s in web.servers.items()} == preview["web"].after.buckets
+        assert len(writes_of(world)) - before == sum(len(p.operations) for p in preview.values())
+        assert 0 < preview["web"].moved < 1
+
+
+async def test_a_preview_changes_nothing(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        before = len(writes_of(world)), controller.overrides, states(controller)
+        for command in (PauseBackend("a"), SetWeightOf("web", "primary", "a", 0), Sync(recreate=True), ReloadConfig()):
+            await controller.preview(command)
+        assert (len(writes_of(world)), controller.overrides, states(controller)) == before
+
+
+async def test_a_flow_goes_where_the_trace_says_and_where_it_says_if_that_server_goes_down(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        key = controller.frontends.specs["web"].vip
+        flows = [Flow(ip_address(f"192.0.2.{n}"), 1000 + n) for n in range(1, 40)]
+        traces = [await controller.trace_flow("web", flow) for flow in flows]
+        assert [t.server for t in traces] == [await controller.dataplane.server_for(key, f) for f in flows]  # type: ignore[attr-defined]
+        assert {t.backend for t in traces} == {"a", "b"}
+        world.fail("a")
+        await until(lambda: held(world)[WEB]["10.1.0.1"] == 0, "a drained")
+        then = [await controller.dataplane.server_for(key, f) for f in flows]  # type: ignore[attr-defined]
+        moved = [t.if_down if t.backend == "a" else after for t, after in zip(traces, then, strict=True)]
+        assert moved == then
+
+
+@pytest.mark.parametrize(
+    "command, error, message",
+    [
+        (PauseBackend("aa"), UnknownName, "did you mean 'a'"),
+        (SetWeightOf("webb", "primary", "a", 1), UnknownName, "did you mean 'web'"),
+        (SetWeightOf("web", "primry", "a", 1), UnknownName, "did you mean 'primary'"),
+        (SetWeightOf("web", "primary", "spare", 1), UnknownName, "no backend 'spare'"),
+        (SetWeightOf("web", "primary", "a", 101), BadArgument, "0 to 100"),
+        (Sync("nowhere"), UnknownName, "no frontend"),
+    ],
+    ids=str,
+)
+async def test_a_command_that_cannot_be_right_is_refused_with_a_hint(
+    world: World, command: PauseBackend, error: type[Exception], message: str
+) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        before = len(writes_of(world))
+        for ask in (controller.command(command, ACTOR), controller.preview(command)):
+            with pytest.raises(error, match=message):
+                await ask
+        assert len(writes_of(world)) == before
+
+
+async def test_a_rounded_weight_says_so(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        result = await controller.command(SetWeightOf("web", "primary", "a", 1), ACTOR)
+        assert "counts as 10" in " ".join(result.messages)
+        assert held(world)[WEB]["10.1.0.1"] == 1
+
+
+async def test_overrides_outlive_a_restart_until_they_are_cleared(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        await controller.command(DisableBackend("b"), ACTOR)
+        await controller.command(SetWeightOf("web", "primary", "a", 50), ACTOR)
+    async with world.open(config()) as controller:
+        snapshot = controller.snapshot()
+        assert snapshot.backends["b"].state is BackendState.DISABLED
+        assert snapshot.backends["b"].overridden
+        assert snapshot.frontends["web"].members[0].overridden
+        await until(lambda: held(world)[WEB] == {"10.1.0.1": 5, "10.1.0.2": 0, "10.1.0.9": 0}, "as overridden")
+        await controller.command(ResetBackend("b"), ACTOR)
+        await controller.command(ResetWeightOf("web", "primary", "a"), ACTOR)
+        await until(lambda: held(world)[WEB] == SERVING, "as the file says")
+    async with world.open(config()) as controller:
+        assert not controller.overrides.admin
+        assert not controller.overrides.weights
+
+
+async def test_an_override_gives_way_when_the_file_changes_that_very_key(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        await controller.command(SetWeightOf("web", "primary", "a", 0), ACTOR)
+        await controller.command(SetWeightOf("web", "primary", "b", 50), ACTOR)
+        pools = [("primary", {"a": 80, "b": 100}), ("fallback", {"spare": 100})]
+        apply(controller, config(frontends={"web": frontend("10.9.0.1", pools), "api": config().frontends["api"]}))
+        members = {m.backend: m.weight for m in controller.snapshot().frontends["web"].members}
+        assert members == {"a": 80, "b": 50, "spare": 100}
+
+
+async def test_a_reload_that_would_remove_most_vips_is_refused_unless_forced(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        few = config(frontends={"new": frontend("10.9.0.3", [("primary", {"a": 100})])})
+        with pytest.raises(NotNow, match="2 of 2 VIPs"):
+            apply(controller, few)
+        assert set(controller.snapshot().frontends) == {"web", "api"}
+        apply_forced(controller, few)
+        await until(lambda: set(held(world)) == {"10.9.0.3:80/tcp"}, "only the new one")
+
+
+def apply_forced(controller: Controller, new: object) -> None:
+    from maglev.config import Config
+    from maglev.config import check as check_config
+    from tests.runtime.conftest import PLUGINS
+
+    assert isinstance(new, Config)
+    controller.apply(check_config(new, PLUGINS), "reload", force=True)
+
+
+async def test_without_a_dataplane_a_command_is_taken_and_written_when_it_is_back(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        world.store.stop()
+        await until(lambda: controller.reconciler.session is None, "lost")
+        result = await controller.command(PauseBackend("a"), ACTOR)
+        assert "when the dataplane is back" in " ".join(result.messages)
+        with pytest.raises(NotConnected):
+            await controller.command(Sync(), ACTOR)
+        world.store.start()
+        await until(lambda: held(world)[WEB] == {**SERVING, "10.1.0.1": 0}, "written")
+
+
+async def test_a_backend_that_leaves_the_file_ends_removed_and_its_server_goes(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        backends = {name: b for name, b in config().backends.items() if name != "b"}
+        pools = [("primary", {"a": 100}), ("fallback", {"spare": 100})]
+        new = config(
+            backends=backends, frontends={"web": frontend("10.9.0.1", pools), "api": config().frontends["api"]}
+        )
+        apply(controller, new)
+        await until(lambda: held(world)[WEB] == {"10.1.0.1": 10, "10.1.0.9": 0}, "b gone")
+        assert "b" not in controller.snapshot().backends
+
+
+async def test_a_static_backend_is_up_at_once(world: World) -> None:
+    backends = {**config().backends, "a": BackendConfig("10.1.0.1")}
+    async with world.open(config(backends=backends)) as controller:
+        assert states(controller)["a"] is BackendState.UP
+        await until(lambda: held(world).get(API) == {"10.1.0.1": 10}, "serving")
+        await controller.command(DisableBackend("a"), ACTOR)
+        await controller.command(EnableBackend("a"), ACTOR)
+        assert states(controller)["a"] is BackendState.UP

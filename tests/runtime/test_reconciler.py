@@ -1,0 +1,153 @@
+"""The reconciler leaves alone what it must, retries what failed, and never writes when it should only look."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from maglev.api import (
+    AddVip,
+    BackendState,
+    DataplaneEvent,
+    DeleteServer,
+    Encap,
+    EventFilter,
+    EventKind,
+    IPProtocol,
+    ServerState,
+    SetWeight,
+    Sync,
+    SyncEvent,
+    VipAttributes,
+    VipKey,
+    VipState,
+)
+from maglev.runtime import Controller
+from tests.runtime.conftest import ACTOR, World, apply, config, frontend, held, next_event, states, until, writes_of
+
+WEB = "10.9.0.1:80/tcp"
+API = "10.9.0.2:80/tcp"
+SERVING = {"10.1.0.1": 10, "10.1.0.2": 10, "10.1.0.9": 0}
+FOREIGN = VipKey(ip_address("10.9.9.9"), IPProtocol.TCP, 443)
+
+
+async def serving(world: World, controller: Controller) -> None:
+    await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
+    await until(lambda: held(world).get(WEB) == SERVING and held(world).get(API) == {"10.1.0.1": 10}, "serving")
+
+
+def plant(world: World, key: VipKey, servers: dict[str, int], table_length: int = 16384) -> None:
+    made = VipAttributes(Encap.GRE4, table_length)
+    world.store.plant(key, VipState(made, {ip_address(a): ServerState(weight) for a, weight in servers.items()}))
+
+
+async def test_a_vip_of_somebody_else_is_reported_and_left_alone_until_pruned(world: World) -> None:
+    plant(world, FOREIGN, {"10.1.0.50": 7})
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        await controller.command(Sync(), ACTOR)
+        assert held(world)[str(FOREIGN)] == {"10.1.0.50": 7}
+        assert controller.snapshot().dataplane.unmanaged == (FOREIGN,)
+        await controller.command(Sync(prune=True), ACTOR)
+        assert str(FOREIGN) not in held(world)
+
+
+async def test_one_sync_undoes_tampering_and_a_second_writes_nothing(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        key = controller.frontends.specs["web"].vip
+        world.store.write(DeleteServer(key, ip_address("10.1.0.1")))
+        world.store.write(SetWeight(key, ip_address("10.1.0.2"), 3))
+        result = await controller.command(Sync(), ACTOR)
+        assert result.changed
+        assert held(world)[WEB] == SERVING
+        before = len(writes_of(world))
+        assert not (await controller.command(Sync(), ACTOR)).changed
+        assert len(writes_of(world)) == before
+
+
+async def test_observing_plans_and_tells_but_writes_nothing(world: World) -> None:
+    world.observe = True
+    async with world.open(config()) as controller:
+        await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
+        result = await controller.command(Sync(), ACTOR)
+        assert "add-vip: 2" in result.messages
+        assert "observing: nothing was written" in result.messages
+        assert controller.snapshot().frontends["web"].in_sync is False
+    assert writes_of(world) == []
+
+
+async def test_a_vip_found_with_another_table_is_drift_until_recreated(world: World) -> None:
+    web = VipKey(ip_address("10.9.0.1"), IPProtocol.TCP, 80)
+    plant(world, web, {"10.1.0.1": 10, "10.1.0.2": 10}, table_length=1024)
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        await controller.command(Sync(), ACTOR)
+        assert world.store.vip(web).attributes.table_length == 1024
+        assert "table length is 1024, wanted 16384" in controller.snapshot().frontends["web"].drift
+        await controller.command(Sync("web", recreate=True), ACTOR)
+        assert world.store.vip(web).attributes.table_length == 16384
+        assert held(world)[WEB] == SERVING
+        assert controller.snapshot().frontends["web"].drift == ()
+
+
+async def test_weights_on_another_step_keep_it(world: World) -> None:
+    web = VipKey(ip_address("10.9.0.1"), IPProtocol.TCP, 80)
+    plant(world, web, {"10.1.0.1": 100, "10.1.0.2": 100})
+    async with world.open(config()) as controller:
+        await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
+        await controller.command(Sync(), ACTOR)
+        assert held(world)[WEB] == {"10.1.0.1": 100, "10.1.0.2": 100, "10.1.0.9": 0}
+        world.fail("a")
+        await until(lambda: held(world)[WEB] == {"10.1.0.1": 0, "10.1.0.2": 100, "10.1.0.9": 0}, "a drained")
+
+
+async def test_a_reload_that_changes_the_sticky_flag_makes_that_vip_anew_and_no_other(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        before = len(writes_of(world))
+        web = frontend(
+            "10.9.0.1", [("primary", {"a": 100, "b": 100}), ("fallback", {"spare": 100})], src_ip_sticky=True
+        )
+        apply(controller, config(frontends={"web": web, "api": config().frontends["api"]}))
+        key = controller.frontends.specs["web"].vip
+        await until(lambda: key in world.store.vips and world.store.vip(key).attributes.sticky, "sticky")
+        await until(lambda: held(world)[WEB] == SERVING, "serving again")
+        touched = {str(getattr(write, "vip", "")) for write in writes_of(world)[before:]}
+        assert touched == {WEB}
+
+
+async def test_a_refused_operation_is_retried_and_stops_no_other_address(world: World) -> None:
+    refused = VipKey(ip_address("10.9.0.1"), IPProtocol.TCP, 80)
+    world.store.faults.refuse(matching=lambda wanted: isinstance(wanted, AddVip) and wanted.vip == refused)
+    async with world.open(config()) as controller:
+        async with controller.subscribe(EventFilter(frozenset({EventKind.SYNC}))) as subscription:
+            errors: tuple[str, ...] = ()
+            while not errors:
+                errors = (await next_event(subscription, SyncEvent)).errors
+        assert errors[0] == f"add-vip {WEB}: UNSPECIFIED"
+        await until(lambda: held(world).get(API) == {"10.1.0.1": 10}, "the other address serves")
+        await until(lambda: held(world).get(WEB) == SERVING, "retried")
+
+
+async def test_a_dataplane_that_hangs_does_not_stop_the_probes(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        world.store.hang()
+        world.fail("a")
+        await until(lambda: states(controller)["a"] is BackendState.DOWN, "a down")
+        probes = controller.snapshot().backends["b"].probes
+        await until(lambda: controller.snapshot().backends["b"].probes > probes + 10, "probes go on")
+        world.store.resume()
+        await until(lambda: held(world)[WEB]["10.1.0.1"] == 0, "a drained")
+
+
+async def test_a_lost_dataplane_is_told_and_connected_again(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        async with controller.subscribe(EventFilter(frozenset({EventKind.DATAPLANE}))) as subscription:
+            world.store.lose()
+            changes = [str((await next_event(subscription, DataplaneEvent)).change) for _ in range(2)]
+        assert changes == ["lost", "connected"]
+        before = len(writes_of(world))
+        await controller.command(Sync(), ACTOR)
+        assert len(writes_of(world)) == before

@@ -1,0 +1,32 @@
+"""Hatchling's hook for the core: a distribution remembers the commit that it was built from, in `maglev/_build.py`.
+
+A checkout that is installed editable gets no such file, since it would be wrong after the next commit. A wheel that is
+built from a source distribution takes the file that lies in it.
+"""
+
+from __future__ import annotations
+
+import runpy
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+_INSIDE = {"wheel": "maglev/_build.py", "sdist": "src/maglev/_build.py"}
+
+
+class BuildInfoHook(BuildHookInterface[Any]):
+    """Adds the file to what is built."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Write the file outside the tree and have it included, unless there is nothing to say or it is there."""
+        root = Path(self.root)
+        if version == "editable" or (root / "src/maglev/_build.py").exists():
+            return
+        commit, date = runpy.run_path(str(root / "src/maglev/_commit.py"))["commit_and_date"](root)
+        file = Path(tempfile.mkdtemp(prefix="maglev-build-")) / "_build.py"
+        file.write_text(
+            f'"""Written when this was built."""\n\nCOMMIT = "{commit}"\nDATE = "{date}"\n', encoding="utf-8"
+        )
+        build_data["force_include"][str(file)] = _INSIDE[self.target_name]
