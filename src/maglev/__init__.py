@@ -48,9 +48,12 @@ if TYPE_CHECKING:
         MemberConfig,
         PoolConfig,
         check,
+        format_duration,
         load,
         load_mapping,
         load_text,
+        load_vips,
+        parse_duration,
     )
     from maglev.dataplanes.memory import MemoryDataplane
     from maglev.library import installed, open_controller
@@ -94,11 +97,14 @@ __all__ = [
     "Transition",
     "WeightEvent",
     "check",
+    "format_duration",
     "installed",
     "load",
     "load_mapping",
     "load_text",
+    "load_vips",
     "open_controller",
+    "parse_duration",
     "this_build",
 ]
 
@@ -116,9 +122,12 @@ _HOMES = {
         "MemberConfig",
         "PoolConfig",
         "check",
+        "format_duration",
         "load",
         "load_mapping",
         "load_text",
+        "load_vips",
+        "parse_duration",
     ),
     "maglev.dataplanes.memory": ("MemoryDataplane",),
     "maglev.library": ("installed", "open_controller"),

@@ -14,7 +14,20 @@ from typing import Any, ClassVar, Literal
 import anyio
 import attrs
 
-from maglev.api import TLS, Action, Checker, Closed, Code, Conversation, Done, ProbeResult, StreamChecker, Target
+from maglev.api import (
+    TLS,
+    Action,
+    Checker,
+    Closed,
+    Code,
+    Conversation,
+    Done,
+    Mux,
+    MuxChecker,
+    ProbeResult,
+    StreamChecker,
+    Target,
+)
 from maglev.probing import Job, Prober
 
 OK = ProbeResult(Code.L7OK, "fine")
@@ -92,6 +105,43 @@ class ScriptedUDP(Scripted):
     """The same over UDP."""
 
     transport: ClassVar[Literal["tcp", "udp"]] = "udp"
+
+
+class Stopped(MuxChecker):
+    """A mux without sockets: answers when it is told to, or at once."""
+
+    name = "stopped"
+
+    def __init__(self, at_once: ProbeResult | None = None) -> None:
+        super().__init__(None)
+        self.at_once = at_once
+        self.options = self  # shares with no other
+        self.running: dict[int, Callable[[ProbeResult], None]] = {}
+
+    def open(self, family: socket.AddressFamily, report: Callable[[int, ProbeResult], None]) -> Mux:
+        checker = self
+
+        class Silence(Mux):
+            def fds(self) -> tuple[int, ...]:
+                return ()
+
+            def start(self, token: int, target: Target) -> None:
+                if checker.at_once:
+                    report(token, checker.at_once)
+                else:
+                    checker.running[token] = lambda result: report(token, result)
+
+            def readable(self, fd: int) -> bool:
+                return False
+
+            def expire(self, token: int) -> ProbeResult:
+                del checker.running[token]
+                return ProbeResult(Code.L4TOUT, "silent")
+
+            def close(self) -> None:
+                return
+
+        return Silence()
 
 
 def target_of(port: int | None, address: str = "127.0.0.1", **more: Any) -> Target:

@@ -6,16 +6,21 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
+import attrs
 import pytest
 import trustme
 
 import maglev_http.rich  # noqa: F401 - built on first use, which in a test would be an import in the event loop
 from maglev.api import AsyncChecker, Checker, MuxChecker, ProbeResult, StreamChecker, Target
 from maglev.probing import Job, Prober
+from maglev_http.checkers import HttpChecker, HttpsChecker
+from maglev_http.options import HttpOptions, HttpsOptions
+from plugins.maglev_http.tests.talking import PlainSockets
 
 Handler = Callable[[socket.socket], None]
 
@@ -128,3 +133,23 @@ def engine() -> Probe:
         return results[0]
 
     return probe
+
+
+@pytest.fixture
+async def ask(loopback_target: Callable[..., Target]) -> AsyncIterator[Callable[..., Any]]:
+    """Probes once, as the engine would, and sees that no socket is left."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def probe(options: HttpOptions, port: int, address: str = "127.0.0.1", times: int = 1) -> ProbeResult:
+            options = attrs.evolve(options, engine="httpx")
+            checker = (HttpsChecker if isinstance(options, HttpsOptions) else HttpChecker).build(options)
+            assert isinstance(checker, AsyncChecker)
+            stack.push_async_callback(checker.aclose)
+            target = loopback_target(port, address)
+            sockets = PlainSockets(target.family)
+            target = attrs.evolve(target, sockets=sockets)
+            result = [await checker.probe(target) for _ in range(times)][-1]
+            assert [sock for sock in sockets.opened if sock.fileno() >= 0] == []
+            return result
+
+        yield probe

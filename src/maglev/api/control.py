@@ -15,6 +15,7 @@ import attrs
 from maglev.api.commands import Actor, Command, CommandResult
 from maglev.api.dataplane import DataplaneState, VipCounters
 from maglev.api.events import Event, EventKind
+from maglev.api.figures import Figures, Status
 from maglev.api.preview import Flow, FlowTrace, Preview
 from maglev.api.problems import Problem
 from maglev.api.results import ProbeResult
@@ -106,6 +107,14 @@ class Control(Protocol):
 
     def snapshot(self) -> Snapshot:
         """Everything now, in one consistent and immutable value."""
+        ...
+
+    def status(self) -> Status:
+        """The daemon itself, without backends and frontends: cheap enough to be asked every second."""
+        ...
+
+    def figures(self) -> Figures:
+        """Everything that metrics are made of, at one moment; a few milliseconds for ten thousand backends."""
         ...
 
     async def command(self, command: Command, actor: Actor) -> CommandResult:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum, StrEnum
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import attrs
 
@@ -335,6 +335,16 @@ class Session(Protocol):
         ...
 
 
+@runtime_checkable
+class CountsMessages(Protocol):
+    """What a session may have besides: an account of the messages that it exchanges with the dataplane."""
+
+    @property
+    def api_counts(self) -> Mapping[tuple[str, str, str], int]:
+        """Messages of this session so far, by (message, `tx` or `rx`, `ok` or `error`); these only grow."""
+        ...
+
+
 class Dataplane(ABC):
     """A kind of dataplane, with its options. The core connects, and connects again with back-off when it is lost."""
 
@@ -350,6 +360,11 @@ class Dataplane(ABC):
     def __init__(self, options: Any) -> None:
         """Take the options, an instance of `Options`. Must not touch the outside world."""
         self.options = options
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is anything to connect to: an empty socket path switches a dataplane off."""
+        return True
 
     @abstractmethod
     def connect(self) -> AbstractAsyncContextManager[Session]:

@@ -176,9 +176,9 @@ async def _until_stopped(signals: AsyncIterator[signal.Signals], reload: Callabl
         if number is signal.SIGHUP:
             reload()
             continue
-        log.info("stopping", signal=number.name)
         # Who asks twice does not want to wait.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        log.info("stopping", signal=number.name)
         return
 
 

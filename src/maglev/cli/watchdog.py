@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import anyio
 
-from maglev.probing import Prober
 from maglev.runtime.logging import get_logger
 from maglev.runtime.notify import Notifier
 
 log = get_logger("maglev.watchdog")
 
 
-async def feed_watchdog(prober: Prober, notifier: Notifier) -> None:
+class Loop(Protocol):
+    """What is watched: a `maglev.probing.Prober`."""
+
+    def overdue_ns(self) -> int:
+        """How long ago it should have turned, in nanoseconds; 0 while it is on time."""
+        ...
+
+
+async def feed_watchdog(prober: Loop, notifier: Notifier) -> None:
     """Feed the watchdog as long as the probing loop turns when it should; returns at once if there is no watchdog.
 
     Args:

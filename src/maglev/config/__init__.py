@@ -1,7 +1,7 @@
 """The configuration: values, the loader, the rules, and what is derived from them."""
 
 from maglev.config.errors import ConfigError, Loaded
-from maglev.config.loader import check, load, load_in_subprocess, load_mapping, load_text
+from maglev.config.loader import check, load, load_in_subprocess, load_mapping, load_text, load_vips
 from maglev.config.names import nearest
 from maglev.config.overrides import FlaggedOption, Override, Overrides, collect_overrides, flagged_options
 from maglev.config.plugins import Installed, PluginSet
@@ -41,6 +41,7 @@ __all__ = [
     "load_in_subprocess",
     "load_mapping",
     "load_text",
+    "load_vips",
     "nanoseconds",
     "nearest",
     "parse_duration",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,40 @@ def load(path: str | os.PathLike[str], plugins: Installed, *, overrides: Overrid
         ConfigError: With all that is wrong: with the file itself, its shape, its meaning.
     """
     file = os.fspath(path)
+    return load_text(_read(file), plugins, file=file, overrides=overrides)
+
+
+def load_vips(path: str | os.PathLike[str]) -> Config:
+    """Read what a client has to know of a file: its VIPs, and who serves them.
+
+    Needs no plugin: what belongs to plugins is neither judged nor needed where the dataplane and its certificates are
+    not.
+
+    Args:
+        path: Of a YAML file.
+
+    Returns:
+        Frontends, backends and health checks, whose `params` are as they stand in the file. The rest is at its default.
+
+    Raises:
+        ConfigError: With all that is wrong in these sections.
+    """
+    file = os.fspath(path)
+    document = _document(_read(file), file)
+    draft = assemble(document.data, PluginSet(), {})
+    draft.faults = [fault for fault in draft.faults if _concerns_clients(fault.path)]
+    draft.complain(*document.faults)
+    draft = _judged(draft, document, _concerns_clients)
+    return Config(healthchecks=draft.healthchecks, backends=draft.backends, frontends=draft.frontends)
+
+
+def _concerns_clients(path: KeyPath) -> bool:
+    if path[:2] == ("maglev", "healthchecks"):
+        return path[3:4] not in (("type",), ("params",))
+    return len(path) < 2 or path[1] in ("backends", "frontends")
+
+
+def _read(file: str) -> bytes:
     try:
         with Path(file).open("rb") as stream:
             source = stream.read(MAX_BYTES + 1)
@@ -44,7 +78,7 @@ def load(path: str | os.PathLike[str], plugins: Installed, *, overrides: Overrid
         raise ConfigError([Problem("", f"cannot be read: {error.strerror or error}", file)]) from error
     if len(source) > MAX_BYTES:
         raise ConfigError([Problem("", f"is larger than {MAX_BYTES // 1024**2} MiB", file)])
-    return load_text(source, plugins, file=file, overrides=overrides)
+    return source
 
 
 def load_text(text: str | bytes, plugins: Installed, *, file: str = "", overrides: Overrides | None = None) -> Loaded:
@@ -59,19 +93,23 @@ def load_text(text: str | bytes, plugins: Installed, *, file: str = "", override
     Raises:
         ConfigError: With all that is wrong.
     """
+    document = _document(text, file)
+    draft = assemble(document.data, plugins, overrides or {})
+    draft.complain(*document.faults)
+    return _loaded(draft, document)
+
+
+def _document(text: str | bytes, file: str) -> Document:
     try:
-        document = read_document(text, file)
+        return read_document(text, file)
     except NotYamlError as error:
         line, column = error.position
         raise ConfigError([Problem("", error.message, file, line, column)]) from error
-    draft = assemble(document.data, plugins, overrides or {})
-    draft.complain(*document.faults)
-    return _judged(draft, document)
 
 
 def load_mapping(data: Mapping[str, Any], plugins: Installed, *, overrides: Overrides | None = None) -> Loaded:
     """Check plain data, as YAML would give it: `{"maglev": {…}}`. As `load_text`."""
-    return _judged(assemble(data, plugins, overrides or {}), Document(data))
+    return _loaded(assemble(data, plugins, overrides or {}), Document(data))
 
 
 def check(config: Config, plugins: Installed) -> Loaded:
@@ -84,7 +122,7 @@ def check(config: Config, plugins: Installed) -> Loaded:
     Raises:
         ConfigError: With all that is wrong.
     """
-    return _judged(assemble_config(config, plugins), Document())
+    return _loaded(assemble_config(config, plugins), Document())
 
 
 async def load_in_subprocess(
@@ -103,15 +141,22 @@ def _load(path: str, plugins: PluginSet, overrides: Overrides) -> Loaded:
     return load(path, plugins, overrides=overrides)
 
 
-def _judged(draft: Draft, document: Document) -> Loaded:
-    """Look for what is wrong in meaning, and hand out the configuration or all that is wrong."""
+def _loaded(draft: Draft, document: Document) -> Loaded:
+    """Judge a draft, and hand out the configuration with its warnings."""
+    _judged(draft, document)
+    draft.complain(*warnings(draft))
+    return Loaded(draft.config(), tuple(_problems(draft.faults, document)))
+
+
+def _judged(draft: Draft, document: Document, concerns: Callable[[KeyPath], bool] = lambda _path: True) -> Draft:
+    """Look for what is wrong in meaning, and raise all that is wrong."""
     unread = _above_what_has_no_shape(draft)
-    draft.complain(*(fault for fault in wrong_meanings(draft) if fault.at_key or fault.path not in unread))
+    wrong = (fault for fault in wrong_meanings(draft) if concerns(fault.path))
+    draft.complain(*(fault for fault in wrong if fault.at_key or fault.path not in unread))
     errors = [fault for fault in draft.faults if fault.severity != "warning"]
     if errors:
         raise ConfigError(_problems(errors, document))
-    draft.complain(*warnings(draft))
-    return Loaded(draft.config(), tuple(_problems(draft.faults, document)))
+    return draft
 
 
 def _above_what_has_no_shape(draft: Draft) -> set[KeyPath]:

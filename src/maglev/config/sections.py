@@ -102,7 +102,7 @@ def read_params(draft: Draft, name: str, check: HealthCheckConfig) -> None:
     draft.healthchecks[name] = _with_params(check, None if options is attrs.NOTHING else options)
     if len(draft.faults) > before:
         return
-    checker = try_constructor(draft, (*path, "params"), cls, options)
+    checker = try_constructor(draft, (*path, "params"), cls.build, options)
     if checker is not None:
         checker.close()
 

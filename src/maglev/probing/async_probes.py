@@ -32,8 +32,9 @@ class AsyncRun(Run):
     def __init__(self, plan: Plan, facilities: Facilities) -> None:
         super().__init__(plan, facilities.clock_ns())
         self._facilities = facilities
-        self.scope = anyio.CancelScope()
-        self.finished = anyio.Event()
+        # Both are made inside tasks: a turn of the prober runs in none.
+        self.scope: anyio.CancelScope | None = None
+        self.finished: anyio.Event | None = None
         self.over = False
 
     def end(self, result: ProbeResult) -> None:
@@ -43,12 +44,16 @@ class AsyncRun(Run):
             self._facilities.report(self, result)
 
     def expire(self) -> None:
-        self.scope.cancel()
+        self._interrupt()
         self.end(verdicts.ASYNC_TIMED_OUT)
 
     def cancel(self) -> None:
         self.over = True
-        self.scope.cancel()
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        if self.scope is not None:
+            self.scope.cancel()
 
 
 class AsyncProbes:
@@ -82,6 +87,8 @@ class AsyncProbes:
         """Wait, for a bounded time, until no task of a checker is left."""
         with anyio.move_on_after(_GRACE_S):
             for run in [run for run in self._running if run.plan.job.checker is checker]:
+                if run.finished is None:
+                    run.finished = anyio.Event()
                 await run.finished.wait()
 
     def _start_waiting(self) -> None:
@@ -106,8 +113,9 @@ class AsyncProbes:
     async def _probe(self, run: AsyncRun, seat: _Seat) -> None:
         result = _ABANDONED
         try:
-            with run.scope:
-                result = await cast("AsyncChecker", run.plan.job.checker).probe(seat.target)
+            if not run.over:
+                with anyio.CancelScope() as run.scope:
+                    result = await cast("AsyncChecker", run.plan.job.checker).probe(seat.target)
         except OSError as error:
             result = self._error(run, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
@@ -115,7 +123,8 @@ class AsyncProbes:
         finally:
             seat.taken = False
             del self._running[run]
-            run.finished.set()
+            if run.finished is not None:
+                run.finished.set()
             run.end(result)
             self._start_waiting()
 

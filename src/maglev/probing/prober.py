@@ -7,6 +7,7 @@ then says when it wants to be woken next. Each turn is bounded, so that the even
 
 from __future__ import annotations
 
+import asyncio
 import random as random_module
 import time
 from collections.abc import Callable, Collection
@@ -36,14 +37,15 @@ _LAGGED = "this process was stalled while the probe ran"
 class Prober:
     """Runs the probes of any number of jobs in one event loop.
 
-    All callbacks are called within a turn, in the loop's thread: they must be short and must not block. They may call
-    `add`, `remove`, `swap` and `probe_now`, also for the job that they were called for.
+    All callbacks are called within a turn, in the loop's thread but in no task: they must be short and must not block.
+    They may call `add`, `remove`, `swap` and `probe_now`, also for the job that they were called for.
 
     Args:
         on_result: Called for every probe that ended, void ones included, as `on_result(job, result, started_ns,
             ended_ns)`; returns the interval from that start to the next in nanoseconds, without jitter. What it
             returns for `Code.LAG` is ignored: that probe is run again at once.
-        on_lag: Called after a stall as `on_lag(lag_ns, voided)`, with the number of results voided for it so far.
+        on_lag: Called after a stall as `on_lag(lag_ns, voided)`, at most once a second, when all that it expired is
+            dealt with: the longest stall and the number of results voided since the last call (0 if it hurt nobody).
         warn: Called with a message and an exception, at most once a minute about each checker; logs by default.
         clock_ns: The monotonic clock, in nanoseconds.
         random: Gives floats, uniform in [0, 1).
@@ -149,7 +151,7 @@ class Prober:
     # Life
 
     async def run(self) -> None:
-        """Probe until cancelled. Probes that are then under way are cancelled too."""
+        """Probe until cancelled, under asyncio. Probes then under way are cancelled, and all jobs removed."""
         try:
             async with anyio.create_task_group() as tasks:
                 self._async.tasks = tasks
@@ -163,7 +165,8 @@ class Prober:
 
     def overdue_ns(self) -> int:
         """How long ago the loop should have turned, in nanoseconds; 0 while it is on time or has nothing to do."""
-        return 0 if self._wake_ns is None else max(0, self._clock_ns() - self._wake_ns)
+        wake_ns = self._agenda.wake_ns
+        return 0 if wake_ns is None else max(0, self._clock_ns() - wake_ns)
 
     async def aclose(self) -> None:
         """Remove all jobs and close every descriptor; may be called twice. `run` must have ended."""
@@ -195,9 +198,21 @@ class Prober:
     async def _turns(self) -> None:
         self._agenda.wake_ns = None
         self._agenda.end_turn(self._clock_ns(), busy=False)
-        while True:
-            await anyio.wait_readable(self._poller.fd)
+        # Measured against `anyio.wait_readable` in a loop: a tenth less CPU a probe. No task has to wake for a turn.
+        loop = asyncio.get_running_loop()
+        failed: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(self._poller.fd, self._turn_or_fail, failed)
+        try:
+            await failed
+        finally:
+            loop.remove_reader(self._poller.fd)
+
+    def _turn_or_fail(self, failed: asyncio.Future[None]) -> None:
+        try:
             self._turn()
+        except Exception as error:  # noqa: BLE001 - it is not lost: `run` raises it
+            if not failed.done():
+                failed.set_exception(error)
 
     def _turn(self) -> None:
         now_ns = self._clock_ns()

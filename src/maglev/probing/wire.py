@@ -83,7 +83,7 @@ class Wire(Run):
                 self.end(verdicts.connect_failed(errno.ENOBUFS))
         except OSError as error:
             number = error.errno or 0
-            if number not in _RESETS or self.plan.udp:
+            if number not in RESETS or self.plan.udp:
                 self.end(verdicts.connect_failed(number))
                 return 0
             # What the peer said before it reset may be its verdict on us ("503", and gone): go on reading.

@@ -104,7 +104,7 @@ class Commands:
             case Sync():
                 return await self._sync(command)
             case ReloadConfig():
-                return await self._reload(command)
+                return await self._counted_reload(command)
             case SetWeightOf() | ResetWeightOf():
                 return await self._weight(command)
             case _:
@@ -219,6 +219,16 @@ class Commands:
         return await self._preview(hypothesis, names, ())
 
     # --- reload ---------------------------------------------------------------------------------------------------
+
+    async def _counted_reload(self, command: ReloadConfig) -> CommandResult:
+        reloads = self._controller.reloads
+        try:
+            result = await self._reload(command)
+        except Exception:
+            reloads["failure"] += 1
+            raise
+        reloads["success"] += 1
+        return result
 
     async def _reload(self, command: ReloadConfig) -> CommandResult:
         loaded = await self._load()

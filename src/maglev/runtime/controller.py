@@ -25,6 +25,7 @@ from maglev.api import (
     DataplaneState,
     EventFilter,
     EventKind,
+    Figures,
     Flow,
     FlowTrace,
     LagEvent,
@@ -33,6 +34,7 @@ from maglev.api import (
     ProbeObserver,
     Problem,
     Snapshot,
+    Status,
     Subscription,
     Transition,
     VipCounters,
@@ -46,6 +48,7 @@ from maglev.runtime.backends import Backend, Backends
 from maglev.runtime.bus import Bus
 from maglev.runtime.checks import Checkers
 from maglev.runtime.commands import Commands
+from maglev.runtime.figures import FigureBook
 from maglev.runtime.frontends import Frontends
 from maglev.runtime.ledger import Ledger
 from maglev.runtime.logging import BusHandler, get_logger
@@ -53,7 +56,13 @@ from maglev.runtime.overrides import Overrides, OverrideStore
 from maglev.runtime.previews import Previews
 from maglev.runtime.reconciler import Reconciler
 from maglev.runtime.settings import Settings
-from maglev.runtime.snapshots import FrontendSnapshots, backend_snapshot, dataplane_snapshot, healthcheck_snapshot
+from maglev.runtime.snapshots import (
+    FrontendSnapshots,
+    backend_snapshot,
+    dataplane_snapshot,
+    dataplane_status,
+    healthcheck_snapshot,
+)
 from maglev.runtime.tables import Tables
 
 _WARM_UP_TICK_S = 0.05
@@ -79,6 +88,7 @@ class Controller:
         self.config = config
         self.warnings = loaded.warnings
         self.started_at_s = self.config_loaded_at_s = time.time()
+        self.reloads = {"success": 0, "failure": 0}
         self.on_reload: list[Callable[[Config], None]] = []
         self.bus = Bus()
         self.ledger = Ledger()
@@ -108,6 +118,7 @@ class Controller:
         self.previews = Previews(self.frontends, self.ledger, self.tables)
         self._commands = Commands(self)
         self._snapshots = FrontendSnapshots(self.frontends, self.ledger, self.reconciler)
+        self._figures = FigureBook(self.backends, self.frontends)
         self._tasks: anyio.abc.TaskGroup | None = None
         self._verdicts = anyio.Event()
         self.apply(loaded, "start")
@@ -132,6 +143,21 @@ class Controller:
             },
             dataplane=dataplane_snapshot(self.reconciler, self.ledger),
         )
+
+    def status(self) -> Status:
+        """The daemon itself, without backends and frontends."""
+        return Status(
+            at_s=time.time(),
+            started_at_s=self.started_at_s,
+            config_loaded_at_s=self.config_loaded_at_s,
+            reloads=dict(self.reloads),
+            warm=self.frontends.warm.over,
+            dataplane=dataplane_status(self.reconciler),
+        )
+
+    def figures(self) -> Figures:
+        """Everything that metrics are made of, at one moment."""
+        return Figures(self.status(), self._figures.backends(), self._figures.frontends())
 
     async def command(self, command: Command, actor: Actor) -> CommandResult:
         """Carry out a command and wait for its effect on the dataplane; raises as `Control.command` says."""

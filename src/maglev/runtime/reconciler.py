@@ -7,14 +7,15 @@ that let transitions through; and an operator's (or a reload's) request, whose o
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import anyio
 import attrs
 
 from maglev.api import (
+    CountsMessages,
     Dataplane,
     DataplaneChange,
     DataplaneError,
@@ -115,6 +116,8 @@ class Reconciler:
         self._wanted = wanted
         self._bus = bus
         self._boot_id: str | None = None
+        self._serving: Session | None = None
+        self._counted: Counter[tuple[str, str, str]] = Counter()
         self._dirty: dict[Address, None] = {}
         self._requests: deque[_Request] = deque()
         self._retries = Retries(time.monotonic)
@@ -172,6 +175,10 @@ class Reconciler:
             raise self._not_connected()
         return await within_deadline(what, lambda: call(session))
 
+    def api_messages(self) -> Mapping[tuple[str, str, str], int]:
+        """Messages of all sessions so far, by (message, `tx` or `rx`, `ok` or `error`)."""
+        return self._counted + _api_counts(self._serving)
+
     def _not_connected(self) -> NotConnected:
         return NotConnected(f"no connection to the dataplane {self.dataplane.name}: {self.detail}")
 
@@ -199,6 +206,7 @@ class Reconciler:
 
     async def _serve(self, session: Session) -> None:
         failure: DataplaneError | None = None
+        self._serving = session
         async with anyio.create_task_group() as group:
             group.start_soon(self._watch, session, group.cancel_scope)
             try:
@@ -239,6 +247,7 @@ class Reconciler:
         if self.session is not None:
             self.session = None
             self._tell(DataplaneChange.LOST, self.detail)
+        self._counted, self._serving = self._counted + _api_counts(self._serving), None
         self.connected_at_ns = None
         self.ledger.known = False
         self.passes.unsynced.clear()
@@ -316,4 +325,9 @@ class Reconciler:
         for error in outcome.errors:
             log.error("sync-failed", scope=scope.name, error=error)
         if outcome.operations:
-            log.info("synced", scope=scope.name, operations=dict(outcome.operations), errors=len(outcome.errors))
+            done = "observed" if self.passes.observe else "synced"
+            log.info(done, scope=scope.name, operations=dict(outcome.operations), errors=len(outcome.errors))
+
+
+def _api_counts(session: object) -> Counter[tuple[str, str, str]]:
+    return Counter(session.api_counts) if isinstance(session, CountsMessages) else Counter()

@@ -11,6 +11,7 @@ import attrs
 from maglev.api import (
     BackendSnapshot,
     DataplaneSnapshot,
+    DataplaneStatus,
     FrontendSnapshot,
     HealthCheckSnapshot,
     MemberSnapshot,
@@ -188,6 +189,19 @@ def dataplane_snapshot(reconciler: Reconciler, ledger: Ledger) -> DataplaneSnaps
         state=ledger.state() if connected else None,
         unmanaged=tuple(sorted(ledger.vips().keys() - ledger.owned)) if connected else (),
         detail=reconciler.detail,
+    )
+
+
+def dataplane_status(reconciler: Reconciler) -> DataplaneStatus:
+    """The connection to the dataplane now, without what it holds."""
+    session = reconciler.session
+    return DataplaneStatus(
+        name=reconciler.dataplane.name,
+        connected=session is not None,
+        observing=reconciler.passes.observe,
+        info=session.info if session is not None else None,
+        detail=reconciler.detail,
+        api_messages=reconciler.api_messages(),
     )
 
 

@@ -1,0 +1,123 @@
+"""What is, in numbers: the part of a snapshot that metrics need, made so that ten thousand backends cost little.
+
+A `Snapshot` says everything and is built whole each time. Figures are made anew only for what changed, so that a value
+that is the *same object* as at the last look has not changed, and what was made of it can be kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from maglev.api.dataplane import DataplaneInfo, VipKey
+from maglev.api.events import BackendState, FrontendState
+
+
+@attrs.frozen
+class DataplaneStatus:
+    """The connection to the dataplane, without what it holds.
+
+    Args:
+        name: The plugin's name.
+        connected: Whether there is a connection, and what the dataplane holds is known.
+        observing: Whether `--observe` keeps everything from being written.
+        info: Which dataplane it is; `None` while not connected.
+        detail: Why it is not connected, or empty.
+        api_messages: Messages to and from it since maglevd started, by (message, `tx` or `rx`, `ok` or `error`);
+            empty for a dataplane that does not count them.
+    """
+
+    name: str
+    connected: bool
+    observing: bool
+    info: DataplaneInfo | None
+    detail: str
+    api_messages: Mapping[tuple[str, str, str], int]
+
+
+@attrs.frozen
+class Status:
+    """The daemon itself; costs next to nothing.
+
+    Args:
+        at_s: When this was taken, in seconds since the epoch.
+        started_at_s: When the daemon started, in seconds since the epoch.
+        config_loaded_at_s: When the running configuration was loaded, in seconds since the epoch.
+        reloads: How many reloads there were since the start, by `success` and `failure`.
+        warm: Whether the warm-up is over.
+        dataplane: The connection to the dataplane.
+    """
+
+    at_s: float
+    started_at_s: float
+    config_loaded_at_s: float
+    reloads: Mapping[str, int]
+    warm: bool
+    dataplane: DataplaneStatus
+
+
+@attrs.frozen
+class BackendFigures:
+    """One backend.
+
+    Args:
+        name: Its name.
+        type: The type of its health check; `None` for a static backend.
+        state: Its state.
+        counter: Its health counter, 0 to rise + fall - 1.
+    """
+
+    name: str
+    type: str | None
+    state: BackendState
+    counter: int
+
+
+@attrs.frozen
+class MemberFigures:
+    """One backend's place in one pool of one frontend.
+
+    Args:
+        pool: The pool.
+        backend: The backend.
+        weight: What is wanted, 0 to 100: the file's, or what a command put in its place.
+        effective_weight: What it comes to now, 0 to 100.
+    """
+
+    pool: str
+    backend: str
+    weight: int
+    effective_weight: int
+
+
+@attrs.frozen
+class FrontendFigures:
+    """One frontend.
+
+    Args:
+        name: Its name.
+        vip: Its VIP.
+        state: Its state.
+        members: In the order of the file, pool by pool.
+    """
+
+    name: str
+    vip: VipKey
+    state: FrontendState
+    members: tuple[MemberFigures, ...]
+
+
+@attrs.frozen
+class Figures:
+    """Everything at one moment, in numbers.
+
+    Args:
+        status: The daemon itself.
+        backends: All backends, in the order of the file.
+        frontends: All frontends, in the order of the file.
+    """
+
+    status: Status
+    backends: tuple[BackendFigures, ...]
+    frontends: tuple[FrontendFigures, ...]
