@@ -7,6 +7,7 @@ built from a source distribution takes the file that lies in it.
 from __future__ import annotations
 
 import runpy
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,21 @@ _INSIDE = {"wheel": "maglev/_build.py", "sdist": "src/maglev/_build.py"}
 class BuildInfoHook(BuildHookInterface[Any]):
     """Adds the file to what is built."""
 
+    _folder: Path | None = None
+
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Write the file outside the tree and have it included, unless there is nothing to say or it is there."""
         root = Path(self.root)
         if version == "editable" or (root / "src/maglev/_build.py").exists():
             return
         commit, date = runpy.run_path(str(root / "src/maglev/_commit.py"))["commit_and_date"](root)
-        file = Path(tempfile.mkdtemp(prefix="maglev-build-")) / "_build.py"
-        file.write_text(
-            f'"""Written when this was built."""\n\nCOMMIT = "{commit}"\nDATE = "{date}"\n', encoding="utf-8"
-        )
+        self._folder = Path(tempfile.mkdtemp(prefix="maglev-build-"))
+        file = self._folder / "_build.py"
+        lines = ['"""Written when this was built."""', "", f'COMMIT = "{commit}"', f'DATE = "{date}"', ""]
+        file.write_text("\n".join(lines), encoding="utf-8")
         build_data["force_include"][str(file)] = _INSIDE[self.target_name]
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Clear away what was written outside the tree."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder)

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio.to_thread
+
 from maglev.api import Dataplane
 from maglev.config import Config, Overrides
 from maglev.dataplanes.memory import MemoryDataplane
@@ -66,7 +68,8 @@ async def open_controller(
     """
     settings = Settings(
         source=source if isinstance(source, Config) else Path(source),
-        plugins=plugins if plugins is not None else installed(),
+        # Reads what is installed from disk, and imports it.
+        plugins=plugins if plugins is not None else await anyio.to_thread.run_sync(installed),
         dataplane=dataplane,
         overrides=overrides or {},
         state_dir=state_dir,

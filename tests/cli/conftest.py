@@ -37,7 +37,8 @@ class Daemon:
             [*program, "--log-format", "json", "--state-dir", "", *arguments],
             stderr=subprocess.PIPE,
             text=True,
-            env={**inherited, **environment},
+            # No exporter: its port might be another's.
+            env={**inherited, "MAGLEV_LOAD_PLUGINS": "http", **environment},
         )
         self.seen: list[Record] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()

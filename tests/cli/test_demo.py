@@ -38,7 +38,7 @@ from maglev.config import load_text
 from maglev.library import installed
 
 DEMO = (sys.executable, "-m", "maglev.cli", "demo")
-ENVIRONMENT = {**os.environ, "COLUMNS": "80"}
+ENVIRONMENT = {**os.environ, "COLUMNS": "80", "MAGLEV_LOAD_PLUGINS": "http"}
 
 
 def test_once_it_shows_every_act_and_all_predictions_come_true() -> None:

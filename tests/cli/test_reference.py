@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from maglev.cli.reference import reference
-from maglev.library import installed
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "command-line.md"
-OFFICIAL = "maglev-"
 
 
 def test_the_page_is_current() -> None:
-    plugins = installed(environ={})
-    foreign = [plugin.distribution for plugin in plugins.plugins if not plugin.distribution.startswith(OFFICIAL)]
-    assert foreign == ["built-in"]
-    assert PAGE.read_text() == reference(plugins), (
-        "run: python -m maglev.cli.reference > docs/reference/command-line.md"
-    )
+    text = reference()
+    if os.environ.get("MAGLEV_WRITE_DOCS"):
+        PAGE.write_text(text, "utf-8")
+    stale = "docs/reference/command-line.md is stale: run this test with MAGLEV_WRITE_DOCS=1"
+    assert PAGE.read_text("utf-8") == text, stale
 
 
 @pytest.mark.parametrize("word", ["--config", "MAGLEV_STATE_DIR", "`check` `[FILE]`", "--once", "SIGHUP"])
 def test_the_page_has_what_people_look_for(word: str) -> None:
-    assert word in PAGE.read_text()
+    assert word in PAGE.read_text("utf-8")

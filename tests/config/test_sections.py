@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from maglev.config import collect_overrides, flagged_options
-from tests.config.fakes import ALL, FeedOptions, GrpcOptions, VppOptions
+from maglev.config import PluginSet, collect_overrides, flagged_options
+from tests.config.fakes import ALL, FakeExporter, FeedOptions, GrpcOptions, VppOptions
 from tests.config.wording import complaints, loaded, warned
 
 LB = "lb: {ipv4-src-address: 192.0.2.1, ipv6-src-address: 2001:db8::1, new-flow-table-length: 64}"
@@ -76,3 +76,20 @@ def test_exporter_that_needs_an_option_is_left_out_until_it_is_named() -> None:
     assert "feed" not in loaded("maglev: {}").exporters
     assert loaded("maglev: {exporters: {feed: {target: x}}}").exporters["feed"] == FeedOptions("x")
     assert complaints("maglev: {exporters: {feed: }}") == ["maglev.exporters.feed: the key 'target' is missing"]
+
+
+class Broken(FakeExporter):
+    """An exporter that cannot be made."""
+
+    name = "broken"
+
+    def __init__(self, options: object) -> None:
+        super().__init__(options)
+        raise ValueError("cannot be made")
+
+
+def test_exporter_that_cannot_be_made_is_an_error_only_where_it_is_asked_for() -> None:
+    plugins = PluginSet(ALL.checkers, ALL.dataplanes, {"broken": Broken})
+    assert warned("maglev: {}", plugins) == ["maglev.exporters.broken: cannot be made"]
+    assert "broken" not in loaded("maglev: {}", plugins).exporters
+    assert complaints("maglev: {exporters: {broken: {}}}", plugins) == ["maglev.exporters.broken: cannot be made"]

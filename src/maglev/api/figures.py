@@ -26,6 +26,8 @@ class DataplaneStatus:
         detail: Why it is not connected, or empty.
         api_messages: Messages to and from it since maglevd started, by (message, `tx` or `rx`, `ok` or `error`);
             empty for a dataplane that does not count them.
+        operations: Operations sent since maglevd started, by (scope of the pass, kind), and under the kind `error`
+            those that failed.
     """
 
     name: str
@@ -34,6 +36,7 @@ class DataplaneStatus:
     info: DataplaneInfo | None
     detail: str
     api_messages: Mapping[tuple[str, str, str], int]
+    operations: Mapping[tuple[str, str], int]
 
 
 @attrs.frozen

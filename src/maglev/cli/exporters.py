@@ -58,10 +58,7 @@ class Exporters:
         return self._classes[name](self._options[name])
 
     def _reloaded(self, config: Config) -> None:
-        changed = {}
+        # All of them, changed or not: a certificate behind the same path may be another one by now.
         for name, options in config.exporters.items():
-            new = without_restart_only(self._options.get(name), options)
-            if new != self._options.get(name):
-                self._options[name] = changed[name] = new
-        if changed:
-            self._tasks.start_soon(self._supervisor.reload, changed)
+            self._options[name] = without_restart_only(self._options.get(name), options)
+        self._tasks.start_soon(self._supervisor.reload, dict(self._options))

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 import click
 
 from maglev.cli.command import command
-from maglev.cli.options import own_flags
-from maglev.config import FlaggedOption
 from maglev.library import installed
-from maglev.plugin import PluginManager
 
 _OPENING = """\
 # maglevd: the command line
 
-<!-- Made by `python -m maglev.cli.reference`; a test fails when it is not current. -->
+<!-- Written by maglev.cli.reference from the command itself: change it there. -->
 
-Every option has an environment variable, and the option wins over it. An option of an exporter or a dataplane wins over
-the configuration file. Long options may be written with one dash too (`-config x`, `-observe=false`).
+Every option has an environment variable, and the option wins over it. Long options may be written with one dash too
+(`-config x`, `-observe=false`).
+
+Exporters and dataplanes bring options of their own. `maglevd --help` shows those of what is installed, and the
+[configuration reference](configuration.md) names flag and variable beside each key. They win over the file.
 """
 
 _CLOSING = """\
@@ -42,52 +42,26 @@ _CLOSING = """\
 
 | command | status |
 |---|---|
-| `maglevd` | 0 when told to stop; 1 or 2 when the configuration is refused, as below; 1 on any other failure; 2 for a wrong option |
+| `maglevd` | 0 told to stop; 1 or 2 configuration refused, as below; 1 any other failure; 2 a wrong option |
 | `maglevd check`, `--check` | 0 valid; 1 no YAML or not the right shape; 2 the right shape with a wrong meaning |
 | `maglevd plugins` | 1 if a plugin could not be loaded |
 | `maglevd demo --once` | 1 if something did not go as predicted |
 """
 
 
-def reference(plugins: PluginManager) -> str:
-    """Write the page.
-
-    Args:
-        plugins: Whose options are described.
-    """
-    group = command(plugins)
-    context = click.Context(group, info_name="maglevd")
-    flagged = {f"plugin_{option.info.flag.replace('-', '_')}": option for option in own_flags(plugins)}
-    sections = [
-        _OPENING,
-        "\n".join(
-            ["## Options", "", "| option | variable | default | meaning |", "|---|---|---|---|", *_rows(group, flagged)]
-        ),
-        "",
-        "\n".join(["## Subcommands", "", *_subcommands(group, context)]),
-        _CLOSING,
-    ]
-    return "\n".join(sections)
-
-
-def _rows(group: click.Group, flagged: dict[str, FlaggedOption]) -> Iterator[str]:
-    for parameter in group.params:
-        if isinstance(parameter, click.Option):
-            option = flagged.get(parameter.name or "")
-            yield _plugin_row(parameter, option) if option is not None else _row(parameter)
+def reference() -> str:
+    """Write the page: what the core has, whatever is installed beside it."""
+    group = command(installed(environ={"MAGLEV_LOAD_PLUGINS": ""}))
+    options = [_row(parameter) for parameter in group.params if isinstance(parameter, click.Option)]
+    table = ["## Options", "", "| option | variable | default | meaning |", "|---|---|---|---|", *options, ""]
+    return "\n".join([_OPENING, *table, "## Subcommands", "", *_subcommands(group), _CLOSING])
 
 
 def _row(option: click.Option) -> str:
     default = option.default if isinstance(option.default, str) else "false" if option.secondary_opts else ""
-    choices = (
-        ", ".join(f"`{choice}`" for choice in option.type.choices) if isinstance(option.type, click.Choice) else ""
-    )
-    return _line(option, str(option.envvar or ""), default, f"{option.help}{f': {choices}' if choices else ''}")
-
-
-def _plugin_row(option: click.Option, flagged: FlaggedOption) -> str:
-    default = "" if flagged.default is None or flagged.info.secret else str(flagged.default)
-    return _line(option, flagged.info.envvar, default, f"{flagged.plugin}: {flagged.info.help}")
+    choices = option.type.choices if isinstance(option.type, click.Choice) else ()
+    allowed = f": {', '.join(f'`{choice}`' for choice in choices)}" if choices else ""
+    return _line(option, str(option.envvar or ""), default, f"{option.help}{allowed}")
 
 
 def _line(option: click.Option, variable: str, default: str, meaning: str) -> str:
@@ -100,22 +74,18 @@ def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
-def _subcommands(group: click.Group, context: click.Context) -> Iterator[str]:
-    for name in group.list_commands(context):
-        subcommand = group.commands[name]
-        pieces = [
-            f"`{name}`",
-            *(f"`[{p.human_readable_name}]`" for p in subcommand.params if isinstance(p, click.Argument)),
-        ]
-        yield f"### {' '.join(pieces)}"
+def _subcommands(group: click.Group) -> Iterator[str]:
+    for name, subcommand in sorted(group.commands.items()):
+        arguments = [one.human_readable_name for one in subcommand.params if isinstance(one, click.Argument)]
+        yield f"### {' '.join([f'`{name}`', *(f'`[{argument}]`' for argument in arguments)])}"
         yield ""
         yield " ".join((subcommand.help or "").split())
         yield ""
-        options = [p for p in subcommand.params if isinstance(p, click.Option)]
+        options = [one for one in subcommand.params if isinstance(one, click.Option)]
         yield from (f"- {_code(option.opts[0])}: {option.help}" for option in options)
         if options:
             yield ""
 
 
 if __name__ == "__main__":
-    click.echo(reference(installed(environ={})), nl=False)
+    click.echo(reference(), nl=False)

@@ -10,7 +10,7 @@ import attrs
 
 from maglev.api import Dataplane
 from maglev.config.draft import Draft
-from maglev.config.faults import Fault, MisfitError, Path
+from maglev.config.faults import Fault, MisfitError, Path, Severity
 from maglev.config.fields import keys_of, message_of
 from maglev.config.overrides import Override, Overrides, plain_from_text
 from maglev.config.plugins import explain_missing
@@ -55,8 +55,15 @@ def _placed(fault: Fault, path: Path, sources: Mapping[str, str]) -> Fault:
     return attrs.evolve(fault.below(*path), source=source)
 
 
-def try_constructor(draft: Draft, path: Path, cls: Any, options: Any) -> Any:
+def try_constructor(draft: Draft, path: Path, cls: Any, options: Any, severity: Severity = "meaning") -> Any:
     """Make a checker, dataplane or exporter once, to learn whether it takes its options.
+
+    Args:
+        draft: Where a complaint goes.
+        path: What it is about.
+        cls: What makes it.
+        options: Its options.
+        severity: How bad it is if it does not.
 
     Returns:
         It, or `None`.
@@ -64,7 +71,7 @@ def try_constructor(draft: Draft, path: Path, cls: Any, options: Any) -> Any:
     try:
         return cls(options)
     except Exception as error:  # noqa: BLE001  (a plugin's own code: no fault of it may end the loader)
-        draft.complain(Fault(path, message_of(error), "meaning"))
+        draft.complain(Fault(path, message_of(error), severity))
         return None
 
 
@@ -84,8 +91,11 @@ def read_exporters(draft: Draft, raw: Any, overrides: Overrides) -> None:
         before = len(draft.faults)
         options = read_options(draft, (*path, name), named.get(name), cls.Options, given)
         if len(draft.faults) == before:
-            draft.exporters[name] = options
-            try_constructor(draft, (*path, name), cls, options)
+            asked_for = name in named or bool(given)
+            # One that nobody asked for must not keep the daemon from its work.
+            made = try_constructor(draft, (*path, name), cls, options, "meaning" if asked_for else "warning")
+            if made is not None or asked_for:
+                draft.exporters[name] = options
 
 
 def read_params(draft: Draft, name: str, check: HealthCheckConfig) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from ipaddress import IPv4Address, IPv6Address
 
 from maglev.api import (
+    AddVip,
     DataplaneConf,
     DataplaneState,
     DeleteServer,
@@ -63,6 +64,9 @@ class Ledger:
             del self._vips[at]
         if isinstance(operation, SetWeight | DeleteServer) and operation.flush:
             self.unflush(operation.vip, operation.server)
+        elif isinstance(operation, AddVip):
+            # A new VIP has no established flows.
+            self._flushes.pop(operation.vip, None)
         elif isinstance(operation, DeleteVip):
             self._flushes.pop(operation.vip, None)
             self.rebuild.discard(operation.vip)

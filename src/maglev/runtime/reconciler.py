@@ -112,6 +112,8 @@ class Reconciler:
         self.session: Session | None = None
         self.detail = "not connected yet"
         self.connected_at_ns: int | None = None
+        self.operations: Counter[tuple[str, str]] = Counter()
+        """Operations sent so far, by (scope, kind), and under the kind `error` those that failed."""
         self.passes = Passes(ledger, wanted, observe=observe)
         self._wanted = wanted
         self._bus = bus
@@ -319,6 +321,9 @@ class Reconciler:
             log.debug("held-back", frontends=self._wanted.names(tally.held), scope=scope.name)
         if scope.name == "transition" and not outcome.operations and not outcome.errors:
             return
+        if not self.passes.observe:
+            self.operations.update({(scope.name, kind): count for kind, count in outcome.operations.items()})
+            self.operations[scope.name, "error"] += len(outcome.errors)
         frontends = () if scope.addresses is None else self._wanted.names(scope.addresses)
         event = SyncEvent(time.time(), scope.name, frontends, outcome.operations, outcome.errors, tally.duration_s)
         self._bus.publish(event)

@@ -202,6 +202,7 @@ def dataplane_status(reconciler: Reconciler) -> DataplaneStatus:
         info=session.info if session is not None else None,
         detail=reconciler.detail,
         api_messages=reconciler.api_messages(),
+        operations=dict(reconciler.operations),
     )
 
 
