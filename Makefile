@@ -15,9 +15,10 @@ CHECKED := $(wildcard src plugins tests examples benchmarks tools conftest.py)
 # Options for the commands behind the targets.
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-style lint-types lint-rooms lint-versions format pytest bench soak wheels constraints install-deps clean
+.PHONY: help demo test lint lint-style lint-types lint-rooms lint-versions format pytest bench bench-probes soak wheels constraints install-deps clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +81,9 @@ bench: $(VENV)/.stamp-dev  ## figures: each benchmarks/bench_*.py
 	@set -e; found=; for script in benchmarks/bench_*.py; do \
 		[ -e "$$script" ] || continue; found=yes; echo "== $$script"; $(BIN)/python "$$script"; \
 	done; [ -n "$$found" ] || echo "there are no benchmarks yet"
+
+bench-probes: $(VENV)/.stamp-dev  ## probes beside HAProxy's checks, some twelve minutes (BENCH_ARGS=--quick: one)
+	$(BIN)/python benchmarks/bench_probes.py $(BENCH_ARGS)
 
 soak: $(VENV)/.stamp-dev  ## the laws with many more examples, and the long runs
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest --override-ini=timeout=3600 $(PYTEST_ARGS)

@@ -4,6 +4,7 @@
 - A sync that finds everything as it should be: read and compare.
 - The longest turn of the event loop in either.
 - From the result of a probe that takes a backend down to the last write of its frontends.
+- From the socket of a restarted VPP to the end of its filling.
 
 Runs against a real VPP if MAGLEV_TEST_VPP names its program and MAGLEV_TEST_VPP_PLUGINS its folder of plugins, else
 against the stand-in of the tests, which is slower than VPP at everything but new-flow tables: it has none.
@@ -31,6 +32,7 @@ from typing import Any, ClassVar, Self
 
 import anyio
 import anyio.to_thread
+from anyio.lowlevel import checkpoint
 from vpp_papi import VPPApiClient
 
 ROOT = Path(__file__).parents[1]
@@ -40,7 +42,6 @@ from maglev.api import (  # noqa: E402  (the stand-in is found from the top of t
     Actor,
     AsyncChecker,
     Code,
-    DeleteVip,
     EventFilter,
     EventKind,
     Operation,
@@ -127,8 +128,8 @@ class WatchedDataplane(VppDataplane):
 PLUGIN_SET = PluginSet(checkers={"scripted": Scripted}, dataplanes={"vpp": WatchedDataplane})
 
 
-def configuration(vips: int) -> Config:
-    """As many backends as VIPs, each in eight of them."""
+def configuration(vips: int, check: str | None = "alive") -> Config:
+    """As many backends as VIPs, each in eight of them; without a check they are up from the start."""
     pools = [[f"b{(vip + server) % vips}" for server in range(SERVERS)] for vip in range(vips)]
     lb: dict[str, Any] = {"ipv4_src_address": "192.0.2.1", "ipv6_src_address": "2001:db8::1", "sync_interval": 3600}
     frontends = {
@@ -145,7 +146,7 @@ def configuration(vips: int) -> Config:
         dataplane_options=VppOptions(),
         lb=LbConfig(startup_min_delay=0, startup_max_delay=0, new_flow_table_length=TABLE, **lb),
         healthchecks={"alive": HealthCheckConfig(type="scripted", interval=2, timeout=1, rise=1, fall=1)},
-        backends={f"b{number}": BackendConfig(str(FIRST_SERVER + number), "alive") for number in range(vips)},
+        backends={f"b{number}": BackendConfig(str(FIRST_SERVER + number), check) for number in range(vips)},
         frontends=frontends,
     )
 
@@ -173,21 +174,18 @@ class Turns:
         self._handle._run = self._run  # noqa: SLF001  (likewise)
 
 
-async def sync_event(controller: Controller, scope: str, start: Any = None) -> SyncEvent:
-    """Wait for the end of a pass of some scope."""
+async def sync_event(controller: Controller, scope: str, start: Any = None, turns: Turns | None = None) -> SyncEvent:
+    """Wait for the end of a pass of some scope; the turns count from where the waiting starts."""
     async with controller.subscribe(EventFilter(frozenset({EventKind.SYNC}))) as subscription:
+        await checkpoint()
+        if turns is not None:
+            turns.longest_s = 0.0
         if start is not None:
             await start()
         async for item in subscription.events:
             if isinstance(item.event, SyncEvent) and item.event.scope == scope:
                 return item.event
     raise RuntimeError("the controller ended")
-
-
-async def empty(vpp: Process) -> None:
-    """Remove all VIPs."""
-    async with VppDataplane(vpp.options).connect() as session:
-        await session.apply([DeleteVip(key) for key in (await session.read()).vips])
 
 
 def blocking_sync(vpp: Process, vips: int) -> float:
@@ -207,25 +205,29 @@ def blocking_sync(vpp: Process, vips: int) -> float:
 
 async def our_sync(vpp: Process, config: Config) -> float:
     """Fill VPP with a controller; returns operations a second."""
-    await empty(vpp)
+    await vpp.restart()
     event = await fill(vpp, config)
     if event.errors:
         raise RuntimeError(f"{len(event.errors)} errors, the first: {event.errors[0]}")
     return sum(event.operations.values()) / event.duration_s
 
 
-async def fill(vpp: Process, config: Config) -> SyncEvent:
+async def fill(vpp: Process, config: Config, turns: Turns | None = None) -> SyncEvent:
     """Run a controller until it has filled VPP."""
     settings = Settings(config, PLUGIN_SET, WatchedDataplane(vpp.options))
     async with open_controller(settings) as controller:
-        return await sync_event(controller, "fill")
+        return await sync_event(controller, "fill", turns=turns)
 
 
 async def rest(vpp: Process, config: Config) -> dict[str, float]:
     """Measure syncs that find nothing to do, and transitions."""
+    await vpp.restart()  # without the remains of what was removed
     dataplane = WatchedDataplane(vpp.options)
     async with open_controller(Settings(config, PLUGIN_SET, dataplane)) as controller:
-        while any(backend.health.state.value != "up" for backend in controller.backends):  # noqa: ASYNC110
+        # No event says both.
+        while not controller.reconciler.session or any(  # noqa: ASYNC110
+            backend.health.state.value != "up" for backend in controller.backends
+        ):
             await anyio.sleep(0.1)
 
         async def sync() -> None:
@@ -234,17 +236,32 @@ async def rest(vpp: Process, config: Config) -> dict[str, float]:
         await sync_event(controller, "operator", sync)
         passes = [(await sync_event(controller, "operator", sync)) for _ in range(ROUNDS)]
         with Turns() as turns:
-            last = await sync_event(controller, "operator", sync)
+            last = await sync_event(controller, "operator", sync, turns)
         if any(event.operations for event in (*passes, last)):
             raise RuntimeError("a sync found something to do")
         delays = await transitions(dataplane, len(config.backends))
+        refilled_s = await refill(controller, vpp)
     return {
         "in_sync_pass_s": statistics.median(event.duration_s for event in passes),
         "in_sync_longest_turn_ms": turns.longest_s * 1000,
         "transition_p50_ms": delays[len(delays) // 2] * 1000,
         "transition_p99_ms": delays[len(delays) * 99 // 100] * 1000,
         "transition_max_ms": delays[-1] * 1000,
+        "filled_after_restart_s": refilled_s,
     }
+
+
+async def refill(controller: Controller, vpp: Process) -> float:
+    """Restart VPP; returns how long after it listens again it is filled."""
+    listens_s = 0.0
+
+    async def restart() -> None:
+        nonlocal listens_s
+        await vpp.restart()
+        listens_s = time.perf_counter()
+
+    await sync_event(controller, "fill", restart)
+    return time.perf_counter() - listens_s
 
 
 async def transitions(dataplane: WatchedDataplane, backends: int) -> list[float]:
@@ -252,17 +269,14 @@ async def transitions(dataplane: WatchedDataplane, backends: int) -> list[float]
     numbers = [number * (backends // TRANSITIONS or 1) % backends for number in range(min(TRANSITIONS, backends))]
     dataplane.written_s.clear()
     Scripted.told_s.clear()
-    delays = []
     for number in numbers:
-        name, address = f"b{number}", str(FIRST_SERVER + number)
-        Scripted.down.add(name)
-        await anyio.sleep(0.01)
-        dataplane.written_s.pop(address, None)
-    await anyio.sleep(4)
-    for number in numbers:
-        name, address = f"b{number}", str(FIRST_SERVER + number)
-        delays.append(dataplane.written_s[address] - Scripted.told_s[name])
-    return sorted(delays)
+        Scripted.down.add(f"b{number}")
+        await anyio.sleep(0.03)  # one after another, not a storm
+    with anyio.fail_after(30):
+        while len(dataplane.written_s) < len(numbers):  # noqa: ASYNC110  (nobody says so)
+            await anyio.sleep(0.1)
+    await anyio.sleep(1)
+    return sorted(dataplane.written_s[str(FIRST_SERVER + number)] - Scripted.told_s[f"b{number}"] for number in numbers)
 
 
 async def compare(vpp: Process, config: Config) -> dict[str, float]:
@@ -271,11 +285,11 @@ async def compare(vpp: Process, config: Config) -> dict[str, float]:
     ours, blocking = [], []
     for _ in range(ROUNDS):
         ours.append(await our_sync(vpp, config))
-        await empty(vpp)
+        await vpp.restart()
         blocking.append(await anyio.to_thread.run_sync(blocking_sync, vpp, vips))
-    await empty(vpp)
+    await vpp.restart()
     with Turns() as turns:
-        await fill(vpp, config)
+        await fill(vpp, config, turns)
     pairs = [mine / theirs for mine, theirs in zip(ours, blocking, strict=True)]
     return {
         "ours_operations_per_s": statistics.median(ours),
@@ -291,9 +305,8 @@ async def measure(vips: int) -> dict[str, Any]:
     vpp: Process = RealVpp(folder, BINARY, PLUGINS) if BINARY else Standin(folder)
     await vpp.start()
     try:
-        config = configuration(vips)
-        against = BINARY or "the stand-in"
-        return {"vpp": against, "vips": vips, "servers": SERVERS} | await compare(vpp, config) | await rest(vpp, config)
+        what = {"vpp": BINARY or "the stand-in", "vips": vips, "servers": SERVERS}
+        return what | await compare(vpp, configuration(vips, None)) | await rest(vpp, configuration(vips))
     finally:
         await vpp.kill()
         shutil.rmtree(folder)

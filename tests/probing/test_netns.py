@@ -184,10 +184,9 @@ async def test_probes_run_within_the_namespace(net: Net) -> None:
 
 async def test_probes_run_out_of_the_namespace_over_its_veth(net: Net) -> None:
     with socket.create_server((net.ours, 0)) as sock:
-        job = job_of(
-            Scripted(CONNECTED), sock.getsockname()[1], net.ours, netns=net.name, source=ip_address(net.inside)
-        )
-        assert (await outcome(job)).code is Code.L4OK
+        checker = Scripted(b"hello", expired=lambda: ProbeResult(Code.L7OK))
+        job = job_of(checker, sock.getsockname()[1], net.ours, netns=net.name, source=ip_address(net.inside))
+        assert (await outcome(job)).code is Code.L7OK
         sock.setblocking(False)
         peer, address = sock.accept()
         peer.close()

@@ -151,3 +151,13 @@ async def test_a_lost_dataplane_is_told_and_connected_again(world: World) -> Non
         before = len(writes_of(world))
         await controller.command(Sync(), ACTOR)
         assert len(writes_of(world)) == before
+
+
+async def test_a_vip_removed_while_the_dataplane_is_away_goes_when_it_is_back(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        world.store.stop()
+        await until(lambda: controller.reconciler.session is None, "lost")
+        apply(controller, config(frontends={"web": config().frontends["web"]}))
+        world.store.start()
+        await until(lambda: set(held(world)) == {WEB}, "the other VIP is gone")

@@ -28,6 +28,12 @@ class Verdict(Enum):
     VOID = "void"
 
 
+def _verdict_of(code: str) -> Verdict:
+    if not code.startswith(("L4", "L6", "L7")):
+        return Verdict.VOID
+    return Verdict.PASS if code.endswith("OK") else Verdict.FAIL
+
+
 class Code(StrEnum):
     """Why a probe ended as it did.
 
@@ -68,10 +74,10 @@ class Code(StrEnum):
     DPLOST = "DPLOST"
     """Void: probes run through the dataplane, and the dataplane was lost."""
 
-    @property
-    def verdict(self) -> Verdict:
+    def __init__(self, text: str) -> None:
+        # An attribute, not a property: every probe's result is asked for it several times.
+        self.verdict = _verdict_of(text)
         """Pass, failure or void."""
-        return _VERDICTS[self]
 
     @property
     def layer(self) -> Layer:
@@ -79,16 +85,8 @@ class Code(StrEnum):
         return _LAYERS[self]
 
 
-_PASSES = (Code.L4OK, Code.L6OK, Code.L7OK)
-_VERDICTS = {
-    code: Verdict.PASS
-    if code in _PASSES
-    else Verdict.FAIL
-    if code.value.startswith("L") and code != "LAG"
-    else Verdict.VOID
-    for code in Code
-}
-_LAYERS = {code: Layer(code.value[:2]) if _VERDICTS[code] is not Verdict.VOID else Layer.NONE for code in Code}
+_LAYERS = {code: Layer(code.value[:2]) if code.verdict is not Verdict.VOID else Layer.NONE for code in Code}
+_PASS = Verdict.PASS
 
 
 @attrs.frozen
@@ -109,12 +107,12 @@ class ProbeResult:
     @property
     def verdict(self) -> Verdict:
         """Pass, failure or void."""
-        return _VERDICTS[self.code]
+        return self.code.verdict
 
     @property
     def ok(self) -> bool:
         """Whether the backend passed."""
-        return _VERDICTS[self.code] is Verdict.PASS
+        return self.code.verdict is _PASS
 
     @property
     def layer(self) -> Layer:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import TypeVar
 
 from maglev.probing.job import Plan, Run
 from maglev.probing.schedule import Wheel
 from maglev.probing.timer import Timer
+
+Item = TypeVar("Item")
 
 
 class Agenda:
@@ -30,6 +33,7 @@ class Agenda:
         self._due: deque[Plan] = deque()
         self._expired: deque[Run] = deque()
         self._in_turn = False
+        self._armed_ns: int | None = None
 
     @property
     def expiring(self) -> bool:
@@ -43,7 +47,7 @@ class Agenda:
         wake_ns = plan.slot * self._tick_ns
         # Only ever sooner: a stall that is being noticed must not be forgotten for a job that is added after it.
         if not self._in_turn and (self.wake_ns is None or wake_ns < self.wake_ns):
-            self.wake_ns = wake_ns
+            self.wake_ns = self._armed_ns = wake_ns
             self._timer.set(wake_ns - self._clock_ns())
 
     def unplan(self, plan: Plan) -> None:
@@ -72,7 +76,7 @@ class Agenda:
         for run in self._deadlines.take_due(silent_since_ns):
             run.deadline_slot = None
             expired.append(run)
-        return [expired.popleft() for _ in range(min(len(expired), limit))]
+        return _portion(expired, limit)
 
     def take_due(self, now_ns: int, limit: int) -> list[Plan]:
         """Take plans that are to start now; some may be gone since they fell due."""
@@ -80,7 +84,7 @@ class Agenda:
         for plan in self._starts.take_due(now_ns):
             plan.slot = None
             due.append(plan)
-        return [due.popleft() for _ in range(min(len(due), limit))]
+        return _portion(due, limit)
 
     def end_turn(self, began_ns: int, *, busy: bool) -> None:
         """Set the timer for what comes next.
@@ -97,14 +101,26 @@ class Agenda:
         else:
             wake_ns = self._starts.next_ns()
         if wake_ns is None:
-            self.wake_ns = None
+            self.wake_ns = self._armed_ns = None
             self._timer.stop()
             return
         # A turn that has more to do is not late before a whole tick has passed.
         self.wake_ns = max(wake_ns, began_ns + self._tick_ns)
-        self._timer.set(wake_ns - self._clock_ns())
+        now_ns = self._clock_ns()
+        # What the timer is set to already it need not be told again, unless it went off within this very turn.
+        if wake_ns != self._armed_ns or wake_ns <= now_ns:
+            self._armed_ns = wake_ns
+            self._timer.set(wake_ns - now_ns)
 
     def clear(self) -> None:
         """Forget what fell due."""
         self._due.clear()
         self._expired.clear()
+
+
+def _portion(queue: deque[Item], limit: int) -> list[Item]:
+    if len(queue) > limit:
+        return [queue.popleft() for _ in range(limit)]
+    taken = list(queue)
+    queue.clear()
+    return taken

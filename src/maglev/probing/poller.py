@@ -50,6 +50,8 @@ class Poller:
         self._full = False
         self._polled_ns = 0
         self._again: deque[tuple[int, int, Handler]] = deque()
+        self.heard = False
+        """Whether the last `dispatch` had anything to hand out."""
         self.timer = Timer()
         self._register(self.timer.fd, INPUT_EDGES)
 
@@ -89,10 +91,12 @@ class Poller:
             The time of the last poll, if all that was ready then has been dealt with: whoever was not heard of may be
             expired as of that time. `None` if events are left.
         """
-        self._read_on(limit)
+        if self._again:
+            self._read_on(limit)
         if not self._batch:
             self._poll()
         batch = self._batch
+        self.heard = bool(batch)
         handlers = self._handlers
         serial = self._serial
         for _ in range(min(limit, len(batch))):

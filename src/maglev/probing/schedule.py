@@ -71,9 +71,11 @@ class Wheel(Generic[Item]):
         """Take out all that is due, the longest due first."""
         newest = now_ns // self.tick_ns
         due: list[Item] = []
+        if newest <= self._swept:
+            return due
         for slot in self._slots_until(newest):
             due.extend(self._slots.pop(slot))
-        self._swept = max(self._swept, newest)
+        self._swept = newest
         return due
 
     def next_ns(self) -> int | None:

@@ -10,6 +10,7 @@ from maglev.probing.job import Plan
 from maglev.probing.netns import Namespaces
 
 _BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT of <linux/in.h>; works at the IP level for IPv6 too
+_TCP, _QUICKACK = socket.IPPROTO_TCP, socket.TCP_QUICKACK
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _DATAGRAM = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
 
@@ -47,6 +48,16 @@ def bind_source(sock: RawSocket, source: str) -> None:
     sock.bind((source, 0))
 
 
+def acknowledge(sock: RawSocket) -> None:
+    """Complete the handshake of a TCP connection on which the peer is to speak first.
+
+    Sockets of probes are made to leave the last packet of the handshake to the first data, as HAProxy's are: that is a
+    packet less for every probe, and where being connected is all that is asked it is never sent, so that the server's
+    application is not even woken.
+    """
+    sock.setsockopt(_TCP, _QUICKACK, 1)
+
+
 class TargetSockets:
     """The `Sockets` that an `AsyncChecker` is given for one target."""
 
@@ -72,7 +83,11 @@ def _by_netns(plans: list[Plan]) -> dict[str | None, list[Plan]]:
 
 def _new(plan: Plan) -> RawSocket | OSError:
     try:
-        sock = RawSocket(plan.family, _DATAGRAM if plan.udp else _STREAM)
+        if plan.udp:
+            sock = RawSocket(plan.family, _DATAGRAM)
+        else:
+            sock = RawSocket(plan.family, _STREAM)
+            sock.setsockopt(_TCP, _QUICKACK, 0)  # see `acknowledge`
         return sock if plan.source is None else _bound(sock, plan.source)
     except OSError as error:
         return error

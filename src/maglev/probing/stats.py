@@ -33,7 +33,9 @@ class ProberStats:
     def start(self, late_ns: int) -> None:
         """Count a start that was this late."""
         self.started += 1
-        self.lateness[min(max(late_ns // _MS_NS, 0), _BUCKETS - 1)] += 1
+        # A start is never early: the wheel sees to that.
+        milliseconds = late_ns // _MS_NS
+        self.lateness[milliseconds if milliseconds < _BUCKETS else -1] += 1
         if late_ns > self._late_ns:
             self.late += 1
             self.max_late_ns = max(self.max_late_ns, late_ns)

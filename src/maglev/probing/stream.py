@@ -14,7 +14,7 @@ from collections.abc import Callable
 from maglev.api import Closed, Conversation, Done, ProbeResult, Send, StartTLS
 from maglev.probing import verdicts
 from maglev.probing.job import Facilities, Plan
-from maglev.probing.sockets import RawSocket
+from maglev.probing.sockets import RawSocket, acknowledge
 from maglev.probing.tls import TLSLayer
 from maglev.probing.wire import RESETS, Phase, Wire
 
@@ -45,8 +45,18 @@ class StreamRun(Wire):
     def __init__(
         self, plan: Plan, started_ns: int, facilities: Facilities, sock: RawSocket, talk: Conversation
     ) -> None:
-        super().__init__(plan, started_ns, facilities, sock)
+        # All that `Wire` and `Run` declare is set here too: their constructors would be two calls more for every probe.
+        self.plan = plan
+        self.started_ns = started_ns
+        self.stalled_before_ns = 0
+        self.deadline_slot = None
+        self.phase = _CONNECT
         self.batch = 0
+        self._facilities = facilities
+        self._sock = sock
+        self._fd = sock.fileno()
+        self._outbox = None
+        self._reset = False
         self._talk = talk
         self._tls: TLSLayer | None = None
 
@@ -134,7 +144,10 @@ class StreamRun(Wire):
                 self._receive_failed(error.errno or 0)
                 return False
             if data:
-                self._hear(data)
+                if self._tls is None:
+                    self._hear(data)
+                else:
+                    self._hear_tls(self._tls, data)
             elif not udp:
                 self._peer_closed(Closed.RESET if self._reset else Closed.EOF)
                 return False
@@ -143,18 +156,6 @@ class StreamRun(Wire):
             if len(data) < size and not udp and not events & _ENDED:
                 return False
         return self.phase is not _OVER
-
-    def _hear(self, data: bytes) -> None:
-        if self._tls is not None:
-            self._hear_tls(self._tls, data)
-            return
-        try:
-            action = self._talk.receive(data)
-        except Exception as error:  # noqa: BLE001 - a checker may stumble over anything its peer sends
-            self._unreadable(error)
-            return
-        if action is not None:
-            self._act(action)
 
     def _peer_closed(self, why: Closed) -> None:
         if self.phase is _HANDSHAKE:
@@ -181,11 +182,11 @@ class StreamRun(Wire):
             self.end(words.result, words.farewell)
         elif words:
             self._send(words)
+        elif not self.plan.udp:
+            acknowledge(self._sock)
 
     def _act(self, action: object) -> None:
-        if isinstance(action, Done):
-            self.end(action.result, action.farewell)
-        elif isinstance(action, Send):
+        if isinstance(action, Send):
             self._send(action.data)
         elif isinstance(action, StartTLS):
             self._begin_tls()
@@ -242,7 +243,10 @@ class StreamRun(Wire):
             return
         try:
             for piece in tls.clear_text():
-                self._hear_clear(piece)
+                if piece:
+                    self._hear(piece)
+                else:
+                    self._peer_closed(Closed.EOF)
                 if self.phase is not _TALK:
                     return
         except ssl.SSLError as error:
@@ -250,16 +254,15 @@ class StreamRun(Wire):
             return
         self._pass_on(tls)
 
-    def _hear_clear(self, piece: bytes) -> None:
-        if not piece:
-            self._peer_closed(Closed.EOF)
-            return
+    def _hear(self, data: bytes) -> None:
         try:
-            action = self._talk.receive(piece)
+            action = self._talk.receive(data)
         except Exception as error:  # noqa: BLE001 - a checker may stumble over anything its peer sends
             self._unreadable(error)
             return
-        if action is not None:
+        if isinstance(action, Done):
+            self.end(action.result, action.farewell)
+        elif action is not None:
             self._act(action)
 
     def _keep_session(self, tls: TLSLayer, result: ProbeResult) -> None:

@@ -62,34 +62,38 @@ class Wire(Run):
             if len(self._outbox) > _OUTBOX_LIMIT:
                 self.end(verdicts.NOT_TAKEN)
             return
-        sent = self._try_send(data)
+        try:
+            sent = self._sock.send(data)
+        except OSError as error:
+            sent = self._not_sent(error, len(data))
         if sent < len(data) and self.phase is not _OVER:
             self._outbox = bytearray(data[sent:])
 
     def _flush(self) -> None:
         outbox = self._outbox
         while outbox:
-            sent = self._try_send(outbox)
+            try:
+                sent = self._sock.send(outbox)
+            except OSError as error:
+                sent = self._not_sent(error, len(outbox))
             if not sent or self.phase is _OVER:
                 return
             del outbox[:sent]
         self._outbox = None
 
-    def _try_send(self, data: bytes | bytearray) -> int:
-        try:
-            return self._sock.send(data)
-        except BlockingIOError:
+    def _not_sent(self, error: OSError, size: int) -> int:
+        """Deal with a failure to send so many bytes; returns how many need not be sent again."""
+        number = error.errno or 0
+        if isinstance(error, BlockingIOError):
             if self.plan.udp:  # a datagram goes now or not at all
                 self.end(verdicts.connect_failed(errno.ENOBUFS))
-        except OSError as error:
-            number = error.errno or 0
-            if number not in RESETS or self.plan.udp:
-                self.end(verdicts.connect_failed(number))
-                return 0
-            # What the peer said before it reset may be its verdict on us ("503", and gone): go on reading.
-            self._reset = True
-            return len(data)
-        return 0
+            return 0
+        if number not in RESETS or self.plan.udp:
+            self.end(verdicts.connect_failed(number))
+            return 0
+        # What the peer said before it reset may be its verdict on us ("503", and gone): go on reading.
+        self._reset = True
+        return size
 
     def _close(self, *, orderly: bool) -> None:
         linger = self.phase is not _CONNECT and not orderly and not self.plan.udp

@@ -33,6 +33,8 @@ from maglev.runtime.passes import Outcome, Passes, Scope, Tally, Wanted, within_
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 5.0
 """Back-off between attempts to connect."""
+STEADY_S, AGAIN_S = 5.0, 0.1
+"""A session that lasted this long is made anew almost at once; less than that, and there may be something wrong."""
 RETRY_FIRST_S, RETRY_LONGEST_S = 1.0, 60.0
 """Back-off for an address whose operations failed."""
 
@@ -124,6 +126,7 @@ class Reconciler:
         self._requests: deque[_Request] = deque()
         self._retries = Retries(time.monotonic)
         self._next_periodic_s = 0.0
+        self._since_s = 0.0
         self._wake = anyio.Event()
 
     def mark(self, addresses: Iterable[Address]) -> None:
@@ -201,10 +204,14 @@ class Reconciler:
                 self.session = None
                 raise
             finally:
+                steady = self.session is not None and time.monotonic() - self._since_s > STEADY_S
                 self._disconnected()
+            if steady:
+                # It worked until now: most likely it is being restarted, and is to be filled as soon as it is there.
+                delay = AGAIN_S
             log.info("dataplane-retry", dataplane=self.dataplane.name, why=self.detail, delay_s=delay)
             await anyio.sleep(delay)
-            delay = min(delay * 2, LONGEST_DELAY_S)
+            delay = min(max(delay * 2, FIRST_DELAY_S), LONGEST_DELAY_S)
 
     async def _serve(self, session: Session) -> None:
         failure: DataplaneError | None = None
@@ -232,7 +239,7 @@ class Reconciler:
         if restarted:
             self.ledger.restarted()
         await self.passes.read(session)
-        self.session, self.detail = session, ""
+        self.session, self.detail, self._since_s = session, "", time.monotonic()
         self.connected_at_ns = time.monotonic_ns()
         self._boot_id = session.info.boot_id
         self._retries.clear()
@@ -242,7 +249,8 @@ class Reconciler:
             self._wanted.release_all()
             await self._pass(session, Scope("fill"))
         else:
-            self.mark(self._wanted.addresses())
+            # What was removed from the configuration meanwhile is still there.
+            self.mark({*self._wanted.addresses(), *self.ledger.addresses()})
         self._schedule_periodic()
 
     def _disconnected(self) -> None:

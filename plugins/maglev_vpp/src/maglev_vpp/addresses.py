@@ -1,0 +1,54 @@
+"""Addresses and VIPs as VPP's messages have them, both ways."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+from maglev.api import IPProtocol, VipKey
+
+Address = IPv4Address | IPv6Address
+
+ALL_ONES_4, ALL_ONES_6 = b"\xff" * 4, b"\xff" * 16
+"""An outer source address that was never set."""
+
+_PROTOCOLS = {protocol.number: protocol for protocol in IPProtocol}
+
+
+def pack_address(address: Address) -> dict[str, Any]:
+    """An address as the fields of `vl_api_address_t`."""
+    family = "ip4" if address.version == 4 else "ip6"
+    return {"af": 0 if address.version == 4 else 1, "un": {family: address.packed}}
+
+
+def pack_vip(vip: VipKey) -> dict[str, Any]:
+    """What names a VIP, as the fields that all messages have for it."""
+    return {"pfx": pack_prefix(vip.address), "protocol": vip.protocol.number, "port": vip.port}
+
+
+def pack_prefix(address: Address) -> dict[str, Any]:
+    """A host address as the fields of `vl_api_prefix_t`."""
+    return {"address": pack_address(address), "len": address.max_prefixlen}
+
+
+def unpack_address(field: Any) -> Address:
+    """Read `vl_api_address_t`, whose union is given as the bytes of both its arms."""
+    return IPv6Address(field.un.ip6) if int(field.af) else IPv4Address(field.un.ip4)
+
+
+def unpack_vip(field: Any) -> VipKey | None:
+    """Read `vl_api_lb_vip_t`.
+
+    Returns:
+        The key; `None` for what maglevd never makes: a prefix that is no host address, a protocol other than TCP, UDP
+        or any, all protocols on one port.
+    """
+    return vip_key(unpack_address(field.pfx.address), field.pfx.len, int(field.protocol), field.port)
+
+
+def vip_key(address: Address, prefix_length: int, protocol_number: int, port: int) -> VipKey | None:
+    """Name a VIP by what VPP says of it; returns as `unpack_vip`."""
+    protocol = _PROTOCOLS.get(protocol_number)
+    if prefix_length != address.max_prefixlen or protocol is None or (protocol is IPProtocol.ANY) != (port == 0):
+        return None
+    return VipKey(address, protocol, port)

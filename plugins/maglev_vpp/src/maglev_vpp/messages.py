@@ -1,0 +1,101 @@
+"""The messages that we speak, each with the checksum of its layout.
+
+VPP lists `name_crc` of all its messages when a client connects. The checksum covers a message's fields and the types
+that they are made of: the same checksum, the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+import attrs
+
+CLIENT: Final[Mapping[str, str]] = {
+    "control_ping": "51077d14",
+    "control_ping_reply": "f6b0b8ca",
+    "get_api_json": "51077d14",
+    "get_api_json_reply": "ea715b59",
+    "memclnt_keepalive": "51077d14",
+    "memclnt_keepalive_reply": "e8d4e804",
+    "sockclnt_create": "455fb9c4",
+    "sockclnt_create_reply": "35166268",
+    "sockclnt_delete": "8ac76db6",
+}
+"""How clients come and go; VPP does not hand out these definitions, vpp_papi brings them."""
+
+REQUIRED: Final[Mapping[str, str]] = {
+    "show_version": "51077d14",
+    "show_version_reply": "c919bde1",
+    "cli_inband": "f8377302",
+    "cli_inband_reply": "05879051",
+    "lb_conf": "56cd3261",
+    "lb_conf_reply": "e8d4e804",
+    "lb_conf_get": "51077d14",
+    "lb_conf_get_reply": "923427ac",
+    "lb_add_del_vip_v2": "7c520e0f",
+    "lb_add_del_vip_v2_reply": "e8d4e804",
+    "lb_add_del_as_v2": "2f1d3b0e",
+    "lb_add_del_as_v2_reply": "e8d4e804",
+    "lb_as_set_weight": "2d89bdbd",
+    "lb_as_set_weight_reply": "e8d4e804",
+    "lb_vip_dump": "56110cb7",
+    "lb_vip_details": "1329ec9b",
+    "lb_as_v2_dump": "1063f819",
+    "lb_as_v2_details": "90064aae",
+}
+"""Without these there is nothing to be done."""
+
+OPTIONAL: Final[Mapping[str, str]] = {
+    "ip_route_lookup": "710d6471",
+    "ip_route_lookup_reply": "5d8febcb",
+}
+"""Without these the counters of a VIP's route stay unknown."""
+
+SOCKCLNT_CREATE_ID, SOCKCLNT_CREATE_REPLY_ID = 15, 16
+"""The only messages whose numbers are fixed: the table of all others comes with the reply."""
+
+
+@attrs.frozen
+class Shortfall:
+    """What a VPP lacks of some messages.
+
+    Args:
+        absent: Messages that it does not know at all.
+        changed: Messages that it knows with another layout.
+    """
+
+    absent: tuple[str, ...]
+    changed: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.absent or self.changed)
+
+    def __str__(self) -> str:
+        parts = []
+        if {name for name in _requests(REQUIRED) if name.startswith("lb_")} <= set(self.absent):
+            parts.append("its lb plugin is not loaded (plugins { plugin lb_plugin.so { enable } })")
+        elif self.absent:
+            parts.append(f"it lacks {', '.join(self.absent)}")
+        if self.changed:
+            parts.append(f"it has another layout of {', '.join(self.changed)}")
+        return "; ".join(parts)
+
+
+def shortfall(table: Collection[str], wanted: Mapping[str, str]) -> Shortfall:
+    """Compare VPP's table of messages with what is wanted.
+
+    Args:
+        table: VPP's messages as `name_crc`.
+        wanted: Names and checksums. Replies and details are not listed in the outcome beside their requests.
+    """
+    known = {entry.rpartition("_")[0] for entry in table}
+    lacking = [name for name, crc in wanted.items() if f"{name}_{crc}" not in table]
+    return Shortfall(
+        absent=tuple(_requests(name for name in lacking if name not in known)),
+        changed=tuple(name for name in lacking if name in known),
+    )
+
+
+def _requests(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not name.endswith(("_reply", "_details"))]

@@ -1,0 +1,75 @@
+"""The memory of VPP's statistics: a memfd, handed to whoever connects, laid out as VPP lays it out (version 2)."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import socket
+import struct
+import time
+from collections.abc import Sequence
+
+from .lb import FIRST_ROUTE, KINDS, Lb
+
+HEADER = struct.Struct("QPQQPP")
+ENTRY = struct.Struct("IQ128s")
+BASE = 0x130000000
+"""Where VPP has the memory in its own address space: pointers in it count from here."""
+SIZE = 4 * 1024 * 1024
+SCALAR, SIMPLE, COMBINED = 1, 2, 3
+WORKERS = 2
+"""The main thread, which counts nothing here, and one worker."""
+
+
+class StatsSegment:
+    """The memory. Every change is written out anew, between marks that tell readers to wait."""
+
+    def __init__(self) -> None:
+        self.fd = os.memfd_create("standin-stats")
+        os.ftruncate(self.fd, SIZE)
+        self._memory = mmap.mmap(self.fd, SIZE)
+        self._at = 0
+        self.epoch = 0
+        self.boot_time_s = int(time.time())
+        self.route_counters: dict[int, tuple[int, int]] = {}
+        self.locked = False
+
+    def publish(self, lb: Lb) -> None:
+        """Write everything out."""
+        self._head(in_progress=1, directory=0)
+        self._at = HEADER.size
+        entries = [(SCALAR, self.boot_time_s, "/sys/boottime"), (SCALAR, 1, "/sys/heartbeat")]
+        for name, column in zip(KINDS, lb.counters, strict=False):
+            entries.append((SIMPLE, self._simple(column), name))
+        entries.append(
+            (COMBINED, self._combined(len(lb.counters[0]) + FIRST_ROUTE if lb.counters else 1), "/net/route/to")
+        )
+        directory = self._vector(ENTRY, [(kind, value, name.encode()) for kind, value, name in entries])
+        self.epoch += 1
+        self._head(in_progress=int(self.locked), directory=directory)
+
+    def _head(self, *, in_progress: int, directory: int) -> None:
+        HEADER.pack_into(self._memory, 0, 2, BASE, self.epoch, in_progress, directory, 0)
+
+    def _simple(self, column: Sequence[int]) -> int:
+        threads = ([0] * len(column), column)
+        rows = [self._vector(struct.Struct("Q"), [(count,) for count in counts]) for counts in threads]
+        return self._vector(struct.Struct("P"), [(row,) for row in rows])
+
+    def _combined(self, width: int) -> int:
+        counts = [self.route_counters.get(index, (0, 0)) for index in range(width)]
+        rows = [self._vector(struct.Struct("QQ"), row) for row in ([(0, 0)] * width, counts)]
+        return self._vector(struct.Struct("P"), [(row,) for row in rows])
+
+    def _vector(self, layout: struct.Struct, items: Sequence[tuple[object, ...]]) -> int:
+        at = (self._at + 15) // 16 * 16 + 16
+        struct.pack_into("I", self._memory, at - 8, len(items))
+        for number, item in enumerate(items):
+            layout.pack_into(self._memory, at + number * layout.size, *item)
+        self._at = at + len(items) * layout.size
+        return BASE + at
+
+    def hand_out(self, client: socket.socket) -> None:
+        """Give the memory to a client that connected."""
+        with client:
+            socket.send_fds(client, [b"\0"], [self.fd])

@@ -1,0 +1,43 @@
+"""What the lb plugin's commands print."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+from .lb import ENCAP_NAMES, KINDS, L3DSR, NAT4, Lb, Server, Vip
+
+
+def address_text(address: bytes) -> str:
+    """Sixteen bytes as VPP prints them."""
+    return str(IPv6Address(address) if any(address[:12]) else IPv4Address(address[12:]))
+
+
+def show_lb_vips_verbose(lb: Lb) -> str:
+    """`show lb vips verbose`: a block for each VIP, an empty line after each."""
+    return "".join(f"{_block(lb, number, vip)}\n" for number, vip in lb.numbered())
+
+
+def _block(lb: Lb, number: int, vip: Vip) -> str:
+    family = "ip4" if vip.is_ip4 else "ip6"
+    length = vip.prefix[1] - 96 if vip.is_ip4 else vip.prefix[1]
+    flags = " src_ip_sticky" * vip.sticky + " removed" * (not vip.used)
+    lines = [f" {family}-{ENCAP_NAMES[vip.encap]} [{number}] {address_text(vip.prefix[0])}/{length}{flags}"]
+    lines.append(f"  new_size:{vip.length}")
+    if vip.port:
+        lines.append(f"  protocol:{vip.protocol} port:{vip.port}")
+    if vip.encap == L3DSR:
+        lines.append(f"  dscp:{vip.dscp}")
+    type_text = "  type:clusterip port:20480 target_port:8080" if vip.encap >= NAT4 else ""
+    lines.append(f"{type_text}  counters:")
+    lines += [f"    {kind}: {column[number]}" for kind, column in zip(KINDS, lb.counters, strict=True)]
+    lines.append(f"  #as:{len(vip.servers)}")
+    buckets = vip.buckets()
+    lines += [_server_line(server, buckets.get(server.address, 0)) for server in vip.servers]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _server_line(server: Server, buckets: int) -> str:
+    state = "used" if server.used else " removed"
+    count = buckets if server.used else 0
+    text = f"weight:{server.weight} buckets:{count} flows:{server.flows} dpo:{server.dpo}"
+    return f"    {address_text(server.address)} {text} {state}"
