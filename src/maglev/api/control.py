@@ -19,7 +19,7 @@ from maglev.api.figures import Figures, Status
 from maglev.api.preview import Flow, FlowTrace, Preview
 from maglev.api.problems import Problem
 from maglev.api.results import ProbeResult
-from maglev.api.snapshots import Snapshot
+from maglev.api.snapshots import BackendSnapshot, FrontendSnapshot, Snapshot
 
 
 @attrs.frozen
@@ -115,6 +115,22 @@ class Control(Protocol):
 
     def figures(self) -> Figures:
         """Everything that metrics are made of, at one moment; a few milliseconds for ten thousand backends."""
+        ...
+
+    def frontend(self, name: str) -> FrontendSnapshot:
+        """One frontend now, at a small part of a whole snapshot's cost.
+
+        Raises:
+            UnknownName: No such frontend.
+        """
+        ...
+
+    def backend(self, name: str) -> BackendSnapshot:
+        """One backend now, at a small part of a whole snapshot's cost.
+
+        Raises:
+            UnknownName: No such backend.
+        """
         ...
 
     async def command(self, command: Command, actor: Actor) -> CommandResult:

@@ -74,7 +74,7 @@ async def _guarded(invocation: Invocation) -> int:
         with anyio.open_signal_receiver(*SIGNALS) as signals, _deadline() as stopping:
             async with open_controller(settings) as controller:
                 _leave_to_itself()
-                # Without collecting first: that would hold the probes up, and only cycles of this moment are kept for it.
+                # Without collecting first, which would hold the probes up: a few cycles of this moment are kept for it.
                 controller.on_reload.append(lambda _config: gc.freeze())
                 _tell_start(invocation, controller)
                 await serve(controller, invocation, signals, Notifier.from_environment(), stopping)

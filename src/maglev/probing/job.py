@@ -53,12 +53,12 @@ class Shape(Protocol):
 class Plan:
     """A job made ready for probing, and where it stands: one per backend, so it is kept small.
 
-    `address`, `make`, `tls`, `tls_first` and `session` are the streams'; a mux keeps its place in `extra`.
+    `address`, `make`, `tls`, `tls_first`, `session` and `sessions_taken` are the streams'; a mux keeps its place in `extra`.
     """
 
     __slots__ = (
         "address", "due_ns", "extra", "family", "gone", "interval_ns", "job", "make", "netns", "ready", "run",
-        "session", "shape", "slot", "source", "timeout_ns", "tls", "tls_first", "udp",
+        "session", "sessions_taken", "shape", "slot", "source", "timeout_ns", "tls", "tls_first", "udp",
     )  # fmt: skip
 
     def __init__(self, job: Job, shape: Shape, due_ns: int) -> None:
@@ -81,6 +81,7 @@ class Plan:
         self.tls: TLS | None = None
         self.tls_first = False
         self.session: ssl.SSLSession | None = None
+        self.sessions_taken = 0
         self.extra: object = None
 
 

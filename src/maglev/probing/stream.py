@@ -15,7 +15,7 @@ from maglev.api import Closed, Conversation, Done, ProbeResult, Send, StartTLS
 from maglev.probing import verdicts
 from maglev.probing.job import Facilities, Plan
 from maglev.probing.sockets import RawSocket, acknowledge
-from maglev.probing.tls import TLSLayer
+from maglev.probing.tls import MOST_SESSIONS, TLSLayer
 from maglev.probing.wire import RESETS, Phase, Wire
 
 _READ_SIZE = 16384
@@ -103,7 +103,7 @@ class StreamRun(Wire):
         if self.phase is _OVER:
             return
         if self._tls is not None and self._tls.up:
-            self._keep_session(self._tls, result)
+            self._keep_session(self._tls)
         if farewell and self._outbox is None and self.phase is _TALK:
             self._send(farewell)
             if self.phase is not _TALK:  # it could not be sent, and that has ended it
@@ -250,6 +250,8 @@ class StreamRun(Wire):
                 if self.phase is not _TALK:
                     return
         except ssl.SSLError as error:
+            tls.up = False  # whatever went wrong, its session is not worth keeping
+            self.plan.session = None
             self.end(verdicts.tls_failed(error))
             return
         self._pass_on(tls)
@@ -265,9 +267,16 @@ class StreamRun(Wire):
         elif action is not None:
             self._act(action)
 
-    def _keep_session(self, tls: TLSLayer, result: ProbeResult) -> None:
-        wanted = self.plan.tls is not None and self.plan.tls.resume and getattr(result, "ok", False)
-        self.plan.session = tls.session() if wanted else None
+    def _keep_session(self, tls: TLSLayer) -> None:
+        # A session that was resumed is kept as it is until the server refuses it: asking for the newer one that came with
+        # it costs as much as resuming saves.
+        plan = self.plan
+        if plan.tls is None or not plan.tls.resume or tls.resumed:
+            return
+        plan.session = None
+        if plan.sessions_taken < MOST_SESSIONS:
+            plan.sessions_taken += 1
+            plan.session = tls.session()
 
     # Sending
 

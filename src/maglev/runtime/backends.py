@@ -114,9 +114,9 @@ class Backends:
     def __len__(self) -> int:
         return len(self._all)
 
-    def names(self) -> tuple[str, ...]:
-        """All names."""
-        return tuple(self._all)
+    def all(self) -> Mapping[str, Backend]:
+        """All backends by name."""
+        return self._all
 
     def statuses(self) -> Mapping[str, BackendStatus]:
         """What is known of each, by name; a live view, since every transition asks."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Iterable
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
@@ -32,7 +31,7 @@ from maglev.api import (
     Sync,
     UnknownName,
 )
-from maglev.config import ConfigError, Loaded
+from maglev.config import ConfigError, Loaded, nearest
 from maglev.config.resolve import frontends
 from maglev.domain import health as machine
 from maglev.domain.model import BackendStatus, Frontend
@@ -97,7 +96,7 @@ class Commands:
             UnknownName: It does not.
         """
         if name not in names:
-            raise UnknownName(kind, name, difflib.get_close_matches(name, names, n=3))
+            raise UnknownName(kind, name, nearest(name, names))
 
     async def _dispatch(self, command: Command) -> CommandResult:
         match command:
@@ -143,7 +142,7 @@ class Commands:
         return await self._preview(hypothesis, backend.frontends, messages)
 
     def _backend(self, name: str) -> Backend:
-        self.known("backend", name, self._controller.backends.names())
+        self.known("backend", name, self._controller.backends.all())
         return self._controller.backends[name]
 
     # --- weights --------------------------------------------------------------------------------------------------

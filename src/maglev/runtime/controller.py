@@ -19,6 +19,7 @@ import anyio.to_thread
 from maglev.api import (
     Actor,
     BackendEvent,
+    BackendSnapshot,
     Checker,
     Command,
     CommandResult,
@@ -28,6 +29,7 @@ from maglev.api import (
     Figures,
     Flow,
     FlowTrace,
+    FrontendSnapshot,
     LagEvent,
     LoopLag,
     Preview,
@@ -128,7 +130,7 @@ class Controller:
     def snapshot(self) -> Snapshot:
         """Everything now, in one consistent and immutable value."""
         now = time.time()
-        backends = {backend.name: backend for backend in self.backends}
+        backends = self.backends.all()
         return Snapshot(
             sequence=self.bus.sequence,
             at_s=now,
@@ -158,6 +160,16 @@ class Controller:
     def figures(self) -> Figures:
         """Everything that metrics are made of, at one moment."""
         return Figures(self.status(), self._figures.backends(), self._figures.frontends())
+
+    def frontend(self, name: str) -> FrontendSnapshot:
+        """One frontend now; raises `UnknownName`."""
+        self._commands.known("frontend", name, self.frontends.specs)
+        return self._snapshots.build(name, self.backends.all(), self.overrides)
+
+    def backend(self, name: str) -> BackendSnapshot:
+        """One backend now; raises `UnknownName`."""
+        self._commands.known("backend", name, self.backends.all())
+        return backend_snapshot(self.backends[name], None)
 
     async def command(self, command: Command, actor: Actor) -> CommandResult:
         """Carry out a command and wait for its effect on the dataplane; raises as `Control.command` says."""

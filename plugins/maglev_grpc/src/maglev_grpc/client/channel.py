@@ -1,0 +1,149 @@
+"""Where a server is and how to speak to it: targets, TLS, tokens."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import attrs
+import grpc
+import grpc.aio
+
+DEFAULT_PORT = 9090
+LARGEST_ANSWER = 256 * 1024 * 1024
+"""Bytes; the state of some ten thousand backends is a few million."""
+
+_OPTIONS = (
+    ("grpc.enable_http_proxy", 0),  # a control connection goes where it is told
+    ("grpc.max_receive_message_length", LARGEST_ANSWER),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+
+@attrs.frozen
+class Security:
+    """How to speak to a server; without any of these, in clear text.
+
+    Args:
+        ca: Certificates that the server's is checked against, in PEM; gRPC's own if there are none.
+        cert: The client's certificate with its chain, in PEM.
+        key: Its private key, in PEM.
+        token_file: A file whose first line is the token to send.
+        server_name: The name to expect in the server's certificate; that of the target if empty.
+    """
+
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = attrs.field(default=None)
+    token_file: Path | None = None
+    server_name: str = ""
+
+    @key.validator
+    def _pair(self, _attribute: attrs.Attribute[Path | None], value: Path | None) -> None:
+        if (value is None) != (self.cert is None):
+            raise ValueError("a client's certificate and its key go together: both or none")
+
+    @property
+    def tls(self) -> bool:
+        """Whether to speak TLS."""
+        return any((self.ca, self.cert, self.token_file, self.server_name))
+
+
+_TARGET = re.compile(r"(?:(?P<host>\[[^\]]+\]|[^\[\]:\s/,]+))?(?::(?P<port>\d{1,5}))?")
+
+
+def read_target(text: str) -> str:
+    """Complete what a user calls a server.
+
+    Args:
+        text: `host`, `host:port`, `:port`, `[2001:db8::1]:port`, `2001:db8::1`, `unix:/path` or `/path`.
+
+    Returns:
+        A target as gRPC wants it.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    text = text.strip()
+    if text.startswith(("unix:", "/")):
+        return "unix:" + text.removeprefix("unix:")
+    if text.count(":") > 1 and not text.startswith("["):
+        text = f"[{text}]"
+    match = _TARGET.fullmatch(text)
+    if not text or match is None or int(match["port"] or 0) > 65535:
+        raise ValueError(f"{text!r} is no server: host, host:port, [address]:port or unix:/path")
+    return f"{match['host'] or 'localhost'}:{match['port'] or DEFAULT_PORT}"
+
+
+def read_targets(text: str) -> tuple[str, ...]:
+    """Complete a list of servers, separated by commas.
+
+    Raises:
+        ValueError: One is none, or there are none.
+    """
+    return tuple(read_target(part) for part in text.split(","))
+
+
+def read_credentials(target: str, security: Security) -> grpc.ChannelCredentials | None:
+    """Read the files that `security` names; blocks, so it belongs into a thread.
+
+    Args:
+        target: As `read_target` gives it.
+        security: How to speak.
+
+    Returns:
+        gRPC's credentials; `None` for clear text.
+
+    Raises:
+        ValueError: A file cannot be read or used, or TLS is asked for where there is none.
+    """
+    if not security.tls:
+        return None
+    if target.startswith("unix:"):
+        raise ValueError(f"{target} speaks no TLS: leave certificates and token out")
+    credentials = grpc.ssl_channel_credentials(
+        root_certificates=_read(security.ca), private_key=_read(security.key), certificate_chain=_read(security.cert)
+    )
+    if security.token_file is None:
+        return credentials
+    # Call credentials, which gRPC never sends in clear text.
+    token = grpc.access_token_call_credentials(_token(security.token_file))
+    return grpc.composite_channel_credentials(credentials, token)
+
+
+def open_channel(target: str, credentials: grpc.ChannelCredentials | None, security: Security) -> grpc.aio.Channel:
+    """Make a channel for the running event loop; it connects with the first call.
+
+    Args:
+        target: As `read_target` gives it.
+        credentials: As `read_credentials` gives them.
+        security: How to speak.
+    """
+    if credentials is None:
+        return grpc.aio.insecure_channel(target, options=_OPTIONS)
+    named = (("grpc.ssl_target_name_override", security.server_name),) if security.server_name else ()
+    return grpc.aio.secure_channel(target, credentials, options=(*_OPTIONS, *named))
+
+
+def _read(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+
+
+def _token(path: Path) -> str:
+    lines = (_read(path) or b"").split()
+    if not lines:
+        raise ValueError(f"{path}: there is no token in it")
+    try:
+        return lines[0].decode("ascii")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: a token is plain ASCII") from error

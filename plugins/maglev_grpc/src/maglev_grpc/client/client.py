@@ -1,0 +1,223 @@
+"""The typed client: what `maglev.api.Control` gives inside the daemon, over a connection."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+import grpc.aio
+from google.protobuf import message_factory
+from google.protobuf.message import Message
+
+from maglev import api
+from maglev_grpc.client.channel import Security, open_channel, read_credentials, read_target
+from maglev_grpc.client.errors import Unreachable, error_of
+from maglev_grpc.client.watch import Item, watch
+from maglev_grpc.convert import Info, call_of, from_message, preview_request, request_of, to_message
+from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
+
+T = TypeVar("T")
+
+_SERVICE = pb.DESCRIPTOR.services_by_name["Maglev"]
+_RETRY_S = 0.2
+
+
+class Client:
+    """A connection to one maglevd, made with the first call and made again when it is lost. See `connect`.
+
+    Calls raise what the controller raised (`maglev.api.CommandError` and its kinds, `DataplaneError`), or a
+    `ClientError`.
+
+    Args:
+        target: Where the daemon is, as `read_target` gives it.
+        channel: Leads there.
+        timeout_s: How long one call may take, in seconds.
+        patience_s: For how long a reading call that reaches nobody is tried again, in seconds.
+    """
+
+    def __init__(self, target: str, channel: grpc.aio.Channel, *, timeout_s: float, patience_s: float) -> None:
+        self.target = target
+        self._channel = channel
+        self._timeout_s = timeout_s
+        self._patience_s = patience_s
+        self._methods: dict[str, Any] = {}
+
+    # --- what is ---------------------------------------------------------------------------------------------------
+
+    async def info(self) -> Info:
+        """Which maglevd this is, and how it is doing."""
+        return from_message(Info, await self.read("GetInfo", pb.GetInfoRequest()))
+
+    async def snapshot(self) -> api.Snapshot:
+        """Everything at one moment."""
+        return from_message(api.Snapshot, await self.read("GetSnapshot", pb.GetSnapshotRequest()))
+
+    async def frontends(self) -> Sequence[api.FrontendSnapshot]:
+        """All frontends, in the order of the configuration."""
+        answer = await self.read("ListFrontends", pb.ListFrontendsRequest())
+        return _each(api.FrontendSnapshot, answer.frontends)
+
+    async def frontend(self, name: str) -> api.FrontendSnapshot:
+        """One frontend; raises `UnknownName`."""
+        return from_message(api.FrontendSnapshot, await self.read("GetFrontend", pb.GetFrontendRequest(name=name)))
+
+    async def backends(self) -> Sequence[api.BackendSnapshot]:
+        """All backends, in the order of the configuration."""
+        return _each(api.BackendSnapshot, (await self.read("ListBackends", pb.ListBackendsRequest())).backends)
+
+    async def backend(self, name: str) -> api.BackendSnapshot:
+        """One backend; raises `UnknownName`."""
+        return from_message(api.BackendSnapshot, await self.read("GetBackend", pb.GetBackendRequest(name=name)))
+
+    async def healthchecks(self) -> Sequence[api.HealthCheckSnapshot]:
+        """All health checks, in the order of the configuration."""
+        answer = await self.read("ListHealthChecks", pb.ListHealthChecksRequest())
+        return _each(api.HealthCheckSnapshot, answer.healthchecks)
+
+    async def healthcheck(self, name: str) -> api.HealthCheckSnapshot:
+        """One health check; raises `UnknownName`."""
+        answer = await self.read("GetHealthCheck", pb.GetHealthCheckRequest(name=name))
+        return from_message(api.HealthCheckSnapshot, answer)
+
+    async def dataplane(self) -> api.DataplaneSnapshot:
+        """The connection to the dataplane, without what it holds."""
+        return from_message(api.DataplaneSnapshot, await self.read("GetDataplaneInfo", pb.GetDataplaneInfoRequest()))
+
+    # --- as Control has it -----------------------------------------------------------------------------------------
+
+    async def command(self, command: api.Command) -> api.CommandResult:
+        """Carry out a command and wait for its effect; never tried twice."""
+        return from_message(api.CommandResult, await self.call(call_of(command), request_of(command)))
+
+    async def preview(self, command: api.Command) -> api.Preview:
+        """Tell what a command would do, bucket for bucket, without doing it."""
+        return from_message(api.Preview, await self.read("PreviewChange", preview_request(command)))
+
+    async def trace_flow(self, frontend: str, flow: api.Flow) -> api.FlowTrace:
+        """Tell which server a new flow gets."""
+        request = pb.TraceFlowRequest(frontend=frontend, flow=to_message(flow))
+        return from_message(api.FlowTrace, await self.read("TraceFlow", request))
+
+    async def check_config(self) -> Sequence[api.Problem]:
+        """Check the daemon's configuration as it stands on disk."""
+        return _each(api.Problem, (await self.read("CheckConfig", pb.CheckConfigRequest())).problems)
+
+    async def read_dataplane(self, *, details: bool = False) -> api.DataplaneState:
+        """Read the dataplane afresh; `details` also what is costly (established flows per server)."""
+        answer = await self.read("GetDataplaneState", pb.GetDataplaneStateRequest(details=details))
+        return from_message(api.DataplaneState, answer)
+
+    async def counters(self) -> Sequence[api.VipCounters]:
+        """Read what each VIP carried."""
+        answer = await self.read("GetDataplaneCounters", pb.GetDataplaneCountersRequest())
+        return _each(api.VipCounters, answer.counters)
+
+    def watch(self, wanted: api.EventFilter | None = None, *, reconnect: bool = True) -> AsyncGenerator[Item, None]:
+        """Yield the state, then every change, for ever; see `maglev_grpc.client.watch.watch`.
+
+        Items are `Connected` with a snapshot, `Watched` with an event, and `Disconnected`. After a lost connection
+        there is a `Connected` again: what happened in between shows in its snapshot only. Whoever breaks out of the
+        loop should close the iterator (`contextlib.aclosing`).
+
+        Args:
+            wanted: Which events; all but logs and probes by default.
+            reconnect: Whether to try again when the connection is lost, instead of raising.
+        """
+        return watch(self._method("WatchEvents"), wanted or api.EventFilter(), self.target, reconnect=reconnect)
+
+    # --- messages --------------------------------------------------------------------------------------------------
+
+    async def read(self, name: str, request: Message) -> Any:
+        """Make a call that changes nothing, again and again if nobody is reached and there is patience for it.
+
+        Args:
+            name: The method, as `GetBackend`.
+            request: Its request.
+
+        Returns:
+            The message it answers with.
+        """
+        give_up_s = anyio.current_time() + self._patience_s
+        while True:
+            try:
+                return await self.call(name, request)
+            except Unreachable:
+                if anyio.current_time() >= give_up_s:
+                    raise
+                await anyio.sleep(_RETRY_S)
+
+    async def call(self, name: str, request: Message) -> Any:
+        """Make one call, once.
+
+        Args:
+            name: The method, as `GetBackend`.
+            request: Its request.
+
+        Returns:
+            The message it answers with.
+        """
+        try:
+            return await self._method(name)(request, timeout=self._timeout_s)
+        except grpc.aio.AioRpcError as error:
+            raise error_of(error, self.target) from None
+
+    async def stream(self, name: str, request: Message) -> AsyncGenerator[Any, None]:
+        """Make one call that is answered by a stream, and yield its messages until the server ends it.
+
+        Args:
+            name: The method, as `WatchEvents`.
+            request: Its request.
+        """
+        call = self._method(name)(request)
+        try:
+            async for message in call:
+                yield message
+        except grpc.aio.AioRpcError as error:
+            raise error_of(error, self.target) from None
+        finally:
+            call.cancel()
+
+    def _method(self, name: str) -> Any:
+        method = self._methods.get(name)
+        if method is None:
+            described = _SERVICE.methods_by_name[name]
+            made = message_factory.GetMessageClass(described.output_type)
+            make = self._channel.unary_stream if described.server_streaming else self._channel.unary_unary
+            method = self._methods[name] = make(
+                f"/{_SERVICE.full_name}/{name}",
+                request_serializer=lambda message: message.SerializeToString(),
+                response_deserializer=made.FromString,
+            )
+        return method
+
+
+def _each(kind: type[T], messages: Any) -> tuple[T, ...]:
+    return tuple(from_message(kind, message) for message in messages)
+
+
+@asynccontextmanager
+async def connect(
+    server: str = "localhost", security: Security | None = None, *, timeout_s: float = 30.0, patience_s: float = 0.0
+) -> AsyncIterator[Client]:
+    """Open a connection to one maglevd for as long as the context lasts.
+
+    Args:
+        server: `host`, `host:port`, `[address]:port` or `unix:/path`; the port is 9090 unless said.
+        security: TLS and token; clear text without.
+        timeout_s: How long one call may take, in seconds.
+        patience_s: For how long a reading call that reaches nobody is tried again, in seconds; 0 fails at once.
+
+    Raises:
+        ValueError: The server's name makes no sense, or a file of `security` cannot be used.
+    """
+    target = read_target(server)
+    credentials = await anyio.to_thread.run_sync(read_credentials, target, security or Security())
+    channel = open_channel(target, credentials, security or Security())
+    try:
+        yield Client(target, channel, timeout_s=timeout_s, patience_s=patience_s)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await channel.close()

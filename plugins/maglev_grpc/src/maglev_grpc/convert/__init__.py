@@ -1,0 +1,27 @@
+"""Between the values of `maglev.api` and the messages of `maglev.v1`, both ways and without loss."""
+
+from maglev_grpc.convert.codecs import Missing
+from maglev_grpc.convert.commands import COMMANDS, call_of, change_of, command_of, preview_request, request_of
+from maglev_grpc.convert.events import Watched, event_message, read_event
+from maglev_grpc.convert.filters import filter_of, watch_request
+from maglev_grpc.convert.info import Info
+from maglev_grpc.convert.messages import MESSAGES, from_message, to_message
+
+__all__ = [
+    "COMMANDS",
+    "MESSAGES",
+    "Info",
+    "Missing",
+    "Watched",
+    "call_of",
+    "change_of",
+    "command_of",
+    "event_message",
+    "filter_of",
+    "from_message",
+    "preview_request",
+    "read_event",
+    "request_of",
+    "to_message",
+    "watch_request",
+]

@@ -1,0 +1,106 @@
+"""The calls that change things: who may, what is kept of the attempt, and that what has begun is carried to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+import attrs
+import grpc
+from google.protobuf.message import Message
+
+from maglev.api import Actor, Command, CommandResult, Control
+from maglev_grpc.convert import COMMANDS, command_of, to_message
+from maglev_grpc.server.calls import Answer, Call, Handler
+from maglev_grpc.server.errors import Refused, bad_argument, closing, refused
+from maglev_grpc.server.names import bounded_command
+
+audit_log = logging.getLogger("maglev.audit")
+
+
+class Changes:
+    """Answers the calls that change things.
+
+    A command runs in a task of its own: a caller that hangs up, or whose deadline passes, does not stop it half way.
+
+    Args:
+        control: The running controller, which writes what it carries out to the audit record itself.
+    """
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._running: set[asyncio.Task[CommandResult]] = set()
+        self._closing = False
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """What answers each call, by the method's name."""
+        return dict.fromkeys(COMMANDS, self.change)
+
+    async def change(self, request: Message, call: Call) -> Answer:
+        """Carry out the command that a request asks for."""
+        try:
+            command = self._checked(request, call)
+        except Refused as refusal:
+            _audit_refusal(request, call, refusal)
+            raise
+        message: Answer = to_message(await self._carry_out(command, call.caller.actor))
+        return message
+
+    def _checked(self, request: Message, call: Call) -> Command:
+        if not call.caller.may_change:
+            raise refused(grpc.StatusCode.PERMISSION_DENIED, "not-allowed", f"{call.name}: {call.caller.why}")
+        if self._closing:
+            raise closing()
+        try:
+            command = command_of(request)
+        except ValueError as error:
+            raise bad_argument(str(error)) from error
+        bounded_command(command)
+        return command
+
+    async def _carry_out(self, command: Command, actor: Actor) -> CommandResult:
+        task = asyncio.get_running_loop().create_task(self._control.command(command, actor))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[CommandResult]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # noticed, should nobody wait for it any more; the controller has logged it
+
+    async def close(self, within_s: float) -> None:
+        """Take no more commands, and wait for those that run.
+
+        Args:
+            within_s: How long at most, in seconds; the rest is cancelled.
+        """
+        self._closing = True
+        with anyio.move_on_after(within_s):
+            while self._running:
+                await asyncio.wait(self._running)
+        for task in self._running:
+            task.cancel()
+
+
+def _audit_refusal(request: Any, call: Call, refusal: Refused) -> None:
+    fields = {f"arg_{field.name}": _shortened(value) for field, value in request.ListFields()}
+    audit_log.info(
+        "audit",
+        extra={
+            "maglev_fields": {
+                "command": COMMANDS[call.name].__name__,
+                **fields,
+                **{("who" if name == "name" else name): v for name, v in attrs.asdict(call.caller.actor).items()},
+                "refused": refusal.message,
+            }
+        },
+    )
+
+
+def _shortened(value: Any) -> Any:
+    return value[:256] if isinstance(value, str) else value

@@ -1,0 +1,117 @@
+"""What can be set of the exporter `grpc`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from maglev.api import Reload, option
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\[\]:\s/]*):(?P<port>\d{1,5})")
+
+
+def _listens(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
+    match = _ADDRESS.fullmatch(value)
+    if value and (match is None or int(match["port"]) > 65535):
+        raise ValueError(
+            f"{value!r} is no address to listen on: as `:9090`, `192.0.2.1:9090`, `[2001:db8::1]:9090`, or empty"
+        )
+
+
+def _path(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
+    path = value.removeprefix("unix:")
+    if value and not path.startswith("/"):
+        raise ValueError(f"{value!r} is no absolute path")
+    if len(path.encode()) > 107:
+        raise ValueError(f"{value!r} is longer than the 107 bytes that a socket's path may have")
+
+
+def _pair(options: Any, _attribute: attrs.Attribute[Any], value: Path | None) -> None:
+    if (value is None) != (options.cert is None):
+        raise ValueError("cert and key go together: both or none")
+
+
+def _needs_tls(options: Any, attribute: attrs.Attribute[Any], value: Path | None) -> None:
+    if value is not None and options.cert is None:
+        raise ValueError(f"{attribute.name.replace('_', '-')} needs TLS: set cert and key too")
+
+
+def _at_least_one(_options: Any, _attribute: attrs.Attribute[Any], value: int) -> None:
+    if value < 1:
+        raise ValueError(f"{value}: 1 or more is allowed")
+
+
+@attrs.frozen
+class GrpcOptions:
+    """What can be set of the exporter `grpc`."""
+
+    addr: str = option(
+        ":9090",
+        help="Address and port to listen on; without an address all of them; empty for none",
+        flag="grpc-addr",
+        reload=Reload.RESTART,
+        allowed="address:port, :port, or empty",
+        examples=("127.0.0.1:9090", "[::1]:9090"),
+        validator=_listens,
+    )
+    socket: str = option(
+        "",
+        help="Path of a unix socket to listen on as well, for maglevd's own user and group; empty for none",
+        flag="grpc-socket",
+        reload=Reload.RESTART,
+        allowed="an absolute path, or empty",
+        examples=("/run/maglevd/grpc.sock",),
+        validator=_path,
+    )
+    reflection: bool = option(
+        True,
+        help="Tell clients about the service and its messages, so that grpcurl needs no .proto",
+        flag="reflection",
+        reload=Reload.RESTART,
+    )
+    cert: Path | None = option(
+        None,
+        help="Certificate of the server with its chain, in PEM; with it, addr speaks TLS only",
+        examples=("/etc/maglevd/tls.crt",),
+    )
+    key: Path | None = option(
+        None, help="Private key of the certificate, in PEM", examples=("/etc/maglevd/tls.key",), validator=_pair
+    )
+    client_ca: Path | None = option(
+        None,
+        help="Certificates, in PEM, that clients' are checked against; with it, every client on addr needs one",
+        examples=("/etc/maglevd/clients.crt",),
+        validator=_needs_tls,
+    )
+    token_file: Path | None = option(
+        None,
+        help="File with tokens, one a line: who sends one over TLS may change things",
+        examples=("/etc/maglevd/token",),
+        validator=_needs_tls,
+    )
+    allow_remote_writes: bool = option(
+        False,
+        help="Let everybody who can connect change things",
+    )
+    max_watchers: int = option(
+        1000, help="How many streams of events there may be at once", allowed="1 or more", validator=_at_least_one
+    )
+    watch_buffer: int = option(
+        1024,
+        help="How many undelivered events are kept for each stream; a slower reader loses the oldest",
+        allowed="1 or more",
+        validator=_at_least_one,
+    )
+
+    @property
+    def socket_path(self) -> str:
+        """Where the unix socket is; empty for none."""
+        return self.socket.removeprefix("unix:")
+
+    @property
+    def bind_address(self) -> str:
+        """`addr` as gRPC wants it."""
+        return f"[::]{self.addr}" if self.addr.startswith(":") else self.addr

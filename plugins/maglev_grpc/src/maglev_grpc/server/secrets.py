@@ -1,0 +1,145 @@
+"""Certificates, keys and tokens: read from files, checked, and swapped while serving."""
+
+from __future__ import annotations
+
+import hmac
+import ssl
+from pathlib import Path
+from typing import Any
+
+import attrs
+import grpc
+
+from maglev_grpc.server.options import GrpcOptions
+
+_SHORTEST_TOKEN = 16
+
+
+@attrs.frozen
+class Secrets:
+    """What the files held.
+
+    Args:
+        key: The private key, in PEM; `None` without TLS.
+        chain: The certificate and its chain, in PEM; `None` without TLS.
+        clients: What clients' certificates are checked against, in PEM; `None` if they need none.
+        tokens: Any of these lets its sender change things.
+    """
+
+    key: bytes | None = attrs.field(default=None, repr=False)
+    chain: bytes | None = attrs.field(default=None, repr=False)
+    clients: bytes | None = attrs.field(default=None, repr=False)
+    tokens: tuple[bytes, ...] = attrs.field(default=(), repr=False)
+
+    @property
+    def mode(self) -> str:
+        """`clear`, `tls` or `mutual TLS`; a running server cannot change it."""
+        if self.chain is None:
+            return "clear"
+        return "tls" if self.clients is None else "mutual TLS"
+
+    def knows(self, token: bytes) -> bool:
+        """Whether a token is one of ours, in a time that does not tell how much of it was right."""
+        found = [hmac.compare_digest(token, known) for known in self.tokens]
+        return any(found)
+
+
+def read_secrets(options: GrpcOptions) -> Secrets:
+    """Read and check all files that the options name; blocks, so it belongs into a thread.
+
+    Raises:
+        ValueError: A file cannot be read or used; says which and why.
+    """
+    tokens = _tokens(options.token_file) if options.token_file else ()
+    if options.cert is None or options.key is None:
+        return Secrets(tokens=tokens)
+    _check_pair(options.cert, options.key)
+    if options.client_ca is not None:
+        _check_authorities(options.client_ca)
+    return Secrets(
+        key=_read(options.key),
+        chain=_read(options.cert),
+        clients=_read(options.client_ca) if options.client_ca else None,
+        tokens=tokens,
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+
+
+def _tokens(path: Path) -> tuple[bytes, ...]:
+    tokens = tuple(line.strip() for line in _read(path).splitlines() if line.strip())
+    if not tokens:
+        raise ValueError(f"{path}: there is no token in it")
+    if any(len(token) < _SHORTEST_TOKEN for token in tokens):
+        raise ValueError(f"{path}: a token has {_SHORTEST_TOKEN} characters or more")
+    return tokens
+
+
+def _check_pair(cert: Path, key: Path) -> None:
+    for path in (cert, key):
+        _read(path)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=_no_password)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{cert} and {key} are no certificate and its key: {error}") from error
+
+
+def _no_password() -> str:
+    raise ValueError("the key needs a password")
+
+
+def _check_authorities(path: Path) -> None:
+    _read(path)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(path)
+    except OSError as error:
+        raise ValueError(f"{path} holds no certificates: {error}") from error
+
+
+class Keeper:
+    """Holds the secrets in force, and hands certificates to gRPC, which asks at every handshake.
+
+    Args:
+        secrets: What to begin with.
+    """
+
+    def __init__(self, secrets: Secrets) -> None:
+        self.secrets = secrets
+        self._handed_out = secrets
+
+    def replace(self, secrets: Secrets) -> None:
+        """Use other secrets from the next handshake and the next call on.
+
+        Raises:
+            ValueError: They would switch TLS, or clients' certificates, on or off.
+        """
+        if secrets.mode != self.secrets.mode:
+            raise ValueError(f"a change from {self.secrets.mode} to {secrets.mode} needs a restart")
+        self.secrets = secrets
+
+    def credentials(self) -> grpc.ServerCredentials | None:
+        """What the server listens with; `None` for clear text."""
+        if self.secrets.mode == "clear":
+            return None
+        return grpc.dynamic_ssl_server_credentials(
+            _configuration(self.secrets),
+            self._fetch,
+            require_client_authentication=self.secrets.clients is not None,
+        )
+
+    def _fetch(self) -> Any:
+        # Called by gRPC's own threads; `None`, which its types do not know of, goes on with what it has.
+        secrets = self.secrets
+        if secrets is self._handed_out:
+            return None
+        self._handed_out = secrets
+        return _configuration(secrets)
+
+
+def _configuration(secrets: Secrets) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(secrets.key or b"", secrets.chain or b"")], secrets.clients)

@@ -1,0 +1,216 @@
+"""TLS, client certificates and tokens, with certificates made for the test."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import attrs
+import pytest
+import trustme
+
+from maglev.api import PauseBackend
+from maglev_grpc.client import ClientError, NotAllowed, Security, Unreachable
+from maglev_grpc.server import GrpcOptions, access
+from maglev_grpc.server.access import Peer
+from maglev_grpc.server.secrets import read_secrets
+from plugins.maglev_grpc.tests.serving import Served, running
+
+TOKEN = "correct-horse-battery-staple"
+LONG_AGO = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+
+
+@attrs.frozen
+class Papers:
+    """Files of one authority, and of one that nobody trusts."""
+
+    folder: Path
+    authority: trustme.CA
+    stranger: trustme.CA
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / "ca.pem"
+
+    async def issue(self, name: str, authority: trustme.CA | None = None, **details: Any) -> dict[str, Any]:
+        """A certificate and its key, in files."""
+        return await anyio.to_thread.run_sync(lambda: self.issue_now(name, authority, **details))
+
+    def issue_now(self, name: str, authority: trustme.CA | None = None, **details: Any) -> dict[str, Any]:
+        leaf = (authority or self.authority).issue_cert(name, common_name=name, **details)
+        cert, key = self.folder / f"{name}.crt", self.folder / f"{name}.key"
+        leaf.cert_chain_pems[0].write_to_path(str(cert))
+        leaf.private_key_pem.write_to_path(str(key))
+        return {"cert": cert, "key": key}
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Papers:
+    made = Papers(tmp_path, trustme.CA(), trustme.CA())
+    made.authority.cert_pem.write_to_path(str(made.ca))
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody here is let in for being on loopback."""
+    monkeypatch.setattr(access, "read_peer", lambda *_: Peer("203.0.113.9:50000"))
+
+
+@asynccontextmanager
+async def refused(served: Served, security: Security | None) -> AsyncIterator[None]:
+    async with served.client(security) as client:
+        with pytest.raises(Unreachable):
+            await client.info()
+        yield
+
+
+async def test_over_tls_everybody_reads_and_the_token_changes(papers: Papers) -> None:
+    server = await papers.issue("localhost")
+    token = papers.folder / "token"
+    async with running(**server, token_file=token) as served:
+        async with served.client(Security(ca=papers.ca)) as client:
+            assert len(await client.backends()) == 3
+            with pytest.raises(NotAllowed, match="needs a token"):
+                await client.command(PauseBackend("alpha"))
+        async with served.client(Security(ca=papers.ca, token_file=token)) as client:
+            assert (await client.info()).may_change_why == "token"
+            assert (await client.command(PauseBackend("alpha"))).changed
+
+
+async def test_a_wrong_token_reads_but_changes_nothing(papers: Papers) -> None:
+    wrong = papers.folder / "wrong"
+    await anyio.Path(wrong).write_text("correct-horse-battery-stable")
+    async with running(**await papers.issue("localhost"), token_file=papers.folder / "token") as served:
+        async with served.client(Security(ca=papers.ca, token_file=wrong)) as client:
+            assert len(await client.backends()) == 3
+            with pytest.raises(NotAllowed, match="the token is not the right one"):
+                await client.command(PauseBackend("alpha"))
+        assert served.control.snapshot().backends["alpha"].state == "up"
+
+
+async def test_tls_and_clear_text_do_not_mix(papers: Papers) -> None:
+    async with running(**await papers.issue("localhost")) as served, refused(served, None):
+        pass
+    async with running() as served, refused(served, Security(ca=papers.ca)):
+        pass
+
+
+async def test_a_server_that_the_authority_does_not_know_is_not_spoken_to(papers: Papers) -> None:
+    strange = await papers.issue("localhost", papers.stranger)
+    async with running(**strange) as served, refused(served, Security(ca=papers.ca)):
+        pass
+
+
+async def test_the_name_in_the_servers_certificate_counts(papers: Papers) -> None:
+    async with running(**await papers.issue("lb.example.org")) as served:
+        async with refused(served, Security(ca=papers.ca)):
+            pass
+        async with served.client(Security(ca=papers.ca, server_name="lb.example.org")) as client:
+            assert (await client.info()).version
+
+
+async def test_a_client_certificate_changes_things_and_names_its_owner(
+    papers: Papers, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "maglev.audit")
+    async with running(**await papers.issue("localhost"), client_ca=papers.ca) as served:
+        owner = Security(ca=papers.ca, **await papers.issue("operator@example.org"))
+        async with served.client(owner) as client:
+            assert (await client.command(PauseBackend("alpha"))).changed
+    (record,) = [record for record in caplog.records if record.name == "maglev.audit"]
+    assert "CN=operator@example.org" in getattr(record, "maglev_fields", {})["who"]
+
+
+async def test_with_an_authority_for_clients_nobody_enters_without_a_certificate(papers: Papers) -> None:
+    async with running(**await papers.issue("localhost"), client_ca=papers.ca) as served:
+        async with refused(served, Security(ca=papers.ca)):
+            pass
+        async with refused(
+            served, Security(ca=papers.ca, **await papers.issue("mallory@example.org", papers.stranger))
+        ):
+            pass
+
+
+async def test_an_expired_client_certificate_is_refused(papers: Papers) -> None:
+    old = await papers.issue("gone@example.org", not_before=LONG_AGO, not_after=LONG_AGO + dt.timedelta(days=30))
+    async with running(**await papers.issue("localhost"), client_ca=papers.ca) as served:
+        async with refused(served, Security(ca=papers.ca, **old)):
+            pass
+        async with served.client(Security(ca=papers.ca, **await papers.issue("here@example.org"))) as client:
+            assert (await client.info()).version
+
+
+async def test_certificates_and_tokens_are_read_again_on_reload(papers: Papers) -> None:
+    token = papers.folder / "token"
+    async with running(**await papers.issue("localhost"), token_file=token) as served:
+        async with served.client(Security(ca=papers.ca, token_file=token)) as client:
+            assert (await client.info()).may_change
+            await papers.issue("localhost", papers.stranger)
+            await anyio.Path(token).write_text("a-new-token-for-everybody")
+            await served.exporter.reload(served.exporter.options)
+            assert not (await client.info()).may_change  # the connection stays, its token is the old one
+        async with refused(served, Security(ca=papers.ca)):
+            pass
+        strange = papers.folder / "strange.pem"
+        await anyio.Path(strange).write_bytes(papers.stranger.cert_pem.bytes())
+        async with served.client(Security(ca=strange, token_file=token)) as client:
+            assert (await client.info()).may_change
+
+
+async def test_a_reload_that_cannot_be_used_leaves_everything_as_it_was(papers: Papers) -> None:
+    server = await papers.issue("localhost")
+    async with running(**server) as served:
+        before = served.exporter.options
+        await anyio.Path(server["key"]).write_text("no key at all")
+        with pytest.raises(ValueError, match="are no certificate and its key"):
+            await served.exporter.reload(before)
+        with pytest.raises(ValueError, match="a change from tls to clear needs a restart"):
+            await served.exporter.reload(attrs.evolve(before, cert=None, key=None))
+        assert served.exporter.options is before
+        async with served.client(Security(ca=papers.ca)) as client:
+            assert (await client.info()).version
+
+
+def test_files_that_cannot_be_used_are_named(papers: Papers) -> None:
+    server, other = papers.issue_now("localhost"), papers.issue_now("other")
+    missing, empty, short = papers.folder / "missing", papers.folder / "empty", papers.folder / "short"
+    empty.write_text("\n \n")
+    short.write_text("secret\n")
+    for options, complaint in (
+        (GrpcOptions(cert=server["cert"], key=other["key"]), "are no certificate and its key"),
+        (GrpcOptions(cert=missing, key=server["key"]), "missing: No such file"),
+        (GrpcOptions(**server, client_ca=missing), "missing: No such file"),
+        (GrpcOptions(**server, client_ca=empty), "empty holds no certificates"),
+        (GrpcOptions(**server, token_file=empty), "empty: there is no token in it"),
+        (GrpcOptions(**server, token_file=short), "short: a token has 16 characters or more"),
+    ):
+        with pytest.raises(ValueError, match=complaint):
+            read_secrets(options)
+
+
+def test_secrets_do_not_show() -> None:
+    options = GrpcOptions()
+    shown = repr(attrs.evolve(read_secrets(options), tokens=(TOKEN.encode(),), key=b"PRIVATE"))
+    assert TOKEN not in shown
+    assert "PRIVATE" not in shown
+
+
+async def test_what_cannot_be_read_on_the_clients_side_is_named(papers: Papers) -> None:
+    async with running(**await papers.issue("localhost")) as served:
+        for security, complaint in (
+            (Security(ca=papers.folder / "missing"), "missing: No such file"),
+            (Security(ca=papers.ca, token_file=papers.folder / "missing"), "missing: No such file"),
+        ):
+            with pytest.raises(ValueError, match=complaint):
+                async with served.client(security):
+                    pass
+    with pytest.raises(ValueError, match="go together"):
+        Security(cert=papers.ca)
+    assert issubclass(Unreachable, ClientError)
