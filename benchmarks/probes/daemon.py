@@ -30,20 +30,21 @@ class Daemon:
             [sys.executable, "-m", "benchmarks.probes.subject", json.dumps(attrs.asdict(task))],
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("the subject has no pipes")
+        self._to, self._from = self._process.stdin, self._process.stdout
         self.pid = self._process.pid
         self.start: dict[str, Any] = self._read()
 
     def ask(self, question: str) -> Any:
         """Ask `reset`, `report` or `down`."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(question + "\n")
-        self._process.stdin.flush()
+        self._to.write(question + "\n")
+        self._to.flush()
         return self._read()
 
     def stop(self) -> None:
         """End it."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self._to.close()
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
@@ -51,8 +52,7 @@ class Daemon:
             self._process.wait(20)
 
     def _read(self) -> Any:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line = self._from.readline()
         if not line:
             raise RuntimeError(f"the subject ended with status {self._process.wait(20)}")
         return json.loads(line)

@@ -31,7 +31,7 @@ def detection(case: Case, stage: Stage) -> tuple[list[float], list[float]]:
     """
     small = attrs.evolve(case, targets=TARGETS, interval_s=1.0, netns=case.kind == "icmp")
     if small.kind == "icmp":
-        return (_silent(small, stage), []) if stage.netns else ([], [])
+        return (_silent(small, stage, stage.netns), []) if stage.netns else ([], [])
     return _killed(small, stage), _killed_under_rival(small, stage)
 
 
@@ -44,16 +44,15 @@ def _killed(case: Case, stage: Stage) -> list[float]:
         return _wait(killed_at, lambda: running.ask("down"))
 
 
-def _silent(case: Case, stage: Stage) -> list[float]:
-    assert stage.netns is not None
-    with daemon(case, 0, stage.folder, stage.netns) as running:
+def _silent(case: Case, stage: Stage, netns: str) -> list[float]:
+    with daemon(case, 0, stage.folder, netns) as running:
         time.sleep(_SETTLE_S)
         killed_at = time.time()
-        answer_echo(stage.netns, answer=False)
+        answer_echo(netns, answer=False)
         try:
             return _wait(killed_at, lambda: running.ask("down"))
         finally:
-            answer_echo(stage.netns, answer=True)
+            answer_echo(netns, answer=True)
 
 
 def _killed_under_rival(case: Case, stage: Stage) -> list[float]:

@@ -15,6 +15,7 @@ from benchmarks.probes.haproxy import Servers, rival
 from benchmarks.probes.stage import Stage
 
 _WARM_UP_S = 1.5
+_RIVAL_WINDOW_S = 10.0
 
 
 @attrs.frozen
@@ -59,6 +60,7 @@ def measure(case: Case, stage: Stage) -> Turns:
         turns.ours.append(_watch_daemon(case, servers, stage))
         if case.rival:
             turns.theirs.append(_watch_rival(case, servers, stage, threads=0))
+        if case.rival and case.alone:
             turns.theirs_alone.append(_watch_rival(case, servers, stage, threads=1))
     return turns
 
@@ -79,7 +81,7 @@ def _watch_rival(case: Case, servers: Servers, stage: Stage, threads: int) -> Wi
         time.sleep(case.interval_s + _WARM_UP_S)
         before = servers.connections()
         began_ns, cpu_ns = time.monotonic_ns(), machine.cpu_ns(running.pid)
-        time.sleep(case.window_s)
+        time.sleep(min(case.window_s, _RIVAL_WINDOW_S))
         passed_ns, cpu_ns = time.monotonic_ns() - began_ns, machine.cpu_ns(running.pid) - cpu_ns
         # A bare connect is called off before the server has it whole, by both of us alike, and is not counted there.
         probes = servers.connections() - before - 1 if case.kind != "tcp" else round(case.rate * passed_ns / 1e9)

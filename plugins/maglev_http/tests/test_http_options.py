@@ -96,6 +96,26 @@ def test_pattern_that_is_not_re2_is_refused(engine: Any) -> None:
         HttpChecker.build(HttpOptions(response_regexp="(", engine=engine))
 
 
+@pytest.mark.parametrize("pattern", ["x.{500}y", r"(\w{1,30}x){1,30}y", r"\p{L}{3,20}ok", "x[ax]{250}y"])
+def test_pattern_that_could_hold_up_other_probes_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"would hold up other probes: it has \d+ steps, at most 200"):
+        HttpChecker.build(HttpOptions(response_regexp=pattern))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(a*)*b",
+        r"^(\d{1,3}\.){3}\d{1,3}$",
+        '"status" *: *"(up|ok)"',
+        "(?i)healthy|alive",
+        "[0-9a-f]{8}(-[0-9a-f]{4}){3}",
+    ],
+)
+def test_pattern_of_ordinary_size_is_not(pattern: str) -> None:
+    HttpChecker.build(HttpOptions(response_regexp=pattern))
+
+
 @pytest.mark.parametrize(
     "proxy", ["http://proxy.example:3128", "socks5://192.0.2.1", "https://192.0.2.1", "::", "192.0.2.1"]
 )

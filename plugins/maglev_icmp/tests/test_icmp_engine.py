@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import Any
 
@@ -12,6 +15,7 @@ from maglev.api import Code, ProbeResult, Target
 from maglev.probing import Job, Prober
 from maglev.testing.checker_suite import CheckerSuite
 from maglev_icmp.checker import IcmpChecker
+from plugins.maglev_icmp.tests.stage import REPLY, Stage
 
 pytestmark = pytest.mark.netns
 
@@ -65,3 +69,88 @@ async def test_silence_in_another_namespace_is_a_time_out(island: Any) -> None:
     await prober.aclose()
     await prober.release(checker)
     assert results[0].code is Code.L4TOUT
+
+
+# What each host, from 127.0.0.11 on, makes of a request before it sends it back; one more keeps to it, one is another.
+FORGERIES: dict[str, Callable[[bytes], bytes]] = {
+    "identifier": lambda request: request[:4] + bytes([request[4] ^ 1]) + request[5:],
+    "sequence": lambda request: request[:6] + bytes([request[6] ^ 1]) + request[7:],
+    "payload": lambda request: request[:8] + bytes(len(request) - 8),
+    "truncated": lambda request: request[:-1],
+    "no payload": lambda request: request[:8],
+    "true": lambda request: request,
+    "another host": lambda request: request,
+}
+
+
+class Forger:
+    """Answers every request in an island where the kernel answers none, as the host it was for would."""
+
+    def __init__(self, island: Any) -> None:
+        self._stage = Stage(island, 4)
+        self._ear = island.run(socket.socket, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        self._voices = {f"127.0.0.{number}": self._stage.voice(number) for number in range(11, 11 + len(FORGERIES))}
+        self._forge = dict(zip(self._voices, FORGERIES, strict=True))
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def targets(self) -> dict[str, str]:
+        return {name: host for host, name in self._forge.items()}
+
+    def close(self) -> None:
+        self._stage.island.run(self._say_stop)
+        self._thread.join()
+        for each in (self._ear, *self._voices.values()):
+            each.close()
+        self._stage.close()
+
+    def _say_stop(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as sock:
+            sock.sendto(self._stage.packet(8, bytes(4)), ("127.0.0.99", 0))
+
+    def _serve(self) -> None:
+        while True:
+            data, address = self._ear.recvfrom(2048)
+            host = socket.inet_ntoa(data[16:20])
+            if host == "127.0.0.99":
+                return
+            if data[20] == 8 and host in self._forge:
+                name = self._forge[host]
+                voice = self._voices["127.0.0.11" if name == "another host" else host]
+                reply = self._stage.packet(REPLY[4], FORGERIES[name](data[20:])[4:])
+                voice.sendto(reply, address)
+
+
+@pytest.fixture
+def forger(island: Any) -> Iterator[Forger]:
+    made = Forger(island)
+    yield made
+    made.close()
+
+
+async def test_forged_replies_are_silence_and_time_out_and_a_true_one_passes(island: Any, forger: Forger) -> None:
+    checker = IcmpChecker(IcmpChecker.Options())
+    codes: dict[str, list[Code]] = {name: [] for name in FORGERIES}
+    enough = anyio.Event()
+
+    def keep(job: Job, result: ProbeResult, _started_ns: int, _ended_ns: int) -> int:
+        if result.code is not Code.LAG:
+            codes[job.name].append(result.code)
+        if min(map(len, codes.values())) >= 3:
+            enough.set()
+        return 20_000_000
+
+    prober = Prober(keep)
+    for name, host in forger.targets().items():
+        target = Target(name, ip_address(host), timeout_ns=200_000_000, netns=island.path)
+        prober.add(Job(name, checker, target), 0)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(prober.run)
+        await enough.wait()
+        tasks.cancel_scope.cancel()
+    await prober.aclose()
+    await prober.release(checker)
+    assert {name: set(seen) for name, seen in codes.items()} == {
+        name: {Code.L4OK if name == "true" else Code.L4TOUT} for name in FORGERIES
+    }
+    assert len(codes["true"]) > 2 * len(codes["payload"])  # the silent ones held it up by nothing

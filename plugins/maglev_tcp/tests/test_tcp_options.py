@@ -17,6 +17,11 @@ def test_pattern_that_is_not_re2_is_refused(pattern: str) -> None:
         TcpChecker.build(TcpOptions(expect=pattern))
 
 
+def test_pattern_that_could_hold_up_other_probes_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"would hold up other probes: it has \d+ steps, at most 200"):
+        TcpChecker.build(TcpOptions(expect="x.{500}y"))
+
+
 def test_missing_file_of_authorities_is_refused() -> None:
     with pytest.raises(ValueError, match=r"ca-file /nowhere\.pem cannot be used: No such file"):
         TcpChecker.build(TcpOptions(ssl=True, ca_file="/nowhere.pem"))

@@ -35,6 +35,8 @@ READY_WITHIN_S = 10.0
 """How long the exporters' readiness is waited for: one that keeps crashing must not keep the daemon from its work."""
 STREAMS_END_WITHIN_S = 2.0
 SHUTDOWN_DEADLINE_S = 10.0
+SETTLED_AFTER_S = 90.0
+"""When a daemon's memory no longer grows: the warm-up is over by then, and Prometheus has come by."""
 
 SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
 _SIGNAL = Actor("maglevd", "signal")
@@ -99,6 +101,12 @@ def _leave_to_itself() -> None:
     second and more. What is alive after loading stays alive, so there is nothing to find in it.
     """
     gc.collect()
+    gc.freeze()
+
+
+async def _leave_the_rest_to_itself() -> None:
+    # By now every backend has been probed and every exporter asked: what that made stays alive as well.
+    await anyio.sleep(SETTLED_AFTER_S)
     gc.freeze()
 
 
@@ -176,6 +184,7 @@ async def serve(
         with Exporters(controller, invocation.plugins.exporters, tasks) as exporters:
             tasks.start_soon(daemon.tell_ready, exporters)
             tasks.start_soon(feed_watchdog, controller.prober, notifier)
+            tasks.start_soon(_leave_the_rest_to_itself)
             await _until_stopped(signals, partial(tasks.start_soon, daemon.reload))
             stopping()
             notifier.stopping()

@@ -53,7 +53,8 @@ class Shape(Protocol):
 class Plan:
     """A job made ready for probing, and where it stands: one per backend, so it is kept small.
 
-    `address`, `make`, `tls`, `tls_first`, `session` and `sessions_taken` are the streams'; a mux keeps its place in `extra`.
+    `address`, `make`, `tls`, `tls_first`, `session` and `sessions_taken` are the streams'; a mux keeps its place in
+    `extra`.
     """
 
     __slots__ = (

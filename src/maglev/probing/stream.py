@@ -268,8 +268,8 @@ class StreamRun(Wire):
             self._act(action)
 
     def _keep_session(self, tls: TLSLayer) -> None:
-        # A session that was resumed is kept as it is until the server refuses it: asking for the newer one that came with
-        # it costs as much as resuming saves.
+        # A session that was resumed is kept as it is until the server refuses it: to ask for the newer one that came
+        # with it would cost as much as resuming saves.
         plan = self.plan
         if plan.tls is None or not plan.tls.resume or tls.resumed:
             return

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from maglev.api import TLS
 
 MOST_SESSIONS = sys.maxsize if sys.version_info >= (3, 13, 1) or (3, 13) > sys.version_info >= (3, 12, 8) else 8
-"""How many sessions may be taken for one backend. Older interpreters lose 7 KB of memory, for ever, with each session that
-is asked for (CPython gh-116810): there, after so many, all handshakes are full ones."""
+"""How many sessions may be taken for one backend. Older interpreters lose 7 KB of memory, for ever, with each session
+that is asked for (CPython gh-116810): there, after so many, all handshakes are full ones."""
 _CHUNK = 16384  # the most that one TLS record carries
 
 
@@ -86,5 +86,5 @@ class TLSLayer:
         return bool(self._object.session_reused)
 
     def session(self) -> ssl.SSLSession | None:
-        """The session to resume next time, if the server offered one. To be asked for sparingly: see `MOST_SESSIONS`."""
+        """The session to resume next time, if the server offered one. Ask sparingly: see `MOST_SESSIONS`."""
         return self._object.session

@@ -12,8 +12,9 @@ from maglev_http.head import Head, Malformed
 
 LIMIT = 65_536
 """The most of a body that is read, in bytes."""
-MAX_FRAMING = 524_288
-"""The most that chunk sizes and extensions may take beside the content, in bytes."""
+MAX_FRAMING = 65_536
+"""The most that chunk sizes and extensions may take beside the content, in bytes: it bounds the CPU that chunks of a
+byte each can cost us."""
 _MAX_SIZE_LINE = 4_096
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")

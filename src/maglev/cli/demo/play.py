@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +41,22 @@ _COMMANDS: Mapping[str, Callable[[str], Command]] = {
 }
 
 
-async def play(stage: Stage, config: Path, exporters: Mapping[str, Any]) -> None:
+async def play(stage: Stage, config: Path, exporters: Mapping[str, Any], companions: Sequence[str] = ()) -> None:
     """Take orders and narrate, until cancelled.
 
     Args:
         stage: The demonstration.
         config: Its configuration file.
         exporters: The options of the exporters that serve, by name.
+        companions: What runs beside it, in words.
     """
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
     port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - a method of the same name as Django's
     stage.screen.title("your turn")
     stage.screen.time_of_day()
     stage.screen.print(_instructions(stage, port, config, exporters))
+    for line in companions:
+        stage.screen.print(line)
 
     async def take(stream: SocketStream) -> None:
         await answer_one(stream, lambda path: order(stage, path))

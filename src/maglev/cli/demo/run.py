@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -11,7 +12,9 @@ import click
 
 from maglev.api import EventFilter, EventKind
 from maglev.cli.daemon import SIGNALS, serve
+from maglev.cli.demo import companions
 from maglev.cli.demo.acts import ACTS
+from maglev.cli.demo.companions import Companion
 from maglev.cli.demo.play import play
 from maglev.cli.demo.screen import Screen
 from maglev.cli.demo.servers import Server, free_port
@@ -49,7 +52,19 @@ def run(invocation: Invocation, *, once: bool) -> int:
         port = free_port(list(SERVERS.values()))
         config = Path(folder) / "maglev.yaml"
         config.write_text(configuration(port), encoding="utf-8")
-        demo = _Demo(attrs.evolve(invocation, config=config, state_dir=None, observe=False), port, once)
+        guests = [] if once else companions.find(invocation.plugins, Path(folder))
+        demo = _Demo(
+            attrs.evolve(
+                invocation,
+                config=config,
+                state_dir=None,
+                observe=False,
+                overrides=companions.merged(invocation.overrides, guests),
+            ),
+            port,
+            once,
+            guests,
+        )
         return anyio.run(demo.run)
 
 
@@ -58,6 +73,7 @@ class _Demo:
     invocation: Invocation
     port: int
     once: bool
+    guests: Sequence[Companion] = ()
     right: bool = True
     finished: bool = False
 
@@ -92,12 +108,17 @@ class _Demo:
         daemon: anyio.CancelScope,
     ) -> None:
         with scope:
-            async with controller.subscribe(EventFilter(_EVENTS), buffer=4096) as subscription:
+            async with (
+                controller.subscribe(EventFilter(_EVENTS), buffer=4096) as subscription,
+                companions.running(self.guests) as told,
+            ):
                 stage = Stage(controller, dataplane, servers, Screen(), subscription.events)
+                for line in told:
+                    stage.screen.print(line)
                 await self._script(stage)
                 self.finished = True
                 if not self.once:
-                    await play(stage, self.invocation.config, controller.config.exporters)
+                    await play(stage, self.invocation.config, controller.config.exporters, told)
             daemon.cancel()
 
     async def _script(self, stage: Stage) -> None:

@@ -1,0 +1,167 @@
+"""What the dashboard costs: 500 frontends of 10 backends, 200 events a second for a minute, one Chromium that looks on.
+
+A daemon of that size is played by a client without gRPC, so that only the dashboard is measured: `make bench`, or
+`python benchmarks/bench_web.py [seconds]`. Chromium is left out where there is none.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import resource
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from maglev import api
+from maglev_grpc.client import Connected, Watched
+from maglev_grpc.convert import Info
+from maglev_web.feed import Broker, Daemon, World
+from maglev_web.http import create_app
+from maglev_web.options import Settings
+from maglev_web.serve import Server, configuration, listen
+from plugins.maglev_web.tests.browsing import CHROMIUM, chromium, opened
+from plugins.maglev_web.tests.serving import snapshot
+from plugins.maglev_web.tests.test_web_mirror import backend, frontend, member
+
+FRONTENDS, BACKENDS, EVENTS_A_SECOND = 500, 10, 200
+UP, DOWN = api.BackendState.UP, api.BackendState.DOWN
+REFUSED = api.ProbeResult(api.Code.L4CON, "Connection refused")
+
+
+class Large:
+    """A client of a large daemon, in which backends go down and come back."""
+
+    def __init__(self) -> None:
+        self.states = {f"b{number:04}": UP for number in range(FRONTENDS * BACKENDS)}
+        self.events = 0
+
+    def _frontend(self, number: int) -> api.FrontendSnapshot:
+        names = [f"b{number * BACKENDS + one:04}" for one in range(BACKENDS)]
+        members = tuple(
+            member(name, address=IPv4Address(0x0A000000 + number * BACKENDS + one), state=self.states[name])
+            for one, name in enumerate(names)
+        )
+        vip = api.VipKey(IPv4Address(0xC0000000 + number), api.IPProtocol.TCP, 443)
+        return frontend(f"f{number:03}", vip=vip, members=members)
+
+    async def snapshot(self) -> api.Snapshot:
+        """Everything as it is."""
+        fronts = {f"f{number:03}": self._frontend(number) for number in range(FRONTENDS)}
+        backs = {
+            name: backend(name, state=state, frontends=(f"f{int(name[1:]) // BACKENDS:03}",))
+            for name, state in self.states.items()
+        }
+        return snapshot(frontends=fronts, backends=backs)
+
+    async def frontend(self, name: str) -> api.FrontendSnapshot:
+        """One frontend as it is."""
+        return self._frontend(int(name[1:]))
+
+    async def backend(self, name: str) -> api.BackendSnapshot:
+        """One backend as it is."""
+        return backend(name, state=self.states[name], frontends=(f"f{int(name[1:]) // BACKENDS:03}",))
+
+    async def info(self) -> Info:
+        """How it is."""
+        return Info("0.1.0", "bench", "", 1.0, 1.0, True, api.LoopLag(0.0, 0.0, 0), 1, True, "bench")
+
+    async def counters(self) -> list[api.VipCounters]:
+        """What each VIP carried."""
+        return [
+            api.VipCounters(self._frontend(number).vip, {"existing": int(time.time() * 100), "first": number}, 1, 1)
+            for number in range(FRONTENDS)
+        ]
+
+    async def watch(self, wanted: Any = None, *, reconnect: bool = True) -> AsyncIterator[Any]:
+        """The state, then events."""
+        yield Connected(await self.snapshot())
+        rng = random.Random(1)  # noqa: S311  (the same each time)
+        start_s = time.monotonic()
+        for number in itertools.count():
+            await anyio.sleep(max(0.0, start_s + number / EVENTS_A_SECOND - time.monotonic()))
+            name = f"b{rng.randrange(FRONTENDS * BACKENDS):04}"
+            old, new = self.states[name], DOWN if self.states[name] is UP else UP
+            self.states[name] = new
+            self.events += 1
+            change = api.Transition(old, new, time.time(), REFUSED if new is DOWN else None)
+            event = api.BackendEvent(time.time(), name, (f"f{int(name[1:]) // BACKENDS:03}",), change)
+            yield Watched(api.Delivery(number + 2, event))
+
+
+def look(url: str, seconds: float, said: list[str]) -> None:
+    """Have a browser look on, and count its frames and its memory."""
+    with chromium() as browser, opened(browser, url) as page:
+        paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+        said.append(f"first paint {paint:.0f} ms, {page.locator('.card').count()} cards")
+        page.evaluate(
+            """() => { window.frames_ = []; let last = performance.now();
+                const step = (at) => { frames_.push(at - last); last = at; requestAnimationFrame(step); };
+                requestAnimationFrame(step); }"""
+        )
+        debugger = page.context.new_cdp_session(page)
+
+        def heap() -> float:
+            debugger.send("HeapProfiler.collectGarbage")
+            return float(debugger.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
+
+        for part in range(4):
+            said.append(f"heap after {part * seconds / 4:3.0f} s: {heap():.1f} MB")
+            page.wait_for_timeout(seconds * 250)
+        said.append(f"heap after {seconds:3.0f} s: {heap():.1f} MB")
+        frames = sorted(page.evaluate("frames_"))
+        median, p95, p99 = (frames[int(len(frames) * share)] for share in (0.5, 0.95, 0.99))
+        said.append(f"{len(frames) / seconds:.0f} frames/s")
+        said.append(f"ms from frame to frame: median {median:.0f}, p95 {p95:.0f}, p99 {p99:.0f}")
+
+
+async def main(seconds: float) -> None:
+    """Measure, and print."""
+    broker, client = Broker(), Large()
+    anybody: Any = client
+    daemon = Daemon("large", anybody, broker)
+    world = World([daemon], broker)
+    settings = Settings(servers=("large",), host="127.0.0.1", port=0)
+    server = Server(configuration(create_app(world), settings), broker)
+    sock = listen(settings)
+    said: list[str] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(daemon.run)
+        tasks.start_soon(server.serve, [sock])
+        while not (server.started and daemon.mirror.frontends):  # noqa: ASYNC110  (nobody signals either)
+            await anyio.sleep(0.1)
+        began_s, cpu_s, events = time.monotonic(), time.process_time(), client.events
+        url = f"http://127.0.0.1:{sock.getsockname()[1]}/view/"
+        if CHROMIUM:
+            # A thread of its own: Playwright has a loop of its own.
+            await anyio.to_thread.run_sync(lambda: _in_thread(look, url, seconds, said))
+        else:
+            await anyio.sleep(seconds)
+            said.append("there is no chromium: only the server was measured")
+        passed_s = time.monotonic() - began_s
+        cost = (time.process_time() - cpu_s) / passed_s
+        print(f"{FRONTENDS} frontends of {BACKENDS} backends, {(client.events - events) / passed_s:.0f} events/s")
+        memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"server: {cost:.0%} of a core, {memory_mb:.0f} MB at most, state of {len(world.state()) / 1e6:.1f} MB")
+        print("\n".join(said))
+        tasks.cancel_scope.cancel()
+    sock.close()
+
+
+def _in_thread(function: Any, *arguments: Any) -> None:
+    thread = threading.Thread(target=function, args=arguments)
+    thread.start()
+    thread.join()
+
+
+if __name__ == "__main__":
+    anyio.run(main, float(sys.argv[1]) if sys.argv[1:] else 60.0)

@@ -1,0 +1,134 @@
+"""The dataplane: the connection, what it holds, what it counted; and versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from maglev.api import DataplaneConf, DataplaneSnapshot, DataplaneState, ServerState, VipCounters, VipKey, VipState
+from maglev_cli.views import words
+from maglev_cli.views.model import Cell, Facts, Table, Tone, View, columns, facts, row
+from maglev_grpc.client import Info
+
+
+def version(info: Info, own: str, now_s: float) -> View:
+    """Which maglevd answers, how it is doing, and which maglevc asks.
+
+    Args:
+        info: What maglevd tells.
+        own: The version of maglevc.
+        now_s: Now, in seconds since the epoch.
+    """
+    lag = info.lag
+    return (
+        facts(
+            [
+                ("maglevd", f"{info.version} (commit {info.commit}, {info.date})"),
+                ("maglevc", own),
+                ("started", words.moment(info.started_at_s, now_s)),
+                ("configuration", f"loaded {words.moment(info.config_loaded_at_s, now_s)}"),
+                ("warm-up", "over" if info.warm else Cell("not over", Tone.ODD)),
+                ("loop lag", f"{lag.last_s * 1000:.1f} ms, at most {lag.max_s * 1000:.1f} ms, stalls {lag.stalls}"),
+                ("watchers", info.watchers),
+                ("you may", f"{'read and change' if info.may_change else 'read'}: {info.may_change_why}"),
+            ]
+        ),
+    )
+
+
+def dataplane(found: DataplaneSnapshot, now_s: float) -> View:
+    """The connection to the dataplane.
+
+    Args:
+        found: It.
+        now_s: Now, in seconds since the epoch.
+    """
+    info = found.info
+    known: list[tuple[str, object]] = []
+    if info is not None:
+        known = [
+            ("version", info.version),
+            ("built", info.build_date),
+            ("process", info.pid),
+            ("started", words.moment(info.boot_time_s, now_s)),
+            ("connected", words.moment(info.connected_at_s, now_s)),
+            ("flow hash", info.flow_hash),
+            ("capabilities", ", ".join(sorted(info.capabilities))),
+            *(("missing", Cell(missing, Tone.ODD)) for missing in info.missing),
+        ]
+    connection = Cell("connected", Tone.GOOD) if found.connected else Cell(f"lost: {found.detail}", Tone.BAD)
+    writes = Cell("observing: nothing is written", Tone.ODD) if found.observing else "on"
+    unmanaged = (("unmanaged VIP", Cell(str(vip), Tone.ODD)) for vip in found.unmanaged)
+    head = [("dataplane", found.name), ("connection", connection), ("writes", writes)]
+    return (facts([*head, *known, *unmanaged]),)
+
+
+def state(found: DataplaneState, names: Mapping[VipKey, str], only: VipKey | None) -> View:
+    """What the dataplane holds.
+
+    Args:
+        found: It.
+        names: The frontends' names by VIP.
+        only: Of one VIP only; `None` for all.
+    """
+    rows = [
+        _server(key, names.get(key), vip, address, server)
+        for key, vip in found.vips.items()
+        if only is None or key == only
+        for address, server in vip.servers.items() or [(None, None)]
+    ]
+    titles = columns(
+        "VIP", "frontend", "encap", "#buckets", "sticky", "server", "#weight", "#its buckets", "#share", "#flows"
+    )
+    return (_conf(found.conf), Table(titles, tuple(rows), "the dataplane holds no such VIPs"))
+
+
+def _conf(conf: DataplaneConf) -> Facts:
+    sources = f"{conf.ipv4_source or '-'}, {conf.ipv6_source or '-'}"
+    return facts(
+        [
+            ("GRE sources", sources),
+            ("sticky buckets per core", conf.sticky_buckets_per_core),
+            ("flow timeout", words.duration(conf.flow_timeout_s)),
+        ]
+    )
+
+
+def _server(
+    key: VipKey, name: str | None, vip: VipState, address: object, server: ServerState | None
+) -> tuple[Cell, ...]:
+    length = vip.attributes.table_length
+    buckets = server.buckets if server else None
+    return row(
+        key,
+        name if name is not None else Cell("unmanaged", Tone.ODD),
+        vip.attributes.encap,
+        length,
+        words.yes(vip.attributes.sticky),
+        address,
+        server.weight if server else None,
+        buckets,
+        None if buckets is None else words.share(buckets / length),
+        server.flows if server else None,
+    )
+
+
+def counters(found: Sequence[VipCounters], names: Mapping[VipKey, str]) -> View:
+    """What each VIP carried.
+
+    Args:
+        found: It.
+        names: The frontends' names by VIP.
+    """
+    kinds = sorted({kind for each in found for kind in each.packets})
+    rows = (
+        row(
+            each.vip,
+            names.get(each.vip),
+            *(each.packets.get(kind) for kind in kinds),
+            each.route_packets,
+            each.route_bytes,
+        )
+        for each in found
+    )
+    titles = columns("VIP", "frontend", *(f"#{kind}" for kind in kinds), "#route packets", "#route bytes")
+    return (Table(titles, tuple(rows), "the dataplane counts nothing"),)

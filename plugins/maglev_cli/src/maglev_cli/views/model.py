@@ -1,0 +1,121 @@
+"""Tables, facts and lines."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from enum import StrEnum
+
+import attrs
+
+
+class Tone(StrEnum):
+    """What a piece of text means, for whoever picks its colour."""
+
+    PLAIN = ""
+    GOOD = "good"
+    BAD = "bad"
+    ODD = "odd"
+    OFF = "off"
+    TITLE = "title"
+
+
+def printable(text: str) -> str:
+    """Make any text harmless for a terminal: blanks for line breaks, escapes for control characters."""
+    if text.isascii() and text.isprintable():
+        return text.rstrip()
+    return "".join(map(_printable, text)).rstrip()
+
+
+def _printable(character: str) -> str:
+    if character in "\n\r\t\v\f\u2028\u2029":
+        return " "
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn"):
+        return character.encode("unicode_escape").decode("ascii")
+    return character
+
+
+@attrs.frozen
+class Cell:
+    """A piece of text without line breaks or control characters.
+
+    Args:
+        text: It.
+        tone: What it means.
+    """
+
+    text: str = attrs.field(converter=printable)
+    tone: Tone = Tone.PLAIN
+
+
+@attrs.frozen
+class Column:
+    """A column of a table.
+
+    Args:
+        title: Its heading.
+        right: Whether it holds numbers.
+    """
+
+    title: str
+    right: bool = False
+
+
+@attrs.frozen
+class Table:
+    """Rows under headings.
+
+    Args:
+        columns: The columns.
+        rows: As many cells each as there are columns.
+        empty: What is said where there are no rows.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    empty: str = "none"
+
+
+@attrs.frozen
+class Facts:
+    """Names and values, one a line."""
+
+    pairs: tuple[tuple[str, Cell], ...]
+
+
+@attrs.frozen
+class Line:
+    """A line of text."""
+
+    cell: Cell
+
+
+Block = Table | Facts | Line
+View = tuple[Block, ...]
+
+
+def columns(*titles: str) -> tuple[Column, ...]:
+    """Make columns; a title that begins with `#` is one of numbers."""
+    return tuple(Column(title.removeprefix("#"), title.startswith("#")) for title in titles)
+
+
+def row(*values: object) -> tuple[Cell, ...]:
+    """Make a row of cells and of whatever can be written as text; `None` is a dash."""
+    return tuple(map(cell, values))
+
+
+def cell(value: object) -> Cell:
+    """Make a cell; `None` and empty text are a dash."""
+    if isinstance(value, Cell):
+        return value
+    return Cell("-" if value is None or value == "" else str(value))
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> Facts:
+    """Make facts of names and whatever can be written as text."""
+    return Facts(tuple((name, cell(value)) for name, value in pairs))
+
+
+def line(text: str, tone: Tone = Tone.PLAIN) -> Line:
+    """Make a line."""
+    return Line(Cell(text, tone))

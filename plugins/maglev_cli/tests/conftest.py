@@ -1,0 +1,46 @@
+"""Fixtures: a real maglevd with real web servers behind it, and `maglevc` to talk to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from plugins.maglev_cli.tests.world import Site, running_site
+
+
+@pytest.fixture(scope="session")
+def seen_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One site for all tests that change nothing."""
+    with running_site(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A site of the test's own."""
+    with running_site(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """Closes what a test opens."""
+    with ExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture
+def written_docs() -> Callable[[str, str], Path]:
+    """A page of the documentation, written anew if that is asked for."""
+    import os
+
+    def page(name: str, text: str) -> Path:
+        path = Path(__file__).parents[3] / "docs" / name
+        if os.environ.get("MAGLEV_WRITE_DOCS"):
+            path.write_text(text, "utf-8")
+        return path
+
+    return page

@@ -1,0 +1,95 @@
+"""The exporter `prometheus`: counts, listens, and serves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+
+from maglev.api import Control, Exporter
+from maglev_prometheus.http import Server, listen
+from maglev_prometheus.options import PrometheusOptions
+from maglev_prometheus.pages import Pages
+from maglev_prometheus.probes import Probes
+from maglev_prometheus.scrape import Meters, Scrapes
+from maglev_prometheus.secrets import Secrets, read_secrets
+from maglev_prometheus.transitions import BUFFER, WANTED
+
+log = logging.getLogger("maglev.prometheus")
+
+_METERS: WeakKeyDictionary[Control, Meters] = WeakKeyDictionary()
+"""Each controller's. An exporter that crashed comes back as another object, and must not begin at 0."""
+
+
+class PrometheusExporter(Exporter):
+    """Serves `/metrics`, `/healthz` and `/readyz`."""
+
+    name: ClassVar[str] = "prometheus"
+    Options: ClassVar[type[Any]] = PrometheusOptions
+
+    def __init__(self, options: PrometheusOptions) -> None:
+        super().__init__(options)
+        self.options: PrometheusOptions = options
+        self.port: int | None = None
+        """The port that is listened on, once `ready` was called."""
+        self.scrapes: Scrapes | None = None
+        self.server: Server | None = None
+        self._secrets = Secrets()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is an address to listen on."""
+        return bool(self.options.addr)
+
+    async def reload(self, options: PrometheusOptions) -> None:
+        """Read the certificate and the password again; the next connection and the next request have them.
+
+        Raises:
+            ValueError: A file cannot be used; nothing was changed.
+        """
+        self._secrets = await anyio.to_thread.run_sync(read_secrets, options)
+        self.options = options
+
+    async def serve(self, control: Control, ready: Callable[[], None]) -> None:
+        """Serve until cancelled."""
+        self._secrets = await anyio.to_thread.run_sync(read_secrets, self.options)
+        listener = await anyio.to_thread.run_sync(listen, self.options.addr)
+        with listener:
+            self.port = listener.getsockname()[1]
+            if self._secrets.credentials is not None and self._secrets.tls is None:
+                log.warning("the password for metrics goes over the network in clear text: set cert and key")
+            meters = _meters(control, each_backend=self.options.probe_histogram == "backend")
+            scrapes = self.scrapes = Scrapes(control, meters)
+            pages = Pages(control, scrapes, lambda: self._secrets)
+            server = self.server = Server(pages.answer, tls=lambda: self._secrets.tls)
+            async with control.observe_probes(meters.probes), anyio.create_task_group() as tasks:
+                await tasks.start(_count, control, meters)
+                if self.options.traces:
+                    # Not needed otherwise, and perhaps not there.
+                    tracing = await anyio.to_thread.run_sync(import_module, "maglev_prometheus.tracing")
+                    await tasks.start(tracing.send_traces, control, self.options.traces)
+                ready()
+                await server.serve(listener)
+
+
+def _meters(control: Control, *, each_backend: bool) -> Meters:
+    meters = _METERS.get(control)
+    if meters is None:
+        meters = _METERS[control] = Meters(Probes(each_backend=each_backend))
+    return meters
+
+
+async def _count(
+    control: Control, meters: Meters, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    async with control.subscribe(WANTED, buffer=BUFFER) as subscription:
+        meters.transitions.begin(subscription.snapshot)
+        task_status.started()
+        async for delivery in subscription.events:
+            meters.transitions.take(delivery.event)

@@ -1,0 +1,116 @@
+"""What can be set of the exporter `prometheus`."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import attrs
+
+from maglev.api import Reload, option
+
+
+def split_address(addr: str) -> tuple[str, int]:
+    """Split an address to listen on into host and port; the host is empty for all addresses.
+
+    Raises:
+        ValueError: It is none.
+    """
+    host, colon, port = addr.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    known_port = port.isascii() and port.isdecimal() and int(port) <= 65535
+    if not colon or not known_port or (":" in host and not bracketed) or any(c.isspace() or c == "/" for c in host):
+        raise ValueError(
+            f"{addr!r} is no address to listen on: `:9091`, `192.0.2.1:9091`, `[2001:db8::1]:9091` are, empty is off"
+        )
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _listens(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
+    if value:
+        split_address(value)
+
+
+def _pair(options: Any, _attribute: attrs.Attribute[Any], value: Path | None) -> None:
+    if (value is None) != (options.cert is None):
+        raise ValueError("cert and key go together: both or none")
+
+
+def _user(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
+    if ":" in value:
+        raise ValueError(f"{value!r}: the name of a user has no colon in basic authentication")
+
+
+def _password(options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
+    if value and not options.user:
+        raise ValueError("a password needs a user")
+
+
+def _password_file(options: Any, _attribute: attrs.Attribute[Any], value: Path | None) -> None:
+    if value is not None and options.password:
+        raise ValueError("password and password-file exclude each other")
+    if value is not None and not options.user:
+        raise ValueError("a password-file needs a user")
+    if options.user and value is None and not options.password:
+        raise ValueError("a user needs a password or a password-file")
+
+
+def _traces(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
+    if not value:
+        return
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{value!r} is no URL as http://collector.example.net:4318/v1/traces")
+    if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
+        raise ValueError("traces need the extra otel (pip install 'maglev-prometheus[otel]')")
+
+
+@attrs.frozen
+class PrometheusOptions:
+    """What can be set of the exporter `prometheus`."""
+
+    addr: str = option(
+        ":9091",
+        help="Address and port to listen on; without an address all of them; empty for none",
+        flag="metrics-addr",
+        reload=Reload.RESTART,
+        allowed="address:port, :port, or empty",
+        examples=("127.0.0.1:9091", "[::1]:9091"),
+        validator=_listens,
+    )
+    cert: Path | None = option(
+        None,
+        help="Certificate of the server with its chain, in PEM; with it, only TLS is spoken",
+        examples=("/etc/maglevd/tls.crt",),
+    )
+    key: Path | None = option(
+        None, help="Private key of the certificate, in PEM", examples=("/etc/maglevd/tls.key",), validator=_pair
+    )
+    user: str = option(
+        "",
+        help="Who may read the metrics, by basic authentication; empty: everybody",
+        examples=("prometheus",),
+        validator=_user,
+    )
+    password: str = option("", help="The user's password", secret=True, validator=_password)
+    password_file: Path | None = option(
+        None,
+        help="File that holds the user's password instead",
+        examples=("/etc/maglevd/metrics-password",),
+        validator=_password_file,
+    )
+    probe_histogram: Literal["backend", "type"] = option(
+        "backend",
+        help="Whether each backend, or only each type of check, gets a histogram of probe durations (17 series each)",
+        reload=Reload.RESTART,
+    )
+    traces: str = option(
+        "",
+        help="Where traces of drained backends are sent to, by OTLP over HTTP; empty for none",
+        reload=Reload.RESTART,
+        allowed="a URL, or empty",
+        examples=("http://127.0.0.1:4318/v1/traces",),
+        validator=_traces,
+    )

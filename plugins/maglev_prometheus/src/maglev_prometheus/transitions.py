@@ -1,0 +1,66 @@
+"""Counts what events tell: transitions of backends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from maglev.api import (
+    BackendEvent,
+    BackendFigures,
+    BackendState,
+    Event,
+    EventFilter,
+    EventKind,
+    Snapshot,
+    Transition,
+)
+from maglev_prometheus.catalogue import TRANSITIONS
+from maglev_prometheus.probes import CHUNK, Count
+from maglev_prometheus.text import series
+
+WANTED = EventFilter(kinds=frozenset({EventKind.BACKEND}))
+BUFFER = 100_000
+"""Undelivered events: a reload that removes ten thousand backends tells of all of them at once."""
+
+_Change = tuple[BackendState, BackendState]
+
+
+class Transitions:
+    """Counters of transitions. A backend's are kept as `Probes` keeps its own."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, dict[_Change, Count]] = {}
+        self._heard_until_s = 0.0
+
+    def begin(self, snapshot: Snapshot) -> None:
+        """Count what happened before (or while nobody) listened, as far as histories go."""
+        for name, backend in snapshot.backends.items():
+            for transition in backend.history:
+                # What a backend starts as is no change.
+                if transition.at_s > self._heard_until_s and transition.why != "start":
+                    self.count(name, transition)
+        self._heard_until_s = snapshot.at_s
+
+    def take(self, event: Event) -> None:
+        """Count one event."""
+        self._heard_until_s = max(self._heard_until_s, event.at_s)
+        if isinstance(event, BackendEvent):
+            self.count(event.backend, event.transition)
+
+    def count(self, backend: str, transition: Transition) -> None:
+        """Count one transition."""
+        changes = self._counts.setdefault(backend, {})
+        change = transition.from_state, transition.to_state
+        count = changes.get(change)
+        if count is None:
+            states = {"from_": change[0].value, "to": change[1].value}
+            count = changes[change] = Count(series(TRANSITIONS.name, backend=backend, **states))
+        count.value += 1
+
+    def lines(self, backends: Sequence[BackendFigures]) -> Iterator[str]:
+        """The lines of `maglev_backend_transitions_total`, some at a time; what is not configured is forgotten."""
+        all_ = self._counts
+        kept = self._counts = {b.name: all_[b.name] for b in backends if b.name in all_}
+        changes = list(kept.values())
+        for at in range(0, len(changes), CHUNK):
+            yield "".join([count.text() for counts in changes[at : at + CHUNK] for count in counts.values()])

@@ -1,0 +1,112 @@
+"""The command `maglevt`: what to probe, and in which of its ways to run."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from maglev import Config, ConfigError, load_vips, this_build
+from maglev.golike import GoCommand
+from maglev_tester.options import options
+from maglev_tester.plan import Plan
+from maglev_tester.vips import LeftOut, Vip, together
+
+NOTHING_PROBED = 2
+"""The exit status when nothing was probed: a wrong option or configuration, or no VIP is left."""
+
+_HELP = """Probe the VIPs of maglevd from outside, all at once, and show what a client sees.
+
+VIPs of HTTP and HTTPS are sent a GET, others a TCP connection. Without a terminal, or with --once or --output, there is
+no screen, and the summary is all that is printed.
+
+Exit status: 0; 1 if a VIP was good less often than --min-ok; 2 if nothing was probed."""
+
+
+def command() -> click.Command:
+    """Build the command."""
+    return GoCommand(
+        "maglevt",
+        callback=_start,
+        params=[*options(), _version_option()],
+        help=_HELP,
+        epilog="Long options may also be written with one dash.",
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+
+def _start(**values: Any) -> None:
+    vips, left_out = _vips(values["config"], values["filter"])
+    plan = _plan(vips, values)
+    once, duration, output = values["once"], values["duration"], values["output"]
+    duration_s = None if duration is None else duration.total_seconds()
+    on_screen = once is None and output is None and sys.stdin.isatty() and sys.stdout.isatty()
+    if on_screen:
+        from maglev_tester.screen import run_screen  # noqa: PLC0415 - textual is not needed in scripts
+
+        board = run_screen(plan, left_out, duration_s)
+    else:
+        if once is None and duration is None and not sys.stdout.isatty():
+            raise click.UsageError("there is no terminal for the screen: how long to probe? Give --once or --duration")
+        from maglev_tester.plain import run_plain  # noqa: PLC0415 - nor is this for the screen
+
+        board = run_plain(plan, left_out, duration_s)
+    from maglev_tester.summary import show  # noqa: PLC0415
+
+    sys.exit(show(board, output or "text", values["min_ok"]))
+
+
+def _plan(vips: tuple[Vip, ...], values: dict[str, Any]) -> Plan:
+    return Plan(
+        vips,
+        interval_ns=_ns(values["interval"]),
+        timeout_ns=_ns(values["timeout"]),
+        **{name: values[name] for name in ("host", "uri", "header", "insecure", "keepalive")},
+        once=values["once"] or 0,
+    )
+
+
+def _ns(duration: timedelta) -> int:
+    return duration // timedelta(microseconds=1) * 1_000
+
+
+def _vips(files: Sequence[str], wanted: re.Pattern[str]) -> tuple[tuple[Vip, ...], tuple[LeftOut, ...]]:
+    vips, left_out = together([(Path(file).stem, _config(file)) for file in files], wanted)
+    if not vips:
+        click.echo(f"maglevt: there is no VIP to probe in {', '.join(files)}{_because(wanted, left_out)}", err=True)
+        sys.exit(NOTHING_PROBED)
+    return vips, left_out
+
+
+def _because(wanted: re.Pattern[str], left_out: Sequence[LeftOut]) -> str:
+    matching = f" that matches {wanted.pattern!r}" if wanted.pattern else ""
+    return "".join([matching, *(f"\n  {item.name} is left out: {item.why}" for item in left_out)])
+
+
+def _config(file: str) -> Config:
+    try:
+        return load_vips(file)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(NOTHING_PROBED)
+
+
+def _version_option() -> click.Option:
+    def show(context: click.Context, _parameter: click.Parameter, value: object) -> None:
+        if value:
+            click.echo(f"maglevt {this_build()}")
+            context.exit()
+
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Show version, commit and date, and exit",
+    )

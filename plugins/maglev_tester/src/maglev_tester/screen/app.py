@@ -1,0 +1,194 @@
+"""The full-screen view: keys, and what is where."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import ClassVar
+
+import anyio
+from rich.text import Text
+from textual import events
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Footer, Input, Static
+
+from maglev import format_duration
+from maglev_tester.board import Board
+from maglev_tester.outcome import Outcome
+from maglev_tester.screen.dialogs import HELP, Sheet
+from maglev_tester.screen.errors import ErrorsPanel
+from maglev_tester.screen.rows import heading
+from maglev_tester.screen.sorting import View
+from maglev_tester.screen.table import VipTable
+from maglev_tester.words import failovers
+
+REDRAWN_EVERY_S = 0.5
+LEAST_WIDTH, LEAST_HEIGHT = 80, 24
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class VipsApp(App[None]):
+    """Shows a board until somebody leaves.
+
+    Args:
+        board: What to show.
+        say: Tells the probing process to `pause` or `resume`.
+        duration_s: Leave so many seconds after the first outcome; `None`: never.
+    """
+
+    CSS = """
+    #top { height: 1; background: $primary; color: $text; }
+    #heading { height: 1; }
+    #small { display: none; align: center middle; content-align: center middle; height: 1fr; }
+    #filter { display: none; height: 1; }
+    Screen.small #all { display: none; }
+    Screen.small #small { display: block; }
+    """
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
+        Binding("p", "pause", "Pause"),
+        Binding("r", "reset", "Reset"),
+        Binding("s", "sort", "Sort"),
+        Binding("S", "reverse", "Reverse"),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("f", "failovers", "Failovers"),
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("escape", "show_all", "All", show=False),
+    ]
+
+    def __init__(self, board: Board, say: Callable[[str], Awaitable[None]], duration_s: float | None = None) -> None:
+        super().__init__()
+        self.left = anyio.Event()
+        """Set when the terminal is as it was."""
+        self._board = board
+        self._say = say
+        self._duration_s = duration_s
+        self._view = View()
+
+    def compose(self) -> ComposeResult:
+        """Make the widgets."""
+        yield Static(id="small")
+        with Vertical(id="all"):
+            yield Static(id="top")
+            yield Static(id="heading")
+            yield VipTable(self._board)
+            yield ErrorsPanel(self._board)
+            yield Input(id="filter", placeholder="regular expression, Enter", compact=True)
+            yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin to draw; signals leave as the key does."""
+        for number in _SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, self.exit)
+        self.query_one(VipTable).focus()
+        self.set_interval(REDRAWN_EVERY_S, self.draw)
+        self.draw()
+
+    def take(self, index: int, outcome: Outcome) -> None:
+        """Take an outcome from the probing process. With the first one the time to leave begins to run."""
+        if self._duration_s is not None:
+            asyncio.get_running_loop().call_later(self._duration_s, self.exit)
+            self._duration_s = None
+        self._board.add(index, outcome)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Draw for the new size, or ask for a greater one."""
+        width, height = event.size
+        self.screen.set_class(width < LEAST_WIDTH or height < LEAST_HEIGHT, "small")
+        self.query_one("#small", Static).update(
+            f"{width}×{height} is too small: maglevt needs {LEAST_WIDTH}×{LEAST_HEIGHT}.\nProbing goes on; q quits."
+        )
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw what has changed."""
+        self.query_one("#top", Static).update(self._top())
+        self.query_one("#heading", Static).update(heading(self._view, self.size.width))
+        self.query_one(VipTable).update(self._view)
+        self.query_one(ErrorsPanel).refresh()
+
+    def _top(self) -> Text:
+        board = self._board
+        seconds = (board.now_ns - board.started_ns) // 1_000_000_000
+        interval = format_duration(timedelta(microseconds=board.plan.interval_ns // 1_000))
+        parts = [f" maglevt on {board.host}", f"{len(board.plan.vips)} VIPs", f"every {interval}"]
+        parts.append(format_duration(timedelta(seconds=seconds)))
+        if self._view.pattern is not None:
+            parts.append(f"filter {self._view.pattern.pattern}")
+        text = Text("  ·  ".join(parts), style="bold", no_wrap=True, overflow="ellipsis")
+        if board.paused:
+            text.append("  PAUSED ", "bold black on yellow")
+        return text
+
+    async def action_pause(self) -> None:
+        """Stop probing, or go on."""
+        self._board.paused = not self._board.paused
+        self._board.interrupt()
+        await self._say("pause" if self._board.paused else "resume")
+        self.draw()
+
+    def action_reset(self) -> None:
+        """Forget all counts."""
+        self._board.reset()
+        self.draw()
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        self._look(self._view.next_column())
+
+    def action_reverse(self) -> None:
+        """Sort the other way round."""
+        self._look(View(self._view.column, not self._view.reverse, self._view.pattern))
+
+    def action_show_all(self) -> None:
+        """Leave the filter's input, or show all VIPs again."""
+        entry = self.query_one("#filter", Input)
+        if entry.display:
+            entry.display = False
+            self.query_one(VipTable).focus()
+        else:
+            self._look(View(self._view.column, self._view.reverse))
+
+    def action_filter(self) -> None:
+        """Ask for a filter."""
+        entry = self.query_one("#filter", Input)
+        entry.display = True
+        entry.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Use the filter that was typed."""
+        try:
+            pattern = re.compile(event.value) if event.value else None
+        except re.error as error:
+            self.notify(f"{event.value!r} is no regular expression: {error}", severity="error")
+            return
+        event.input.display = False
+        self.query_one(VipTable).focus()
+        self._look(View(self._view.column, self._view.reverse, pattern))
+
+    def _look(self, view: View) -> None:
+        self._view = view
+        self.draw()
+
+    async def action_failovers(self) -> None:
+        """List the failovers so far."""
+        lines = failovers(self._board) or ["No probe has failed so far."]
+        await self.push_screen(Sheet("Failovers", "\n".join(lines)))
+
+    async def action_help(self) -> None:
+        """Explain columns and keys."""
+        await self.push_screen(Sheet("maglevt", HELP))
+
+    async def run_until_left(self) -> None:
+        """Show the screen; returns when the terminal is as it was."""
+        try:
+            await self.run_async()
+        finally:
+            self.left.set()

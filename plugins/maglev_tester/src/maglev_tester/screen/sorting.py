@@ -1,0 +1,64 @@
+"""In which order the VIPs are shown, and which of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import attrs
+
+from maglev_tester.board import Board
+from maglev_tester.record import Record
+from maglev_tester.vips import Vip
+
+Shown = tuple[Vip, Record]
+
+_KEYS: dict[str, Callable[[Vip, Record], float]] = {
+    "count": lambda _, record: record.count,
+    "fail": lambda _, record: record.failed,
+    "ok%": lambda _, record: 101.0 if record.ok_percent is None else record.ok_percent,
+    "p50": lambda _, record: record.window.percentiles().p50_ns or 0,
+    "p95": lambda _, record: record.window.percentiles().p95_ns or 0,
+    "p99": lambda _, record: record.window.percentiles().p99_ns or 0,
+    "max": lambda _, record: record.window.percentiles().max_ns or 0,
+}
+COLUMNS = ("name", *_KEYS)
+"""What can be sorted by, in the order that the key goes through."""
+_WORST_IS_LEAST = frozenset({"name", "ok%"})
+
+
+@attrs.frozen
+class View:
+    """What the user has chosen to see.
+
+    Args:
+        column: One of `COLUMNS`.
+        reverse: The other way round than usual. Usual is: names from A, else the worst first.
+        pattern: Only VIPs in whose name or `address:port` this is found.
+    """
+
+    column: str = "name"
+    reverse: bool = False
+    pattern: re.Pattern[str] | None = None
+
+    def next_column(self) -> View:
+        """Sort by the next column."""
+        position = COLUMNS.index(self.column) + 1
+        return attrs.evolve(self, column=COLUMNS[position % len(COLUMNS)], reverse=False)
+
+    @property
+    def descending(self) -> bool:
+        """Whether the greatest comes first."""
+        return (self.column not in _WORST_IS_LEAST) != self.reverse
+
+    def shown(self, board: Board) -> list[Shown]:
+        """The VIPs to show, in order; those that are alike by name."""
+        pairs = [pair for pair in zip(board.plan.vips, board.records, strict=True) if self._wants(pair[0])]
+        pairs.sort(key=lambda pair: pair[0].name, reverse=self.column == "name" and self.reverse)
+        key = _KEYS.get(self.column)
+        if key is not None:
+            pairs.sort(key=lambda pair: key(*pair), reverse=self.descending)
+        return pairs
+
+    def _wants(self, vip: Vip) -> bool:
+        return self.pattern is None or bool(self.pattern.search(vip.name) or self.pattern.search(vip.endpoint))

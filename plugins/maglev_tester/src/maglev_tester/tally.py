@@ -1,0 +1,72 @@
+"""Who answered, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+FRESH_NS = 5_000_000_000
+"""Who has answered within this time is fresh; who has not is drained."""
+MOST = 64
+"""So many names are told apart: a header that is new in each answer must not fill the memory."""
+OTHERS = "(others)"
+NOBODY = "(no header)"
+
+
+@attrs.frozen
+class Entry:
+    """One who answers.
+
+    Args:
+        who: The value of the header.
+        count: How many answers came from there.
+        last_ns: When the latest one came, on the monotonic clock.
+        fresh: Whether that was within the last five seconds.
+    """
+
+    who: str
+    count: int
+    last_ns: int
+    fresh: bool
+
+
+class Tally:
+    """Counts answers by who gave them."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, int]] = {}
+
+    def add(self, who: str, now_ns: int) -> None:
+        """Count an answer.
+
+        Args:
+            who: The value of the header; empty if it was not there.
+            now_ns: When it came.
+        """
+        name = who or NOBODY
+        if name not in self._seen and len(self._seen) >= MOST:
+            self._make_room()
+        count, _ = self._seen.get(name, (0, 0))
+        self._seen[name] = (count + 1, now_ns)
+
+    def _make_room(self) -> None:
+        """Let the one that was silent for longest join the others."""
+        oldest = min((name for name in self._seen if name != OTHERS), key=lambda name: self._seen[name][1])
+        count, last_ns = self._seen.pop(oldest)
+        others, others_last_ns = self._seen.get(OTHERS, (0, 0))
+        self._seen[OTHERS] = (others + count, max(others_last_ns, last_ns))
+
+    def entries(self, now_ns: int) -> tuple[Entry, ...]:
+        """All, by name, so that bars keep their places while counts change."""
+        return tuple(
+            Entry(who, count, last_ns, now_ns - last_ns <= FRESH_NS)
+            for who, (count, last_ns) in sorted(self._seen.items())
+        )
+
+    def fresh(self, now_ns: int) -> frozenset[str]:
+        """Who has answered lately."""
+        return frozenset(self._fresh(now_ns))
+
+    def _fresh(self, now_ns: int) -> Iterator[str]:
+        return (who for who, (_, last_ns) in self._seen.items() if now_ns - last_ns <= FRESH_NS)

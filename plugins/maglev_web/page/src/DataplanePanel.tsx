@@ -1,0 +1,139 @@
+// The dataplane, and what its VIPs carry.
+
+import { createMemo, For, Show } from "solid-js";
+import { age, moment, quantity } from "./format";
+import { events, now } from "./model";
+import { isOpen, setOpen } from "./prefs";
+import type { Counters, Daemon } from "./types";
+
+const KINDS = ["existing", "first", "untracked", "no_server"] as const;
+const SHOWN = 200; // busiest first; a page of thousands of numbers tells nobody anything
+
+export function DataplanePanel(props: { daemon: Daemon }) {
+  const plane = () => props.daemon.state.dataplane;
+  const key = () => `${props.daemon.name}//dataplane`;
+  const open = () => isOpen(key(), true);
+  return (
+    <Show when={plane()}>
+      <section class="panel" aria-labelledby="dataplane-title" data-panel="dataplane">
+        <h2 id="dataplane-title">
+          <button type="button" class="fold" aria-expanded={open()} onClick={() => setOpen([key()], !open())}>
+            dataplane {plane()!.name}
+            <span class="badge" data-state={plane()!.connected ? "up" : "down"}>
+              {plane()!.connected ? "connected" : "not connected"}
+            </span>
+            <Show when={plane()!.observing}>
+              <span class="badge" data-state="paused">observing: nothing is written</span>
+            </Show>
+          </button>
+        </h2>
+        <Show when={open()}>
+          <Show when={plane()!.detail}>
+            <p class="alarm">{plane()!.detail}</p>
+          </Show>
+          <dl class="facts">
+            <Show when={plane()!.info}>
+              {(info) => (
+                <>
+                  <Fact name="version" value={info().version} />
+                  <Fact name="up" value={info().boot_time_s ? age(now() - info().boot_time_s!) : "not told"} />
+                  <Fact name="connected" value={info().connected_at_s ? `since ${moment(info().connected_at_s!)}` : "–"} />
+                  <Fact name="flow hash" value={info().flow_hash} />
+                  <Show when={info().pid}>
+                    <Fact name="process" value={String(info().pid)} />
+                  </Show>
+                  <Show when={info().missing.length}>
+                    <Fact name="lacks" value={info().missing.join("; ")} />
+                  </Show>
+                </>
+              )}
+            </Show>
+            <Fact name="VIPs" value={plane()!.vips === null ? "–" : String(plane()!.vips)} />
+            <LastSync name={props.daemon.name} />
+            <Show when={plane()!.unmanaged.length}>
+              <Fact name="not ours" value={plane()!.unmanaged.join(", ")} />
+            </Show>
+          </dl>
+          <Traffic counters={props.daemon.counters} />
+        </Show>
+      </section>
+    </Show>
+  );
+}
+
+function Fact(props: { name: string; value: string }) {
+  return (
+    <div>
+      <dt>{props.name}</dt>
+      <dd>{props.value}</dd>
+    </div>
+  );
+}
+
+/** What was last written, and whether it went well; a check that found nothing to do is no write. */
+function LastSync(props: { name: string }) {
+  const last = createMemo(() =>
+    (events()[props.name] ?? []).find((one) => {
+      const errors = one["errors"] as string[] | undefined;
+      return one.kind === "sync" && (Object.keys(one["operations"] as object).length > 0 || errors!.length > 0);
+    }),
+  );
+  const words = () => {
+    const one = last();
+    if (!one) return "none seen";
+    const operations = Object.entries(one["operations"] as Record<string, number>).map(([what, count]) => `${count} ${what}`);
+    const errors = one["errors"] as string[];
+    const failed = errors.length ? `; failed: ${errors.join("; ")}` : "";
+    return `${age(now() - one.at_s)} ago (${String(one["scope"])}): ${operations.join(", ")}${failed}`;
+  };
+  return <Fact name="last writes" value={words()} />;
+}
+
+function total(one: Counters): number {
+  return KINDS.reduce((sum, kind) => sum + (one.rates?.[kind] ?? 0), 0);
+}
+
+function Traffic(props: { counters: Record<string, Counters> }) {
+  const vips = createMemo(() =>
+    Object.entries(props.counters)
+      .sort((a, b) => total(b[1]) - total(a[1]) || (a[0] < b[0] ? -1 : 1))
+      .slice(0, SHOWN)
+      .map((entry) => entry[0]),
+  );
+  const rate = (vip: string, kind: string) => {
+    const rates = props.counters[vip]?.rates;
+    return rates && kind in rates ? quantity(rates[kind]!) : "–";
+  };
+  return (
+    <Show when={vips().length} fallback={<p class="faint">No counters from this dataplane yet.</p>}>
+      <table class="traffic">
+        <caption>what VIPs carry, packets a second</caption>
+        <thead>
+          <tr>
+            <th scope="col">VIP</th>
+            <th scope="col" class="number">known flows</th>
+            <th scope="col" class="number">new flows</th>
+            <th scope="col" class="number">untracked</th>
+            <th scope="col" class="number">no server</th>
+            <th scope="col" class="number wide">bytes/s</th>
+            <th scope="col" class="number wide">packets in all</th>
+          </tr>
+        </thead>
+        <tbody>
+          <For each={vips()}>
+            {(vip) => (
+              <tr>
+                <th scope="row">{vip}</th>
+                <For each={KINDS}>{(kind) => <td class="number">{rate(vip, kind)}</td>}</For>
+                <td class="number wide">{rate(vip, "route_bytes")}</td>
+                <td class="number wide">
+                  {quantity(Object.values(props.counters[vip]?.packets ?? {}).reduce((sum, part) => sum + part, 0))}
+                </td>
+              </tr>
+            )}
+          </For>
+        </tbody>
+      </table>
+    </Show>
+  );
+}

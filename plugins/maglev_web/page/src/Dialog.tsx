@@ -1,0 +1,217 @@
+// One change: chosen, previewed, and only then confirmed.
+
+import { createEffect, createMemo, createSignal, For, on, onMount, Show } from "solid-js";
+import { command, preview, setSubject, subject, type Choice } from "./admin";
+import { precisePercent } from "./format";
+import { model } from "./model";
+import type { Order, Preview } from "./types";
+
+const SETTLE_MS = 200; // a slider that moves asks for no preview
+
+export function Dialog() {
+  let dialog!: HTMLDialogElement;
+  const [chosen, setChosen] = createSignal(0);
+  const [weight, setWeight] = createSignal(0);
+  const [switches, setSwitches] = createSignal<Record<string, boolean>>({});
+  const [seen, setSeen] = createSignal<Preview | null>(null);
+  const [state, setState] = createSignal<"asking" | "ready" | "doing" | "done">("asking");
+  const [error, setError] = createSignal("");
+  const [messages, setMessages] = createSignal<string[]>([]);
+  const choice = (): Choice | undefined => subject()?.choices[chosen()];
+  const order = createMemo((): Order | null => {
+    const about = subject();
+    const one = choice();
+    if (!about || !one) return null;
+    const extra = one.weight ? { weight: weight() } : (Object.fromEntries(Object.entries(switches()).filter(([name, on]) => on && one.switches?.some((s) => s.name === name))) as Record<string, boolean>);
+    return { maglevd: about.maglevd, command: one.command, arguments: { ...one.arguments, ...extra } };
+  });
+
+  onMount(() => {
+    dialog.addEventListener("close", () => setSubject(null));
+  });
+  createEffect(
+    on(subject, (about) => {
+      setChosen(0);
+      setSwitches({});
+      setWeight(about?.choices.find((one) => one.weight)?.weight?.now ?? 0);
+      setMessages([]);
+      if (about && !dialog.open) dialog.showModal();
+    }),
+  );
+
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  createEffect(
+    on(order, (wanted) => {
+      clearTimeout(timer);
+      setState("asking");
+      setError("");
+      if (wanted) timer = setTimeout(() => ask(wanted), SETTLE_MS);
+      else setSeen(null);
+    }),
+  );
+
+  async function ask(wanted: Order): Promise<void> {
+    try {
+      const answer = await preview(wanted);
+      if (wanted !== order()) return;
+      setSeen(answer);
+      setState("ready");
+    } catch (reason) {
+      if (wanted !== order()) return;
+      setSeen(null);
+      setError((reason as Error).message);
+    }
+  }
+
+  async function carryOut(): Promise<void> {
+    const wanted = order();
+    if (!wanted || state() !== "ready") return;
+    setState("doing");
+    try {
+      const result = await command(wanted);
+      setMessages(result.messages);
+      setState("done");
+      if (!result.messages.length) dialog.close();
+    } catch (reason) {
+      setError((reason as Error).message);
+      setState("asking");
+    }
+  }
+
+  return (
+    <dialog ref={dialog} aria-labelledby="dialog-title">
+      <form method="dialog" onSubmit={(event) => event.preventDefault()}>
+        <h2 id="dialog-title">{subject()?.title}</h2>
+        <fieldset class="choices" disabled={state() === "doing" || state() === "done"}>
+          <legend>change</legend>
+          <For each={subject()?.choices ?? []}>
+            {(one, index) => (
+              <label>
+                <input type="radio" name="choice" value={one.command} checked={chosen() === index()} onChange={() => setChosen(index())} />
+                <b>{one.label}</b> <span class="faint">{one.hint}</span>
+              </label>
+            )}
+          </For>
+          <Show when={choice()?.weight}>
+            {(range) => (
+              <div class="weight">
+                <label for="weight">weight</label>
+                <input id="weight" type="range" min={range().min} max={range().max} value={weight()} onInput={(event) => setWeight(event.currentTarget.valueAsNumber)} />
+                <input type="number" aria-label="weight, as a number" min={range().min} max={range().max} value={weight()} onInput={(event) => { const value = event.currentTarget.valueAsNumber; if (value >= 0 && value <= 100) setWeight(Math.round(value)); }} />
+                <span class="faint">now {range().now}, in the file {range().configured}</span>
+              </div>
+            )}
+          </Show>
+          <For each={choice()?.switches ?? []}>
+            {(one) => (
+              <label>
+                <input type="checkbox" checked={switches()[one.name] ?? false} onChange={(event) => setSwitches({ ...switches(), [one.name]: event.currentTarget.checked })} />
+                {one.label}
+              </label>
+            )}
+          </For>
+        </fieldset>
+        <section class="preview" aria-live="polite" aria-busy={state() === "asking"} tabindex="0" aria-label="what it will do">
+          <Show when={error()}>
+            <p class="alarm" role="alert">{error()}</p>
+          </Show>
+          <Show when={state() === "done"} fallback={<Show when={seen()}>{(one) => <Effect preview={one()} maglevd={subject()?.maglevd ?? ""} />}</Show>}>
+            <For each={messages()}>{(one) => <p>{one}</p>}</For>
+          </Show>
+        </section>
+        <footer>
+          <button type="button" onClick={() => dialog.close()}>{state() === "done" ? "Close" : "Cancel"}</button>
+          <Show when={state() !== "done"}>
+            <button type="button" class="primary" disabled={state() !== "ready"} onClick={carryOut}>
+              {state() === "doing" ? "Doing…" : `Confirm: ${choice()?.label.toLowerCase() ?? ""}`}
+            </button>
+          </Show>
+        </footer>
+      </form>
+    </dialog>
+  );
+}
+
+function Effect(props: { preview: Preview; maglevd: string }) {
+  return (
+    <>
+      <For each={props.preview.messages}>{(one) => <p>{one}</p>}</For>
+      <For each={props.preview.frontends} fallback={<p class="faint">No frontend's new flows change.</p>}>
+        {(one) => {
+          const frontend = () => model.daemons[props.maglevd]?.state.frontends[one.frontend];
+          const address = (name: string) => frontend()?.members.find((member) => member.backend === name)?.address ?? "";
+          const weights = { ...one.before.weights, ...one.after.weights };
+          // In the order, and the colours, of the card.
+          const place = (name: string) => frontend()?.members.findIndex((member) => member.backend === name) ?? 0;
+          const names = Object.keys(weights).sort((a, b) => place(a) - place(b));
+          const colours = names.map((name) => place(name) % 8);
+          const count = (of: Record<string, number>) => Object.values(of).reduce((sum, part) => sum + part, 0);
+          return (
+            <div class="effect">
+              <h3>{one.frontend}</h3>
+              <p>
+                <b data-testid="moved">{precisePercent(one.moved)}</b> of new flows move
+                {one.moved_avoidable ? `, ${precisePercent(one.moved_avoidable)} of those of servers that stay` : ""}
+              </p>
+              <Bars label="now" shares={names.map((name) => one.before.buckets[address(name)] ?? 0)} total={count(one.before.buckets)} colours={colours} />
+              <Bars label="then" shares={names.map((name) => one.after.buckets[address(name)] ?? 0)} total={count(one.after.buckets)} colours={colours} />
+              <table class="compare">
+                <thead>
+                  <tr>
+                    <th scope="col">backend</th>
+                    <th scope="col" class="number">weight</th>
+                    <th scope="col" class="number">buckets</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  <For each={names}>
+                    {(name, index) => (
+                      <tr>
+                        <th scope="row"><span class="swatch" data-colour={colours[index()]} aria-hidden="true" />{name}</th>
+                        <td class="number"><Pair before={one.before.weights[name] ?? 0} after={one.after.weights[name] ?? 0} /></td>
+                        <td class="number"><Pair before={one.before.buckets[address(name)] ?? 0} after={one.after.buckets[address(name)] ?? 0} /></td>
+                      </tr>
+                    )}
+                  </For>
+                </tbody>
+              </table>
+              <Show when={one.flushed.length}>
+                <p class="alarm">established flows are flushed: {one.flushed.join(", ")}</p>
+              </Show>
+              <Show when={one.operations.length} fallback={<p class="faint">Nothing is written to the dataplane.</p>}>
+                <details>
+                  <summary>{one.operations.length === 1 ? "1 write" : `${one.operations.length} writes`} to the dataplane</summary>
+                  <ol>
+                    <For each={one.operations}>{(operation) => <li>{operation}</li>}</For>
+                  </ol>
+                </details>
+              </Show>
+            </div>
+          );
+        }}
+      </For>
+    </>
+  );
+}
+
+function Pair(props: { before: number; after: number }) {
+  return (
+    <Show when={props.before !== props.after} fallback={<>{props.after}</>}>
+      <span class="faint">{props.before} → </span>
+      <b>{props.after}</b>
+    </Show>
+  );
+}
+
+function Bars(props: { label: string; shares: number[]; total: number; colours: number[] }) {
+  return (
+    <div class="labelled" aria-hidden="true">
+      <span class="faint">{props.label}</span>
+      <div class="shares">
+        <For each={props.shares}>
+          {(share, index) => <span class="part" data-colour={props.colours[index()]} style={{ "flex-grow": String(props.total ? share / props.total : 0) }} />}
+        </For>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,180 @@
+// One backend in one pool, and behind its name what else is known of it.
+
+import { createSignal, For, Show } from "solid-js";
+import { isAdmin, setSubject, type Choice } from "./admin";
+import { LatencyChart } from "./Chart";
+import { age, milliseconds, moment, percent } from "./format";
+import { Icon } from "./Icon";
+import { Flash, Heart } from "./Live";
+import { now } from "./model";
+import { Sparkline, Timeline } from "./Pictures";
+import type { Backend, Daemon, Frontend, Member } from "./types";
+
+interface Props {
+  daemon: Daemon;
+  frontend: Frontend;
+  member: Member;
+  index: number;
+  share: number;
+}
+
+export function Row(props: Props) {
+  const [open, setOpen] = createSignal(false);
+  const backend = (): Backend | undefined => props.daemon.state.backends[props.member.backend];
+  const beats = () => props.daemon.beats[props.member.backend];
+  const last = () => backend()?.history[backend()!.history.length - 1];
+  // A dataplane tells its buckets when it is read; between a change and the next reading they follow from the weights.
+  const buckets = () => props.member.buckets ?? (props.share ? `≈ ${Math.round(props.share * props.frontend.length)}` : 0);
+  const stopped = () => props.member.state === "paused" || props.member.state === "disabled";
+  return (
+    <>
+      <tr role="row" class="member" data-state={props.member.state} data-backend={props.member.backend} data-pool={props.member.pool}>
+        <td role="cell" class="beat">
+          <Heart beats={beats()} checked={backend()?.check != null} stopped={stopped()} />
+        </td>
+        <th role="rowheader" scope="row" class="who">
+          <button type="button" class="plain" title={props.member.backend} aria-expanded={open()} onClick={() => setOpen(!open())}>
+            <span class="swatch" data-colour={props.index % 8} aria-hidden="true" />
+            {props.member.backend}
+          </button>
+        </th>
+        <td role="cell" class="address">{props.member.address}</td>
+        <td role="cell" class="state">
+          <span class="badge" data-state={props.member.state}>
+            <Icon name={props.member.state} />
+            <Flash value={props.member.state} />
+          </span>
+          <Show when={backend()?.stale_since_s}>
+            <span class="stale-since" title={`only void results (${backend()!.void})`}>
+              stale for {age(now() - backend()!.stale_since_s!)}
+            </span>
+          </Show>
+        </td>
+        <td role="cell" class="number" data-label="weight" title={props.member.overridden ? `the file says ${props.member.configured}` : undefined}>
+          <Flash value={props.member.weight} />
+          {props.member.overridden ? "*" : ""}
+        </td>
+        <td role="cell" class="number effective" data-label="effective" title={props.member.reason}>
+          <Flash value={props.member.effective} />
+          <Show when={props.member.reason !== "configured"}>
+            <span class="reason">{props.member.reason.replace(/^down since \S+: /, "down: ")}</span>
+          </Show>
+        </td>
+        <td role="cell" class="number buckets" data-label="buckets">
+          <Flash value={buckets()} />
+        </td>
+        <td role="cell" class="number share" data-label="share">
+          <Flash value={percent(props.share)} />
+        </td>
+        <td role="cell" class="drawn spark-cell">
+          <Sparkline beats={beats()} />
+          <span class="latest">{beats()?.length ? milliseconds(beats()![beats()!.length - 1]![1]) : ""}</span>
+        </td>
+        <td role="cell" class="drawn">
+          <Timeline history={backend()?.history ?? []} state={props.member.state} />
+        </td>
+        <td role="cell" class="change" title={last() ? `${moment(last()!.at_s)}: ${last()!.from} → ${last()!.to}, ${last()!.why}` : undefined}>
+          {last() ? age(now() - last()!.at_s) : "–"} <span class="code">{last()?.code || last()?.why}</span>
+        </td>
+        <Show when={isAdmin}>
+          <td role="cell" class="act">
+            <button
+              type="button"
+              onClick={() => setSubject(subjectOf(props, backend()))}
+              aria-label={`change ${props.member.backend} in ${props.frontend.name}`}
+            >
+              Change…
+            </button>
+          </td>
+        </Show>
+      </tr>
+      <Show when={open() && backend()}>
+        <tr role="row" class="detail">
+          <td role="cell" colspan={isAdmin ? 12 : 11}>
+            <Detail daemon={props.daemon} backend={backend()!} member={props.member} />
+          </td>
+        </tr>
+      </Show>
+    </>
+  );
+}
+
+function Detail(props: { daemon: Daemon; backend: Backend; member: Member }) {
+  const check = () => (props.backend.check ? props.daemon.state.checks[props.backend.check] : undefined);
+  const history = () => [...props.backend.history].reverse().slice(0, 12);
+  return (
+    <div class="details">
+      <dl>
+        <dt>address</dt>
+        <dd>{props.backend.address}</dd>
+        <dt>effective weight</dt>
+        <dd>
+          {props.member.effective}: {props.member.reason}
+        </dd>
+        <dt>in the dataplane</dt>
+        <dd>{props.member.dataplane === null ? "not there" : `weight ${props.member.dataplane} of the table`}</dd>
+        <dt>health</dt>
+        <dd>
+          {props.backend.check ? `${props.backend.counter} of ${props.backend.top}` : "no health check: always up"}
+          <Show when={props.backend.overridden}> (changed by a command; the file says {props.backend.enabled ? "enabled" : "disabled"})</Show>
+        </dd>
+        <Show when={props.backend.last}>
+          <dt>last result</dt>
+          <dd>
+            <span class="code">{props.backend.last!.code}</span> {props.backend.last!.detail}
+          </dd>
+        </Show>
+        <Show when={check()}>
+          <dt>health check</dt>
+          <dd>
+            {check()!.name}: {check()!.type}
+            {check()!.port ? ` on port ${check()!.port}` : ""}, every {check()!.interval_s} s ({check()!.fast_s} s in doubt,{" "}
+            {check()!.down_s} s down), time-out {check()!.timeout_s} s, rise {check()!.rise}, fall {check()!.fall}
+          </dd>
+        </Show>
+        <dt>used by</dt>
+        <dd>{props.backend.frontends.join(", ")}</dd>
+      </dl>
+      <Show when={props.backend.check}>
+        <LatencyChart beats={props.daemon.beats[props.backend.name]} name={props.backend.name} />
+      </Show>
+      <ol class="history" aria-label={`transitions of ${props.backend.name}, newest first`}>
+        <For each={history()} fallback={<li class="faint">no transition yet</li>}>
+          {(one) => (
+            <li>
+              <span class="faint">{moment(one.at_s)}</span> {one.from} → <b data-state={one.to}>{one.to}</b>{" "}
+              <span class="code">{one.code}</span> {one.why}
+            </li>
+          )}
+        </For>
+      </ol>
+    </div>
+  );
+}
+
+function subjectOf(props: Props, backend: Backend | undefined) {
+  const { member, frontend } = props;
+  const who = { backend: member.backend };
+  const place = { frontend: frontend.name, pool: member.pool, backend: member.backend };
+  const choices: Choice[] = [];
+  if (member.state === "disabled") {
+    choices.push({ command: "enable", label: "Enable", hint: "probe it again, from unknown", arguments: who });
+  } else {
+    if (member.state === "paused")
+      choices.push({ command: "resume", label: "Resume", hint: "probe it again, from unknown", arguments: who });
+    else choices.push({ command: "pause", label: "Pause", hint: "no probes, no new flows; established flows stay", arguments: who });
+    choices.push({ command: "disable", label: "Disable", hint: "no probes, no flows: established ones are flushed", arguments: who });
+  }
+  choices.push({
+    command: "weight",
+    label: "Weight",
+    hint: `in ${frontend.name}, pool ${member.pool}`,
+    arguments: place,
+    weight: { min: 0, max: 100, now: member.weight, configured: member.configured },
+  });
+  if (member.overridden)
+    choices.push({ command: "reset-weight", label: "Reset weight", hint: `to ${member.configured}, as the file has it`, arguments: place });
+  if (backend?.overridden)
+    choices.push({ command: "reset", label: "Reset state", hint: "the file decides again", arguments: who });
+  return { maglevd: props.daemon.name, title: `${member.backend} in ${frontend.name}`, choices };
+}

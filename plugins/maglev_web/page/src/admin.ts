@@ -1,0 +1,60 @@
+// Commands and previews, for /admin/.
+
+import { createSignal } from "solid-js";
+import type { Order, Preview, Result } from "./types";
+
+export const isAdmin = location.pathname.startsWith("/admin");
+
+/** What a dialog is about. */
+export interface Subject {
+  maglevd: string;
+  title: string;
+  choices: Choice[];
+}
+
+export interface Choice {
+  command: string;
+  label: string;
+  hint: string;
+  arguments: Record<string, string | number | boolean>;
+  weight?: { min: number; max: number; now: number; configured: number };
+  switches?: { name: string; label: string }[];
+}
+
+const [subject, setSubject] = createSignal<Subject | null>(null);
+export { setSubject, subject };
+
+let token: Promise<string> | null = null;
+
+async function session(): Promise<string> {
+  const answer = await fetch("/admin/api/session", { cache: "no-store" });
+  if (!answer.ok) throw new Error(`the server refuses: status ${answer.status}`);
+  return (await answer.json()).token;
+}
+
+async function post<T>(what: "preview" | "command", order: Order, again = true): Promise<T> {
+  token ??= session();
+  let known: string;
+  try {
+    known = await token;
+  } catch (error) {
+    token = null;
+    throw error;
+  }
+  const answer = await fetch(`/admin/api/${what}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-maglev-token": known },
+    body: JSON.stringify(order),
+  });
+  const content = await answer.json().catch(() => ({ error: `status ${answer.status}` }));
+  if (answer.ok) return content;
+  // The server was started again and has another token. Nothing was done, so it may be sent again.
+  if (answer.status === 403 && again && String(content.error).includes("token is not the right one")) {
+    token = null;
+    return post(what, order, false);
+  }
+  throw new Error(content.error ?? `status ${answer.status}`);
+}
+
+export const preview = (order: Order): Promise<Preview> => post("preview", order);
+export const command = (order: Order): Promise<Result> => post("command", order);

@@ -1,0 +1,149 @@
+// The state of the page: fetched once, then kept up to date by the stream of events.
+
+import { batch, createSignal } from "solid-js";
+import { createStore, reconcile } from "solid-js/store";
+import type { Beat, Daemon, DaemonState, Happening } from "./types";
+
+const BEATS = 90;
+const EVENTS = 500;
+const SILENT_MS = 40_000; // the server says something every 15 s
+const SLEPT_MS = 10_000;
+
+interface Model {
+  order: string[];
+  daemons: Record<string, Daemon>;
+}
+
+const [model, setModel] = createStore<Model>({ order: [], daemons: {} });
+const [link, setLink] = createSignal<"opening" | "open" | "lost">("opening");
+const [now, setNow] = createSignal(Date.now() / 1000);
+const [events, setEvents] = createSignal<Record<string, Happening[]>>({});
+let skew_s = 0;
+let source: EventSource | null = null;
+let heard = Date.now();
+let ticked = Date.now();
+let attempt = 0;
+
+export { events, link, model, now };
+
+interface Message {
+  maglevd: string;
+  kind: "status" | "state" | "event" | "beats" | "counters";
+  data: unknown;
+}
+
+function takeState(name: string, changes: Partial<DaemonState>): void {
+  for (const table of ["frontends", "backends", "checks"] as const) {
+    for (const [key, value] of Object.entries(changes[table] ?? {})) {
+      // `undefined` removes a key from a store.
+      if (value === null) setModel("daemons", name, "state", table, key, undefined as never);
+      else setModel("daemons", name, "state", table, key, reconcile(value as never));
+    }
+  }
+  if (changes.dataplane) setModel("daemons", name, "state", "dataplane", reconcile(changes.dataplane));
+  if (changes.order) setModel("daemons", name, "state", "order", changes.order);
+}
+
+function takeBeats(name: string, fresh: Record<string, Beat[]>): void {
+  for (const [backend, beats] of Object.entries(fresh)) {
+    setModel("daemons", name, "beats", backend, (old: Beat[] | undefined) => [...(old ?? []), ...beats].slice(-BEATS));
+  }
+}
+
+function take(message: Message): void {
+  const name = message.maglevd;
+  if (!model.daemons[name]) return;
+  if (message.kind === "state") takeState(name, message.data as Partial<DaemonState>);
+  else if (message.kind === "beats") takeBeats(name, message.data as Record<string, Beat[]>);
+  else if (message.kind === "counters") setModel("daemons", name, "counters", reconcile(message.data as never));
+  else if (message.kind === "status") setModel("daemons", name, "status", reconcile(message.data as never));
+  else setEvents((all) => ({ ...all, [name]: [message.data as Happening, ...(all[name] ?? [])].slice(0, EVENTS) }));
+}
+
+// Messages that come together are worked on together, once a frame: 200 events a second are 60 updates at most.
+let waiting: Message[] = [];
+
+function work(): void {
+  const messages = waiting;
+  waiting = [];
+  batch(() => messages.forEach(take));
+}
+
+function gather(message: Message): void {
+  if (waiting.push(message) === 1) {
+    // A hidden page gets no frames, and is kept up to date nevertheless.
+    if (document.hidden) setTimeout(work, 500);
+    else requestAnimationFrame(work);
+  }
+}
+
+function takeAll(everything: { at_s: number; maglevds: Daemon[] }): void {
+  skew_s = everything.at_s - Date.now() / 1000;
+  waiting = [];
+  batch(() => {
+    setModel("order", everything.maglevds.map((daemon) => daemon.name));
+    for (const daemon of everything.maglevds) {
+      const { events: newest, ...rest } = daemon;
+      const old = model.daemons[daemon.name];
+      if (old) setModel("daemons", daemon.name, reconcile({ ...rest, events: [] }));
+      else setModel("daemons", daemon.name, { ...rest, events: [] });
+      setEvents((all) => ({ ...all, [daemon.name]: [...newest].reverse() }));
+    }
+  });
+}
+
+async function open(): Promise<void> {
+  const mine = ++attempt;
+  source?.close();
+  heard = Date.now();
+  try {
+    const answer = await fetch("/view/api/state", { cache: "no-store", signal: AbortSignal.timeout(20_000) });
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    const everything = await answer.json();
+    if (mine !== attempt) return;
+    takeAll(everything);
+    listen(everything.id);
+  } catch {
+    if (mine !== attempt) return;
+    setLink("lost");
+    setTimeout(() => mine === attempt && open(), 1000);
+  }
+}
+
+function listen(since: string): void {
+  const stream = new EventSource(`/view/api/events?since=${encodeURIComponent(since)}`);
+  source = stream;
+  const hear = () => {
+    heard = Date.now();
+    setLink("open");
+  };
+  stream.onopen = hear;
+  stream.addEventListener("ping", hear);
+  stream.addEventListener("reset", () => stream === source && open());
+  stream.onmessage = (event) => {
+    if (stream !== source) return;
+    hear();
+    gather(JSON.parse(event.data));
+  };
+  stream.onerror = () => {
+    if (stream !== source) return;
+    setLink("lost");
+    if (stream.readyState === EventSource.CLOSED) setTimeout(() => stream === source && open(), 1000);
+  };
+}
+
+function tick(): void {
+  const time = Date.now();
+  const slept = time - ticked > SLEPT_MS;
+  ticked = time;
+  setNow(time / 1000 + skew_s);
+  if ((slept && !document.hidden) || time - heard > SILENT_MS) open();
+}
+
+export function start(): void {
+  open();
+  setInterval(tick, 1000);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) tick();
+  });
+}

@@ -1,0 +1,1 @@
+"""The dashboard of maglevd: `maglevd-frontend`, a web server over the gRPC client."""

@@ -1,0 +1,78 @@
+"""`maglevd-frontend` itself: options, environment, exit statuses."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import anyio
+import click
+
+from maglev.golike import GoCommand
+from maglev_web.options import Settings, options
+from maglev_web.serve import serve
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point of `maglevd-frontend`."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    command().main(None if arguments is None else list(arguments), prog_name="maglevd-frontend")
+
+
+def command() -> click.Command:
+    """Build the command."""
+    return GoCommand(
+        "maglevd-frontend",
+        callback=_start,
+        params=[*options(), _version()],
+        help="Serve a web page that shows one or more running maglevds: /view/ for everybody, and, where "
+        "MAGLEV_FRONTEND_USER and MAGLEV_FRONTEND_PASSWORD are set, /admin/ with commands.",
+        epilog="Long options may also be written with one dash. Exit status: 0 after SIGTERM or SIGINT, 1 for an "
+        "error, 2 for a wrong command line.",
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+
+def _start(**values: Any) -> None:
+    try:
+        settings = Settings.parsed(values, os.environ)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    problems: list[BaseException] = []
+    try:
+        anyio.run(serve, settings)
+    except* (OSError, ValueError) as group:
+        problems += leaves(group)
+    for problem in problems:
+        click.echo(f"maglevd-frontend: {problem}", err=True)
+    if problems:
+        sys.exit(1)
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """The exceptions in a group, and in the groups in it."""
+    for one in group.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            yield from leaves(one)
+        else:
+            yield one
+
+
+def _version() -> click.Option:
+    def show(context: click.Context, _parameter: click.Parameter, value: object) -> None:
+        if value:
+            from maglev.build import this_build  # noqa: PLC0415  (asks git in a checkout)
+
+            click.echo(f"maglevd-frontend {this_build()}")
+            context.exit()
+
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Show version, commit and date, and exit",
+    )

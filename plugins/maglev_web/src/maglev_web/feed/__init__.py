@@ -1,0 +1,7 @@
+"""What the daemons say, kept up to date, and handed on as numbered messages."""
+
+from maglev_web.feed.broker import Broker
+from maglev_web.feed.daemon import Daemon
+from maglev_web.feed.world import World, watching
+
+__all__ = ["Broker", "Daemon", "World", "watching"]

@@ -1,0 +1,72 @@
+"""All daemons that the dashboard shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import anyio
+
+from maglev_grpc.client import Security, connect
+from maglev_web.feed import wire
+from maglev_web.feed.broker import Broker
+from maglev_web.feed.daemon import Daemon, summary
+
+
+class World:
+    """The daemons by name, and the broker of what happens to them.
+
+    Args:
+        daemons: In the order of the command line.
+        broker: Where their changes go.
+    """
+
+    def __init__(self, daemons: Sequence[Daemon], broker: Broker) -> None:
+        self.daemons = {daemon.name: daemon for daemon in daemons}
+        self.broker = broker
+
+    def state(self) -> bytes:
+        """Everything, as JSON, with the id of the newest message that it contains."""
+        daemons = b",".join(daemon.state() for daemon in self.daemons.values())
+        return self._with_id(daemons)
+
+    def state_of(self, name: str) -> bytes | None:
+        """One daemon's, likewise; `None` if there is none of this name."""
+        daemon = self.daemons.get(name)
+        if daemon is None:
+            return None
+        return self._with_id(daemon.state())
+
+    def _with_id(self, daemons: bytes) -> bytes:
+        head = {"id": self.broker.position, "at_s": time.time()}
+        return wire.encode(head)[:-1] + b',"maglevds":[' + daemons + b"]}"
+
+    def summaries(self) -> bytes:
+        """The list of daemons, as JSON."""
+        return wire.encode([summary(daemon) for daemon in self.daemons.values()])
+
+
+@asynccontextmanager
+async def watching(servers: Sequence[str], security: Security | None = None) -> AsyncIterator[World]:
+    """Connect to all servers and keep up with them while the context lasts.
+
+    Args:
+        servers: Where they are, as the operator wrote it; each one's name.
+        security: How to speak to them.
+
+    Raises:
+        ValueError: A server's name makes no sense, or a file of `security` cannot be used.
+    """
+    broker = Broker()
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connect(server, security)) for server in servers]
+        world = World([Daemon(name, client, broker) for name, client in zip(servers, clients, strict=True)], broker)
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        for daemon in world.daemons.values():
+            tasks.start_soon(daemon.run)
+        try:
+            yield world
+        finally:
+            broker.close()
+            tasks.cancel_scope.cancel()

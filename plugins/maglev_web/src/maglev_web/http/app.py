@@ -1,0 +1,129 @@
+"""All routes. What changes things is behind the door, and nowhere else."""
+
+from __future__ import annotations
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from maglev.build import this_build
+from maglev_web.feed import World
+from maglev_web.http.admin import Admin
+from maglev_web.http.auth import Credentials, Door
+from maglev_web.http.csrf import Forgery
+from maglev_web.http.headers import SafeHeaders
+from maglev_web.http.page import Page, read_page
+
+PING_S = 15
+SEND_WITHIN_S = 30.0
+"""A reader that takes nothing for so long is gone."""
+READERS = 1000
+
+
+class View:
+    """The endpoints that everybody may read.
+
+    Args:
+        world: The daemons.
+        version: Of this server.
+    """
+
+    def __init__(self, world: World, version: dict[str, object]) -> None:
+        self._world = world
+        self._version = version
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The routes, below `/view`."""
+        return [
+            Route("/api/state", self._state, methods=["GET"]),
+            Route("/api/state/{name:path}", self._state_of, methods=["GET"]),
+            Route("/api/maglevds", self._maglevds, methods=["GET"]),
+            Route("/api/version", self._about, methods=["GET"]),
+            Route("/api/events", self._events, methods=["GET"]),
+        ]
+
+    async def _state(self, _request: Request) -> Response:
+        return Response(self._world.state(), media_type="application/json")
+
+    async def _state_of(self, request: Request) -> Response:
+        state = self._world.state_of(request.path_params["name"])
+        if state is None:
+            return JSONResponse({"error": "no such maglevd"}, 404)
+        return Response(state, media_type="application/json")
+
+    async def _maglevds(self, _request: Request) -> Response:
+        return Response(self._world.summaries(), media_type="application/json")
+
+    async def _about(self, _request: Request) -> Response:
+        return JSONResponse(self._version)
+
+    async def _events(self, request: Request) -> Response:
+        if self._world.broker.readers >= READERS:
+            return PlainTextResponse("too many readers\n", 503, {"retry-after": "10"})
+        since = request.headers.get("last-event-id") or request.query_params.get("since")
+        return EventSourceResponse(
+            self._world.broker.follow(since),
+            ping=PING_S,
+            ping_message_factory=_ping,
+            send_timeout=SEND_WITHIN_S,
+            sep="\n",
+        )
+
+
+def _ping() -> ServerSentEvent:
+    # An event and no comment: the page can tell a silent connection from a dead one.
+    return ServerSentEvent(event="ping", data="{}", sep="\n")
+
+
+async def _healthy(_request: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+async def _to_view(_request: Request) -> Response:
+    return RedirectResponse("/view/", 307)
+
+
+async def _to_admin(_request: Request) -> Response:
+    return RedirectResponse("/admin/", 307)
+
+
+async def _nothing(_request: Request, _error: Exception) -> Response:
+    return PlainTextResponse("there is nothing here\n", 404)
+
+
+def create_app(world: World, credentials: Credentials | None = None, page: Page | None = None) -> ASGIApp:
+    """Make the application.
+
+    Args:
+        world: The daemons.
+        credentials: Who may enter `/admin/`; `None`: nobody, and there is no such place.
+        page: The page; the one that was built by default.
+    """
+    page = page or read_page()
+    build = this_build()
+    about: dict[str, object] = {
+        "version": build.version,
+        "commit": build.commit,
+        "date": build.date,
+        "admin": credentials is not None,
+    }
+    routes: list[BaseRoute] = [
+        Route("/", _to_view, methods=["GET"]),
+        Route("/healthz", _healthy, methods=["GET"]),
+        Route("/view", _to_view, methods=["GET"]),
+        Route("/assets/{name}", page.asset, methods=["GET"]),
+        Mount("/view", routes=[*View(world, about).routes, Route("/", page.answer, methods=["GET"])]),
+    ]
+    if credentials is not None:
+        inside = Starlette(
+            routes=[*Admin(world, Forgery()).routes, Route("/", page.answer, methods=["GET"])],
+            exception_handlers={404: _nothing},
+        )
+        routes += [Route("/admin", _to_admin, methods=["GET"]), Mount("/admin", app=Door(inside, credentials))]
+    app = Starlette(routes=routes, exception_handlers={404: _nothing})
+    app.router.redirect_slashes = False
+    return SafeHeaders(app)

@@ -1,0 +1,149 @@
+"""Who may enter `/admin/`: one user and one password, compared in constant time, and no hurry for who guesses."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address, ip_network
+
+import attrs
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+FREE_TRIES = 5
+"""Wrong passwords of one address before it has to wait."""
+LONGEST_WAIT_S = 60.0
+FORGET_S = 600.0
+_ADDRESSES = 10_000
+
+
+@attrs.frozen
+class Credentials:
+    """What switches `/admin/` on.
+
+    Args:
+        user: The user's name.
+        password: The password; never shown.
+    """
+
+    user: str
+    password: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class _Failures:
+    count: int
+    last_s: float
+
+    def wait_s(self, now_s: float) -> float:
+        if self.count < FREE_TRIES:
+            return 0.0
+        delay_s = min(LONGEST_WAIT_S, float(2 ** min(self.count - FREE_TRIES, 16)))
+        return max(0.0, self.last_s + delay_s - now_s)
+
+
+class SlowDown:
+    """Counts wrong passwords by address, a /64 being one address; remembers a bounded number of them.
+
+    Args:
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failures: OrderedDict[str, _Failures] = OrderedDict()
+
+    def wait_s(self, address: str) -> float:
+        """How long an address must wait before it is listened to, in seconds."""
+        failures = self._failures.get(_whole(address))
+        return failures.wait_s(self._clock()) if failures else 0.0
+
+    def failed(self, address: str) -> None:
+        """Take note of a wrong password."""
+        key, now_s = _whole(address), self._clock()
+        before = self._failures.pop(key, None)
+        again = before is not None and now_s - before.last_s < FORGET_S
+        self._failures[key] = _Failures(before.count + 1 if before and again else 1, now_s)
+        while len(self._failures) > _ADDRESSES:
+            self._failures.popitem(last=False)
+
+    def passed(self, address: str) -> None:
+        """Forget what an address did wrong."""
+        self._failures.pop(_whole(address), None)
+
+
+def _whole(address: str) -> str:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped) if mapped else str(ip_network((int(parsed), 64), strict=False))
+    return address
+
+
+class Door:
+    """Lets only those in who know user and password; everything behind it is reached through it and not otherwise.
+
+    Args:
+        app: What is behind it.
+        credentials: Who may enter.
+        slow_down: Of those who may not.
+    """
+
+    def __init__(self, app: ASGIApp, credentials: Credentials, slow_down: SlowDown | None = None) -> None:
+        self._app = app
+        self._salt = secrets.token_bytes(16)
+        self._wanted = self._digest(credentials.user), self._digest(credentials.password)
+        self._slow_down = slow_down or SlowDown()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Judge the request, and pass it on or refuse it."""
+        if scope["type"] != "http":
+            return
+        refusal = self._refuse(Headers(scope=scope), (scope.get("client") or ("",))[0])
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refuse(self, headers: Headers, address: str) -> Response | None:
+        wait_s = self._slow_down.wait_s(address)
+        if wait_s > 0:
+            retry = {"retry-after": str(int(wait_s) + 1)}
+            return PlainTextResponse("too many wrong passwords; wait\n", 429, retry)
+        given = headers.getlist("authorization")
+        if len(given) == 1 and self._knows(given[0]):
+            self._slow_down.passed(address)
+            return None
+        if given:
+            self._slow_down.failed(address)
+        challenge = {"www-authenticate": 'Basic realm="maglevd", charset="UTF-8"'}
+        return PlainTextResponse("user and password are needed\n", 401, challenge)
+
+    def _knows(self, header: str) -> bool:
+        user, password = read_basic(header)
+        # Both are compared in any case, and what is compared has always the same length.
+        right_user = hmac.compare_digest(self._digest(user), self._wanted[0])
+        right_password = hmac.compare_digest(self._digest(password), self._wanted[1])
+        return right_user and right_password
+
+    def _digest(self, text: str) -> bytes:
+        return hashlib.sha256(self._salt + text.encode("utf-8", "surrogatepass")).digest()
+
+
+def read_basic(header: str) -> tuple[str, str]:
+    """Read user and password; what makes no sense has neither."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic" or len(encoded) > 1024:
+        return "", ""
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, ValueError):
+        return "", ""
+    return (user, password) if colon else ("", "")

@@ -1,0 +1,142 @@
+"""The server as a process: socket, TLS, signals, and an orderly end."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import structlog
+import uvicorn
+
+from maglev.build import this_build
+from maglev_web.feed import Broker, watching
+from maglev_web.http import create_app
+from maglev_web.http.page import MISSING, read_page
+from maglev_web.http.patience import Patience
+from maglev_web.logs import configure
+from maglev_web.options import Settings
+
+log = structlog.get_logger(__name__)
+
+CONNECTIONS = 2000
+DRAIN_S = 3
+_BACKLOG = 1024
+_HEAD_AT_MOST = 32 * 1024
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which ends the streams of events before it waits for them to end.
+
+    Args:
+        config: As uvicorn has it.
+        broker: Of the events.
+    """
+
+    def __init__(self, config: uvicorn.Config, broker: Broker) -> None:
+        super().__init__(config)
+        self._broker = broker
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: ending on one is an orderly end, and no reason to be killed by it after all."""
+        yield
+
+    async def end_on_signal(self) -> None:
+        """Wait for SIGTERM or SIGINT, and have the server end."""
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for _ in signals:
+                self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what never ends by itself, then everything else."""
+        self._broker.close()
+        await super().shutdown(sockets)
+
+
+def configuration(app: Any, settings: Settings) -> uvicorn.Config:
+    """How uvicorn is to serve.
+
+    Args:
+        app: What answers.
+        settings: What the operator wants.
+    """
+    return uvicorn.Config(
+        app,
+        http=Patience,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=DRAIN_S,
+        h11_max_incomplete_event_size=_HEAD_AT_MOST,
+        backlog=_BACKLOG,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+    )
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Open the socket; on all addresses it takes IPv4 and IPv6.
+
+    Raises:
+        OSError: It cannot be had.
+    """
+    host = settings.host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")  # noqa: S104  (as the operator wants)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server(
+            (host, settings.port), family=family, backlog=_BACKLOG, dualstack_ipv6=not settings.host and ":" in host
+        )
+    except OSError as error:
+        raise OSError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from error
+
+
+def url(settings: Settings, port: int) -> str:
+    """Where a browser on this host finds the page."""
+    host = settings.host or "localhost"
+    scheme = "https" if settings.tls_cert else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        OSError: The socket cannot be had, or a certificate cannot be read.
+        ValueError: A certificate or a token cannot be used.
+    """
+    configure(settings.log_level)
+    # A reload is for the daemons; this has nothing to read again.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    page = await anyio.to_thread.run_sync(read_page)
+    if not page.html:
+        sys.stderr.write(MISSING)
+    async with watching(settings.servers, settings.security) as world:
+        app = await anyio.to_thread.run_sync(create_app, world, settings.credentials, page)
+        sock = listen(settings)
+        where = url(settings, sock.getsockname()[1])
+        server = Server(configuration(app, settings), world.broker)
+        log.info(
+            "serving",
+            view=f"{where}/view/",
+            admin=f"{where}/admin/" if settings.credentials else "off",
+            servers=list(settings.servers),
+            version=str(this_build()),
+        )
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.end_on_signal)
+            with sock:
+                await server.serve([sock])
+            tasks.cancel_scope.cancel()

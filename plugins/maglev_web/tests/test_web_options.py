@@ -1,0 +1,76 @@
+"""The command line and the environment of `maglevd-frontend`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from maglev_web import command as module
+from maglev_web.options import Settings, read_credentials, read_listen, read_proxies, read_servers
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """What would have been served."""
+    seen: list[Settings] = []
+    monkeypatch.setattr("maglev_web.command.anyio.run", lambda _serve, settings: seen.append(settings))
+    return seen
+
+
+def run(*arguments: str, **environment: str) -> Any:
+    return CliRunner().invoke(module.command(), list(arguments), env=environment)
+
+
+def test_defaults_are_those_of_the_original(started: list[Settings]) -> None:
+    assert run().exit_code == 0
+    (settings,) = started
+    assert (settings.servers, settings.host, settings.port) == (("localhost:9090",), "", 8080)
+    assert settings.credentials is None
+
+
+def test_options_may_have_one_dash_and_come_from_the_environment(started: list[Settings]) -> None:
+    result = run(
+        "-listen", "127.0.0.1:1", MAGLEV_SERVERS="a:1,b:2", MAGLEV_FRONTEND_USER="u", MAGLEV_FRONTEND_PASSWORD="p"
+    )
+    assert result.exit_code == 0
+    (settings,) = started
+    assert (settings.servers, settings.host, settings.port) == (("a:1", "b:2"), "127.0.0.1", 1)
+    assert settings.credentials is not None
+    assert "p'" not in repr(settings.credentials)
+
+
+@pytest.mark.parametrize(
+    "arguments, environment, said",
+    [
+        (["--listen", "8080"], {}, "no address to listen on"),
+        (["--server", "a b"], {}, "no server"),
+        (["--server", "a,a:9090"], {}, "twice"),
+        (["--tls-cert", "x"], {}, "go together"),
+        (["--cert", "x"], {}, "go together"),
+        (["--trusted-proxies", "everybody"], {}, "everybody"),
+        ([], {"MAGLEV_FRONTEND_USER": "u"}, "go together"),
+        ([], {"MAGLEV_FRONTEND_USER": "u:v", "MAGLEV_FRONTEND_PASSWORD": "p"}, "colon"),
+    ],
+)
+def test_what_makes_no_sense_is_named(
+    started: list[Settings], arguments: list[str], environment: dict[str, str], said: str
+) -> None:
+    result = run(*arguments, **environment)
+    assert result.exit_code == 2
+    assert said in result.output
+    assert not started
+
+
+def test_every_option_has_its_environment_variable() -> None:
+    named = [one for one in module.command().params if getattr(one, "envvar", None)]
+    assert {one.name for one in named} == {one.name for one in module.command().params} - {"version"}
+
+
+def test_addresses_are_read() -> None:
+    assert read_listen(":8080") == ("", 8080)
+    assert read_listen("[::1]:80") == ("::1", 80)
+    assert read_servers("a, b:1") == ("a", "b:1")
+    assert read_proxies("10.0.0.0/8, 2001:db8::1") == ("10.0.0.0/8", "2001:db8::1/128")
+    assert read_credentials({}) is None

@@ -1,0 +1,124 @@
+"""Streams of events: numbers, pings, many readers, slow readers."""
+
+from __future__ import annotations
+
+import json
+import socket
+import tracemalloc
+from contextlib import AsyncExitStack
+
+import anyio
+import anyio.abc
+import httpx
+import pytest
+
+from maglev_web.http import app as application
+from maglev_web.http import patience
+from plugins.maglev_web.tests.serving import Served, serving, until
+
+REQUEST = b"GET /view/api/events HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def lines_of(answer: httpx.Response, wanted: int) -> list[str]:
+    found: list[str] = []
+    async for line in answer.aiter_lines():
+        if line:
+            found.append(line)
+        if len(found) == wanted:
+            break
+    return found
+
+
+async def test_stream_carries_numbered_messages() -> None:
+    async with serving() as served, served.http.stream("GET", "/view/api/events") as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["cache-control"] == "no-store"
+        await until(lambda: served.world.broker.readers == 1, "somebody reads")
+        served.world.broker.publish(json.dumps({"x": 1}).encode())
+        assert await lines_of(answer, 3) == ["retry: 1000", f"id: {served.world.broker.epoch}-1", 'data: {"x": 1}']
+
+
+async def test_browser_that_comes_back_names_the_last_message_it_had() -> None:
+    async with serving() as served:
+        broker = served.world.broker
+        broker.publish(b"1")
+        seen = broker.position
+        broker.publish(b"2")
+        for request in ({"headers": {"last-event-id": seen}}, {"params": {"since": seen}}):
+            async with served.http.stream("GET", "/view/api/events", **request) as answer:  # type: ignore[arg-type]
+                assert (await lines_of(answer, 3))[-1] == "data: 2"
+
+
+async def test_silent_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(application, "PING_S", 0.05)
+    async with serving() as served, served.http.stream("GET", "/view/api/events") as answer:
+        assert "event: ping" in await lines_of(answer, 3)
+
+
+async def test_one_reader_too_many_is_asked_to_come_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(application, "READERS", 0)
+    async with serving() as served:
+        answer = await served.http.get("/view/api/events")
+        assert answer.status_code == 503
+        assert "retry-after" in answer.headers
+
+
+async def test_streams_end_when_the_server_does() -> None:
+    async with AsyncExitStack() as stack:
+        async with serving() as served:
+            # The client outlives the server.
+            http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+            url = f"http://127.0.0.1:{served.port}/view/api/events"
+            answer = await stack.enter_async_context(http.stream("GET", url))
+            await lines_of(answer, 1)
+        assert served.world.broker.readers == 0
+
+
+async def slow_reader(served: Served, stack: AsyncExitStack) -> anyio.abc.SocketStream:
+    """Somebody who asks for events and then takes none."""
+    stream = await stack.enter_async_context(await anyio.connect_tcp("127.0.0.1", served.port))
+    stream.extra(anyio.abc.SocketAttribute.raw_socket).setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    await stream.send(REQUEST)
+    return stream
+
+
+async def test_five_hundred_slow_readers_hold_nobody_up_and_cost_little() -> None:
+    async with serving() as served, AsyncExitStack() as stack:
+        for _ in range(500):
+            await slow_reader(served, stack)
+        broker = served.world.broker
+        await until(lambda: broker.readers == 500, "all are there")
+        async with served.http.stream("GET", "/view/api/events") as answer:
+            await until(lambda: broker.readers == 501, "one more is there")
+            tracemalloc.start()
+            for number in range(4000):
+                broker.publish(json.dumps({"number": number, "padding": "x" * 1000}).encode())
+                if number % 100 == 0:
+                    await anyio.sleep(0.02)
+            broker.publish(b'{"number": "last"}')
+            async for line in answer.aiter_lines():
+                if line == 'data: {"number": "last"}':
+                    break
+            grown, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+        assert (await served.http.get("/healthz")).status_code == 200
+        # 500 queues of 4 000 messages would be 2 GB.
+        assert grown < 100_000_000
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost:", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET"])
+async def test_who_never_finishes_asking_is_sent_away(monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
+    monkeypatch.setattr(patience, "HEAD_WITHIN_S", 0.2)
+    async with serving() as served, await anyio.connect_tcp("127.0.0.1", served.port) as stream:
+        if begun:
+            await stream.send(begun)
+        with anyio.fail_after(20):
+            async for _ in stream:
+                pass
+
+
+async def test_who_reads_events_for_long_is_not_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "HEAD_WITHIN_S", 0.2)
+    monkeypatch.setattr(application, "PING_S", 0.1)
+    async with serving() as served, served.http.stream("GET", "/view/api/events") as answer:
+        assert len(await lines_of(answer, 11)) == 11
