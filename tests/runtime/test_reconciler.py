@@ -15,6 +15,7 @@ from maglev.api import (
     IPProtocol,
     ServerState,
     SetWeight,
+    SetWeightOf,
     Sync,
     SyncEvent,
     VipAttributes,
@@ -161,3 +162,12 @@ async def test_a_vip_removed_while_the_dataplane_is_away_goes_when_it_is_back(wo
         apply(controller, config(frontends={"web": config().frontends["web"]}))
         world.store.start()
         await until(lambda: set(held(world)) == {WEB}, "the other VIP is gone")
+
+
+async def test_a_snapshot_after_a_write_tells_the_very_buckets_that_the_dataplane_has(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        await controller.command(SetWeightOf("web", "primary", "a", 30), ACTOR)
+        told = {member.address: member.buckets for member in controller.frontend("web").members}
+        vips = (await controller.read_dataplane()).vips
+        assert told == {a: s.buckets for a, s in vips[controller.frontends.specs["web"].vip].servers.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -23,6 +24,7 @@ from maglev.config import Config, HealthCheckConfig
 from maglev.config.resolve import intervals
 from maglev.domain.frontend import Assessment, Effective
 from maglev.domain.model import Frontend, Member
+from maglev.domain.table import Address, bucket_counts
 from maglev.domain.weights import table_weight
 from maglev.runtime.backends import Backend
 from maglev.runtime.frontends import Frontends
@@ -138,6 +140,7 @@ class FrontendSnapshots:
     ) -> tuple[MemberSnapshot, ...]:
         configured = [(pool.name, member) for pool in spec.pools for member in pool.members]
         servers = held.servers if held else {}
+        buckets = _buckets(held) if held else {}
         return tuple(
             _member(
                 member,
@@ -145,10 +148,27 @@ class FrontendSnapshots:
                 step,
                 backends[member.backend],
                 servers.get(member.address),
+                buckets.get(member.address),
                 overridden=(spec.name, pool, member.backend) in overrides.weights,
             )
             for (pool, member), effective in zip(configured, assessment.members, strict=True)
         )
+
+
+def _buckets(vip: VipState) -> Mapping[Address, int | None]:
+    """What the dataplane said of its buckets; after a write, what its own algorithm makes of the weights it holds."""
+    told = {address: server.buckets for address, server in vip.servers.items()}
+    if None not in told.values():
+        return told
+    return _computed(tuple((a, s.weight) for a, s in vip.servers.items()), vip.attributes.table_length) or told
+
+
+@lru_cache(maxsize=4096)
+def _computed(weights: tuple[tuple[Address, int], ...], length: int) -> Mapping[Address, int] | None:
+    try:
+        return bucket_counts(dict(weights), length)
+    except ValueError:
+        return None  # Weights that only somebody else could have written.
 
 
 def _member(
@@ -157,6 +177,7 @@ def _member(
     step: int,
     backend: Backend,
     server: ServerState | None,
+    buckets: int | None,
     *,
     overridden: bool,
 ) -> MemberSnapshot:
@@ -172,7 +193,7 @@ def _member(
         table_weight=table_weight(effective.weight, step).value,
         reason=effective.reason,
         dataplane_weight=server.weight if server else None,
-        buckets=server.buckets if server else None,
+        buckets=buckets,
         flows=server.flows if server else None,
     )
 
