@@ -1,15 +1,18 @@
 // One frontend: closed, a line; open, its pools and backends.
 
-import { createMemo, For, Show } from "solid-js";
+import { createMemo, createSignal, For, onCleanup, onMount, Show } from "solid-js";
 import { isAdmin, setSubject } from "./admin";
 import { quantity } from "./format";
 import { Icon } from "./Icon";
 import { condition, differs, shares, WORDS } from "./judge";
 import { Flash } from "./Live";
+import { whenNear } from "./near";
 import { Row } from "./Row";
 import { ShareBar } from "./Pictures";
 import { isOpen, setOpen } from "./prefs";
 import type { Daemon, Frontend } from "./types";
+
+const ROW_PX = 44;
 
 export function Card(props: { daemon: Daemon; name: string; openByDefault: boolean }) {
   const frontend = () => props.daemon.state.frontends[props.name]!;
@@ -24,13 +27,27 @@ function CardOf(props: { daemon: Daemon; frontend: Frontend; openByDefault: bool
   const key = () => `${props.daemon.name}/${props.frontend.name}`;
   const open = () => isOpen(key(), props.openByDefault);
   const state = createMemo(() => condition(props.frontend));
+  // Of few cards all have their rows, for a browser's own search; of many those near the window.
+  const [near, setNear] = createSignal(props.openByDefault);
+  const [height, setHeight] = createSignal(0);
+  let article!: HTMLElement;
+  let body: HTMLDivElement | undefined;
+  const guess = () => ROW_PX * (props.frontend.members.length + props.frontend.pools.length + 2);
+  onMount(() => {
+    if (props.openByDefault) return;
+    const tell = (isNear: boolean) => {
+      if (!isNear && near() && body) setHeight(body.offsetHeight);
+      setNear(isNear);
+    };
+    onCleanup(whenNear(article, tell));
+  });
   const id = () => `card-${encodeURIComponent(props.frontend.name)}`;
   const rate = () => {
     const rates = props.daemon.counters[props.frontend.vip]?.rates;
     return rates ? (rates["existing"] ?? 0) + (rates["first"] ?? 0) + (rates["untracked"] ?? 0) : null;
   };
   return (
-    <article class="card" data-condition={state()} data-frontend={props.frontend.name} aria-labelledby={`${id()}-name`}>
+    <article ref={article} class="card" data-condition={state()} data-frontend={props.frontend.name} aria-labelledby={`${id()}-name`}>
       <h2>
         <button type="button" class="fold" aria-expanded={open()} aria-controls={id()} onClick={() => setOpen([key()], !open())}>
           <Icon name="chevron" />
@@ -56,7 +73,8 @@ function CardOf(props: { daemon: Daemon; frontend: Frontend; openByDefault: bool
         </p>
       </Show>
       <Show when={open()}>
-        <div id={id()} class="body">
+        <Show when={near()} fallback={<div id={id()} style={{ height: `${height() || guess()}px` }} />}>
+        <div id={id()} ref={body} class="body">
           <p class="about">
             <Show when={props.frontend.description}>{props.frontend.description} · </Show>
             {props.frontend.why} · {props.frontend.length} buckets
@@ -70,6 +88,7 @@ function CardOf(props: { daemon: Daemon; frontend: Frontend; openByDefault: bool
           </p>
           <Pools daemon={props.daemon} frontend={props.frontend} />
         </div>
+        </Show>
       </Show>
     </article>
   );
