@@ -141,3 +141,13 @@ def test_importing_the_client_imports_nothing_of_the_daemon() -> None:
     code = f"import sys, maglev_grpc.client; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_a_call_ended_by_a_deadline_of_the_caller_is_that_deadline_s_error() -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        async with connect(f"127.0.0.1:{mute.getsockname()[1]}") as client:
+            with pytest.raises(TimeoutError):
+                with anyio.fail_after(0.2):
+                    await client.info()

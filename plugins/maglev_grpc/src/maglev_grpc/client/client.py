@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import grpc.aio
 from google.protobuf import message_factory
@@ -163,6 +165,10 @@ class Client:
             return await self._method(name)(request, timeout=self._timeout_s)
         except grpc.aio.AioRpcError as error:
             raise error_of(error, self.target) from None
+        except asyncio.CancelledError:
+            # gRPC raises one of its own making, which anyio does not know for its cancel scope's.
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            raise
 
     async def stream(self, name: str, request: Message) -> AsyncGenerator[Any, None]:
         """Make one call that is answered by a stream, and yield its messages until the server ends it.
