@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from time import time
+from typing import TypeVar, cast
 
 import attrs
 
 from maglev.api import (
     BackendState,
     Code,
-    EventKind,
     ProbeEvent,
     ProbeObserver,
     ProbePhase,
@@ -25,7 +25,7 @@ from maglev.api import (
 from maglev.config import BackendConfig, Config, nanoseconds
 from maglev.config.resolve import health_rule, intervals
 from maglev.domain import health as machine
-from maglev.domain.health import Health
+from maglev.domain.health import Health, interval_ns, observe
 from maglev.domain.model import BackendStatus, HealthRule, Intervals
 from maglev.probing import Job, Prober
 from maglev.runtime.bus import Bus
@@ -34,6 +34,11 @@ from maglev.runtime.logging import get_logger
 from maglev.runtime.overrides import AdminOverride
 
 _VOID_LOG_INTERVAL_S = 60.0
+_NO_INTERVAL_NS = 1_000_000_000
+# Looked up once, not with every probe.
+_PASS, _FAIL, _VOID = Verdict.PASS, Verdict.FAIL, Verdict.VOID
+
+Value = TypeVar("Value", Health, HealthRule, Intervals)
 
 log = get_logger("maglev.backends")
 
@@ -67,8 +72,8 @@ class Backend:
     def interval_ns(self) -> int:
         """How long from the start of the last probe to the start of the next, in nanoseconds."""
         if self.rule is None or self.intervals is None:
-            return 1_000_000_000
-        return machine.interval_ns(self.health, self.rule, self.intervals)
+            return _NO_INTERVAL_NS
+        return interval_ns(self.health, self.rule, self.intervals)
 
 
 class Backends:
@@ -99,6 +104,7 @@ class Backends:
         self._statuses: dict[str, BackendStatus] = {}
         self._observers: list[ProbeObserver] = []
         self._scheduled: set[Job] = set()
+        self._values: dict[object, object] = {}
         self._void_logged_s = 0.0
         self._void_unlogged = 0
 
@@ -142,18 +148,20 @@ class Backends:
             How long from its start to the start of the next, in nanoseconds, before jitter.
         """
         backend = self._all[job.name]
-        if result.verdict is Verdict.FAIL and self._excused(backend, ended_ns):
-            result = ProbeResult(Code.DPLOST, f"dataplane lost; was {result}", result.duration_ns)
+        verdict = result.code.verdict
+        if verdict is _FAIL and self._excused(backend, ended_ns):
+            result, verdict = ProbeResult(Code.DPLOST, f"dataplane lost; was {result}", result.duration_ns), _VOID
         backend.probes += 1
         for observer in self._observers:
             observer(job.name, job.check_type, result, result.duration_ns)
-        if self._bus.wants(EventKind.PROBE):
+        if self.prober.on_start is not None:  # set while somebody watches probes
             self._bus.publish(ProbeEvent(time(), job.name, ProbePhase.DONE, result))
-        if result.verdict is Verdict.VOID:
+        if verdict is _VOID:
             self._void(backend, result)
         else:
-            self._verdict(backend, result)
-        return backend.interval_ns()
+            self._verdict(backend, result, passed=verdict is _PASS)
+        rule, lengths = backend.rule, backend.intervals
+        return _NO_INTERVAL_NS if rule is None or lengths is None else interval_ns(backend.health, rule, lengths)
 
     def on_start(self, job: Job, started_ns: int) -> None:
         """Tell whoever watches that a probe started."""
@@ -169,15 +177,15 @@ class Backends:
             log.warning("probe-void", backend=backend.name, result=str(result), count=self._void_unlogged)
             self._void_logged_s, self._void_unlogged = now, 0
 
-    def _verdict(self, backend: Backend, result: ProbeResult) -> None:
+    def _verdict(self, backend: Backend, result: ProbeResult, *, passed: bool) -> None:
         backend.last_result = result
         backend.last_result_at_s = time()
         backend.stale_since_s = None
         backend.void_code = ""
         if backend.rule is not None:
-            new = machine.observe(backend.health, backend.rule, result.ok)
+            new = observe(backend.health, backend.rule, passed)
             if new is not backend.health:
-                self._become(backend, new, result, "")
+                self._become(backend, self._shared(new), result, "")
 
     def _become(self, backend: Backend, new: Health, result: ProbeResult | None, why: str) -> None:
         old, backend.health = backend.health, new
@@ -288,13 +296,17 @@ class Backends:
         """Take over what the configuration says of the check; returns whether what is counted changed."""
         before = (backend.rule, backend.spec)
         check = config.healthchecks[name] if (name := backend.config.healthcheck) is not None else None
-        backend.rule = health_rule(check) if check else None
-        backend.intervals = intervals(check) if check else None
+        backend.rule = self._shared(health_rule(check)) if check else None
+        backend.intervals = self._shared(intervals(check)) if check else None
         spec = spec_for(config, backend.config)
         if spec != backend.spec:
             backend.spec = spec
             self._replace_job(backend, self._checkers.job(backend.name, spec) if spec else None)
         return before != (backend.rule, spec)
+
+    def _shared(self, value: Value) -> Value:
+        """The one value of all that are equal, so that what every probe looks at stays in the cache."""
+        return cast("Value", self._values.setdefault(value, value))
 
     def _replace_job(self, backend: Backend, job: Job | None) -> None:
         old, backend.job = backend.job, job
