@@ -7,6 +7,7 @@ line on its standard input in one line: `reset` begins a window, `report` ends i
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -141,6 +142,8 @@ async def main(task: Task) -> None:
         opened = time.monotonic() - began
         while not _all_known(controller):  # noqa: ASYNC110 - looked at seldom, so as to cost the subject nothing
             await anyio.sleep(0.05)
+        gc.collect()  # as the daemon does when it has started
+        gc.freeze()
         print(json.dumps({
             "open_s": round(opened, 2), "known_s": round(time.monotonic() - began, 2),
             "start_cpu_s": round(time.process_time() - began_cpu, 2),
