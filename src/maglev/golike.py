@@ -51,6 +51,30 @@ def normalise(
     return [*done, *rest]
 
 
+def version_option(command: str) -> click.Option:
+    """Make the `--version` option of a command: it shows version, commit and date, and exits.
+
+    Args:
+        command: The command's name, as it is to be shown.
+    """
+
+    def show(context: click.Context, _parameter: click.Parameter, value: object) -> None:
+        if value:
+            from maglev.build import this_build  # noqa: PLC0415  (asks git in a checkout)
+
+            click.echo(f"{command} {this_build()}")
+            context.exit()
+
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Show version, commit and date, and exit",
+    )
+
+
 def _options(parameters: Iterable[click.Parameter]) -> dict[str, click.Option]:
     options = (parameter for parameter in parameters if isinstance(parameter, click.Option))
     return {name: option for option in options for name in (*option.opts, *option.secondary_opts)}

@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 
-from maglev.build import this_build
 from maglev.cli import check, listing
 from maglev.cli.options import Invocation, core_options, plugin_options
-from maglev.golike import GoCommand, GoGroup
+from maglev.golike import GoCommand, GoGroup, version_option
 from maglev.library import installed
 from maglev.plugin import PluginManager
 
@@ -32,7 +31,7 @@ def command(plugins: PluginManager) -> click.Group:
         "maglevd",
         callback=click.pass_context(partial(_start, plugins=plugins)),
         invoke_without_command=True,
-        params=[*core_options(), *plugin_options(plugins), _version_option()],
+        params=[*core_options(), *plugin_options(plugins), version_option("maglevd")],
         commands=[_check_command(), _plugins_command(), _schema_command(), _demo_command()],
         help="Probe backends, decide who serves, and keep a Maglev dataplane so. Without a COMMAND: run the daemon.",
         epilog="Long options may also be written with one dash. MAGLEV_LOAD_PLUGINS=a,b loads only the plugins a and "
@@ -50,22 +49,6 @@ def _start(context: click.Context, /, plugins: PluginManager, **values: Any) -> 
     from maglev.cli.daemon import run
 
     sys.exit(run(invocation))
-
-
-def _version_option() -> click.Option:
-    def show(context: click.Context, _parameter: click.Parameter, value: object) -> None:
-        if value:
-            click.echo(f"maglevd {this_build()}")
-            context.exit()
-
-    return click.Option(
-        ["--version"],
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=show,
-        help="Show version, commit and date, and exit",
-    )
 
 
 def _check_command() -> click.Command:

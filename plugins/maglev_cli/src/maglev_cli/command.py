@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from maglev.golike import GoCommand
+from maglev.golike import GoCommand, version_option
 from maglev_cli.options import Invocation, options
 from maglev_cli.render import Output
 
@@ -72,30 +72,12 @@ def command() -> click.Command:
     return GoCommand(
         "maglevc",
         callback=_start,
-        params=[*options(), _version(), click.Argument(["words"], nargs=-1, metavar="[COMMAND]...")],
+        params=[*options(), version_option("maglevc"), click.Argument(["words"], nargs=-1, metavar="[COMMAND]...")],
         help="Ask and control a running maglevd. Without a COMMAND: a shell, or on a pipe one command from each line.",
         epilog="Words may be abbreviated: `sh ba`. `maglevc help` lists the commands, and `?` in the place of a word "
         "what can stand there. Long options may also be written with one dash. Exit status: 0, 1 for an error, 2 for "
         "a wrong command.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    )
-
-
-def _version() -> click.Option:
-    def show(context: click.Context, _parameter: click.Parameter, value: object) -> None:
-        if value:
-            from maglev.build import this_build  # noqa: PLC0415  (asks git in a checkout)
-
-            click.echo(f"maglevc {this_build()}")
-            context.exit()
-
-    return click.Option(
-        ["--version"],
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=show,
-        help="Show version, commit and date, and exit",
     )
 
 

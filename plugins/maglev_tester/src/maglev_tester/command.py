@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from maglev import Config, ConfigError, load_vips, this_build
-from maglev.golike import GoCommand
+from maglev import Config, ConfigError, load_vips
+from maglev.golike import GoCommand, version_option
 from maglev_tester.options import options
 from maglev_tester.plan import Plan
 from maglev_tester.vips import LeftOut, Vip, together
@@ -33,7 +33,7 @@ def command() -> click.Command:
     return GoCommand(
         "maglevt",
         callback=_start,
-        params=[*options(), _version_option()],
+        params=[*options(), version_option("maglevt")],
         help=_HELP,
         epilog="Long options may also be written with one dash.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -94,19 +94,3 @@ def _config(file: str) -> Config:
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(NOTHING_PROBED)
-
-
-def _version_option() -> click.Option:
-    def show(context: click.Context, _parameter: click.Parameter, value: object) -> None:
-        if value:
-            click.echo(f"maglevt {this_build()}")
-            context.exit()
-
-    return click.Option(
-        ["--version"],
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=show,
-        help="Show version, commit and date, and exit",
-    )

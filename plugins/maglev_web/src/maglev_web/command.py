@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import click
 
-from maglev.golike import GoCommand
+from maglev.golike import GoCommand, version_option
 from maglev_web.options import Settings, options
 from maglev_web.serve import serve
 
@@ -26,7 +26,7 @@ def command() -> click.Command:
     return GoCommand(
         "maglevd-frontend",
         callback=_start,
-        params=[*options(), _version()],
+        params=[*options(), version_option("maglevd-frontend")],
         help="Serve a web page that shows one or more running maglevds: /view/ for everybody, and, where "
         "MAGLEV_FRONTEND_USER and MAGLEV_FRONTEND_PASSWORD are set, /admin/ with commands.",
         epilog="Long options may also be written with one dash. Exit status: 0 after SIGTERM or SIGINT, 1 for an "
@@ -58,21 +58,3 @@ def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
             yield from leaves(one)
         else:
             yield one
-
-
-def _version() -> click.Option:
-    def show(context: click.Context, _parameter: click.Parameter, value: object) -> None:
-        if value:
-            from maglev.build import this_build  # noqa: PLC0415  (asks git in a checkout)
-
-            click.echo(f"maglevd-frontend {this_build()}")
-            context.exit()
-
-    return click.Option(
-        ["--version"],
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=show,
-        help="Show version, commit and date, and exit",
-    )
