@@ -83,6 +83,10 @@ class Ledger:
         """All VIPs, as the dataplane holds them."""
         return {key: vip for vips in self._vips.values() for key, vip in vips.items()}
 
+    def size(self, address: Address) -> int:
+        """How many servers one address has, those of all its VIPs together."""
+        return sum(len(vip.servers) for vip in self.at(address).values())
+
     def addresses(self) -> Collection[Address]:
         """The addresses that the dataplane holds VIPs of."""
         return self._vips.keys()

@@ -268,7 +268,6 @@ class Reconciler:
         log_it = log.warning if change is DataplaneChange.LOST else log.info
         log_it(f"dataplane-{change}", dataplane=self.dataplane.name, detail=detail)
         self._bus.publish(DataplaneEvent(time.time(), self.dataplane.name, change, detail))
-        self._wanted.dataplane_changed()
 
     def _schedule_periodic(self) -> None:
         self._next_periodic_s = time.monotonic() + self.sync_interval_s
