@@ -209,3 +209,21 @@ def test_hold_changes_nothing_where_weight_is_left(
     assert holding.holding is (any(holding.weights.values()) and not any(dropping.weights.values()))
     if any(dropping.weights.values()):
         assert holding == dropping
+
+
+@given(frontends(), frontends(), STATUSES, STATUSES, CARRYING, CARRYING, LAST, st.sets(st.sampled_from(NAMES)))
+def test_an_earlier_answer_never_changes_the_next_one(
+    web: Frontend,
+    other: Frontend,
+    early: Mapping[str, BackendStatus],
+    late: Mapping[str, BackendStatus],
+    carried: Collection[Address],
+    carrying: Collection[Address],
+    last: Mapping[Address, int] | None,
+    moved: Collection[str],
+) -> None:
+    now = {name: (late if name in moved else early)[name] for name in NAMES}
+    expected = assess(web, now, carrying, last)
+    for earlier in (web, other):
+        assert assess(web, now, carrying, last, assess(earlier, early, carried, None)) == expected
+        assert assess(web, now, carrying, last, assess(earlier, early, carried, last)) == expected

@@ -68,11 +68,11 @@ def applied_state(state: DataplaneState, operations: Iterable[Operation]) -> Dat
 
 
 def _uncounted(vip: VipState) -> dict[Address, ServerState]:
-    # After the first change there is nothing left to forget, and changes come by the thousand at the start.
-    return {
-        server: state if state.buckets is None else attrs.evolve(state, buckets=None)
-        for server, state in vip.servers.items()
-    }
+    if all(state.buckets is None for state in vip.servers.values()):
+        # After the first change there is nothing left to forget, and changes come by the thousand at the start. To copy
+        # a dict as it is spares hashing every address.
+        return dict(vip.servers)
+    return {server: attrs.evolve(state, buckets=None) for server, state in vip.servers.items()}
 
 
 def _change(servers: dict[Address, ServerState], operation: AddServer | DeleteServer | SetWeight) -> None:

@@ -20,7 +20,7 @@ from maglev.api import (
 )
 from maglev.domain import warmup
 from maglev.domain.desired import DesiredVip, desired_vip
-from maglev.domain.frontend import Assessment, assess, flush_due
+from maglev.domain.frontend import Assessment, Effective, assess, flush_due
 from maglev.domain.model import BackendStatus, Frontend
 from maglev.runtime.ledger import Ledger
 from maglev.runtime.logging import get_logger
@@ -244,7 +244,7 @@ class Frontends:
         spec, before = self.specs[name], self.assessments.get(name)
         carrying = self._ledger.carrying(spec.vip)
         self._carrying[name] = carrying
-        after = assess(spec, statuses, carrying, self._last.get(name))
+        after = assess(spec, statuses, carrying, self._last.get(name), before)
         if after == before:
             return
         self.assessments[name] = after
@@ -262,29 +262,18 @@ class Frontends:
     def _tell_weights(self, name: str, before: Assessment | None, after: Assessment) -> None:
         if before is None:
             return
-        old = {(member.pool, member.backend): member.weight for member in before.members}
-        wanted = {(p.name, m.backend): m.weight for p in self.specs[name].pools for m in p.members}
+        old = {(member.pool, member.backend): member for member in before.members}
         for member in after.members:
-            key = (member.pool, member.backend)
-            if old.get(key, 0) != member.weight:
-                log.info(
-                    "weight",
-                    frontend=name,
-                    pool=member.pool,
-                    backend=member.backend,
-                    weight=member.weight,
-                    previous=old.get(key, 0),
-                    reason=member.reason,
-                )
-                self._publish(
-                    WeightEvent(
-                        time(),
-                        name,
-                        member.pool,
-                        member.backend,
-                        wanted[key],
-                        member.weight,
-                        old.get(key, 0),
-                        member.reason,
-                    )
-                )
+            was = old.get((member.pool, member.backend))
+            if was is not member and (was.weight if was else 0) != member.weight:
+                self._tell_weight(name, member, was.weight if was else 0)
+
+    def _tell_weight(self, name: str, member: Effective, previous: int) -> None:
+        pool, backend, weight, reason = member.pool, member.backend, member.weight, member.reason
+        log.info(
+            "weight", frontend=name, pool=pool, backend=backend, weight=weight, previous=previous, reason=reason
+        )  # fmt: skip
+        wanted = next(
+            m.weight for p in self.specs[name].pools if p.name == pool for m in p.members if m.backend == backend
+        )
+        self._publish(WeightEvent(time(), name, pool, backend, wanted, weight, previous, reason))

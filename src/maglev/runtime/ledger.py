@@ -42,6 +42,8 @@ class Ledger:
         self.steps: dict[VipKey, int] = {}
         """The weight step that each VIP in the dataplane stands on, inferred at the first look at it."""
         self._vips: dict[Address, dict[VipKey, VipState]] = {}
+        self._carrying: dict[VipKey, tuple[VipState, frozenset[Address]]] = {}
+        """What `carrying` made of each VIP as it stands: every transition asks, and to hash an address is not cheap."""
         self._flushes: defaultdict[VipKey, set[Address]] = defaultdict(set)
 
     def took(self, state: DataplaneState) -> None:
@@ -94,7 +96,14 @@ class Ledger:
     def carrying(self, key: VipKey) -> frozenset[Address]:
         """The servers that the dataplane gives weight to."""
         vip = self.vip(key)
-        return frozenset(a for a, server in vip.servers.items() if server.weight) if vip else frozenset()
+        if vip is None:
+            self._carrying.pop(key, None)
+            return frozenset()
+        seen, carrying = self._carrying.get(key, (None, frozenset()))
+        if seen is not vip:
+            carrying = frozenset(address for address, server in vip.servers.items() if server.weight)
+            self._carrying[key] = vip, carrying
+        return carrying
 
     def flushes(self, key: VipKey) -> Collection[Address]:
         """The servers of a VIP whose established flows are to be flushed, once."""
