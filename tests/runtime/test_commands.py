@@ -217,3 +217,31 @@ async def test_a_static_backend_is_up_at_once(world: World) -> None:
         await controller.command(DisableBackend("a"), ACTOR)
         await controller.command(EnableBackend("a"), ACTOR)
         assert states(controller)["a"] is BackendState.UP
+
+
+async def test_every_command_leaves_one_audit_record_whatever_becomes_of_it(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", "maglev.audit")
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        world.store.faults.refuse(matching=lambda operation: isinstance(operation, SetWeight), times=None)
+        failed = await controller.command(PauseBackend("a"), ACTOR)
+        with pytest.raises(UnknownName):
+            await controller.command(PauseBackend("nope"), ACTOR)
+        monkeypatch.setattr(type(controller.backends), "resume", broken)
+        with pytest.raises(RuntimeError):
+            await controller.command(ResumeBackend("a"), ACTOR)
+    records = [getattr(record, "maglev_fields", {}) for record in caplog.records if record.name == "maglev.audit"]
+    assert [(record["command"], record["who"]) for record in records] == [
+        ("PauseBackend", ACTOR.name),
+        ("PauseBackend", ACTOR.name),
+        ("ResumeBackend", ACTOR.name),
+    ]
+    assert (records[0]["changed"], len(failed.errors), records[0]["errors"]) == (True, 2, failed.errors)
+    assert records[1]["refused"].startswith("no backend 'nope'")
+    assert records[2]["broken_off"] == "RuntimeError: a fault of ours"
+
+
+def broken(*_: object) -> bool:
+    raise RuntimeError("a fault of ours")

@@ -9,6 +9,7 @@ import sys
 import unicodedata
 from ipaddress import IPv4Address
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from rich.cells import cell_len
 from maglev import api
 from maglev_cli.render import Output, folded, one_line, plain
 from maglev_cli.render.output import json_of, wants_colour
-from maglev_cli.views import changes, words
+from maglev_cli.views import changes, dataplane, words
 from maglev_cli.views.model import Cell, Column, Facts, Line, Table, Tone, View, cell, columns, printable, row
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
@@ -211,7 +212,17 @@ def test_a_preview_of_nothing_says_so() -> None:
 
 
 def test_failures_are_told_apart_from_what_was_done() -> None:
-    result = api.CommandResult(False, ("set-weight: 1", "failed: add-vip x: refused"))
-    assert changes.failures(result) == ("failed: add-vip x: refused",)
+    result = api.CommandResult(False, ("set-weight: 1",), ("add-vip x: refused",))
     assert plain.text_of(changes.result(result)) == "set-weight: 1\n"
     assert plain.text_of(changes.result(api.CommandResult(True, ("rounded",)))) == "changed\nrounded\n"
+
+
+def test_messages_to_and_from_the_dataplane_are_added_up() -> None:
+    counts = (
+        api.MessageCount("lb_conf", "tx", "ok", 2),
+        api.MessageCount("lb_conf_reply", "rx", "error", 1),
+        api.MessageCount("lb_conf_reply", "rx", "ok", 1),
+    )
+    found = api.DataplaneSnapshot("vpp", True, False, None, None, (), "", counts)
+    assert "messages    2 sent, 2 received, 1 of them errors\n" in plain.text_of(dataplane.dataplane(found, 0.0))
+    assert "messages" not in plain.text_of(dataplane.dataplane(attrs.evolve(found, api_messages=()), 0.0))

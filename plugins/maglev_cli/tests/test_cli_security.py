@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
+import json
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
-from plugins.maglev_cli.tests.world import Site
+from plugins.maglev_cli.tests.world import Site, maglevc
 
 TOKEN = "a-token-of-the-tests"
 
@@ -24,6 +30,16 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     server.private_key_pem.write_to_path(folder / "key.pem")
     for blob in server.cert_chain_pems:
         blob.write_to_path(folder / "cert.pem", append=True)
+    long_ago = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    expired: dict[str, Any] = {"not_before": long_ago, "not_after": long_ago + dt.timedelta(days=30)}
+    for name, issuer, dates in (
+        ("operator", authority, {}),
+        ("expired", authority, expired),
+        ("stranger", trustme.CA(), {}),
+    ):
+        leaf = issuer.issue_cert(f"{name}@example.org", common_name=name, **dates)
+        leaf.private_key_pem.write_to_path(folder / f"{name}.key")
+        leaf.cert_chain_pems[0].write_to_path(folder / f"{name}.crt")
     (folder / "token").write_text(f"{TOKEN}\n")
     (folder / "wrong-token").write_text("another-token-altogether\n")
     return folder
@@ -50,9 +66,11 @@ def may(site: Site, *options: str) -> str:
 def test_the_server_is_checked_against_the_authority(secure_site: Site, keys: Path) -> None:
     assert may(secure_site, "--ca", f"{keys}/ca.pem") == "read and change: loopback"
     done = secure_site.run("--ca", f"{keys}/other-ca.pem", "show", "version")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"{secure_site.server}: ")
-    assert done.stderr.count("\n") == 1
+    reason = "the server's certificate is not accepted: unable to get local issuer certificate"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{secure_site.server}: {reason}\n")
+    other_name = maglevc("--server", f"127.0.0.1:{secure_site.port}", "--ca", f"{keys}/ca.pem", "show", "version")
+    assert (other_name.returncode, other_name.stdout, other_name.stderr.count("\n")) == (1, "", 1)
+    assert "the server's certificate is not accepted: IP address mismatch" in other_name.stderr
 
 
 def test_the_token_is_sent_and_its_file_never_shown(secure_site: Site, keys: Path) -> None:
@@ -63,4 +81,65 @@ def test_the_token_is_sent_and_its_file_never_shown(secure_site: Site, keys: Pat
 def test_clear_text_to_a_server_that_speaks_tls_is_an_error(secure_site: Site) -> None:
     done = secure_site.run("show", "version")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.count("\n") == 1
+    assert done.stderr == f"{secure_site.server}: it speaks TLS, and was spoken to in clear text\n"
+
+
+def test_tls_to_a_server_that_speaks_clear_text_is_an_error(seen_site: Site, keys: Path) -> None:
+    done = seen_site.run("--ca", f"{keys}/ca.pem", "show", "version")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{seen_site.server}: it does not speak TLS\n"
+
+
+@pytest.fixture(scope="module")
+def closed_site(keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site that lets nobody in without a certificate."""
+    options = f"{{cert: {keys}/cert.pem, key: {keys}/key.pem, client-ca: {keys}/ca.pem}}"
+    site = Site(tmp_path_factory.mktemp("site"), options)
+    try:
+        site.start()
+        yield site
+    finally:
+        site.close()
+
+
+def as_(keys: Path, name: str) -> tuple[str, ...]:
+    return "--ca", f"{keys}/ca.pem", "--cert", f"{keys}/{name}.crt", "--key", f"{keys}/{name}.key"
+
+
+@pytest.mark.parametrize(
+    "name,reason",
+    [
+        ("expired", "the client certificate {keys}/expired.crt is not accepted: certificate has expired"),
+        ("stranger", "the server hung up after the TLS handshake; most likely it does not accept {keys}/stranger.crt"),
+        ("", "the server hung up after the TLS handshake; most likely it wants a client certificate"),
+    ],
+)
+def test_a_certificate_that_is_not_accepted_changes_nothing_and_its_owner_learns_why(
+    closed_site: Site, keys: Path, name: str, reason: str
+) -> None:
+    options = as_(keys, name) if name else ("--ca", f"{keys}/ca.pem")
+    done = closed_site.run(*options, "set", "backend", "ams-1", "pause")
+    told = f"{closed_site.server}: {reason.format(keys=keys)}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+    seen = closed_site.run(*as_(keys, "operator"), "--output", "json", "show", "backend", "ams-1")
+    assert seen.returncode == 0
+    assert '"BACKEND_STATE_PAUSED"' not in seen.stdout
+
+
+def test_errors_of_tls_are_one_line_for_who_watches_too(closed_site: Site, keys: Path) -> None:
+    done = closed_site.run(*as_(keys, "expired"), "watch", "events", "num", "1")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "certificate has expired" in done.stderr
+
+
+def test_garbage_on_the_port_disturbs_neither_maglevd_nor_its_log(closed_site: Site, keys: Path) -> None:
+    for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"\x00" * 5000, os.urandom(2000)):
+        with socket.create_connection(("127.0.0.1", closed_site.port), 30) as connection:
+            connection.sendall(garbage)
+            connection.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(ConnectionResetError):  # one way of hanging up
+                while connection.recv(1000):
+                    """Whatever it answers."""
+    assert closed_site.run(*as_(keys, "operator"), "show", "backends").returncode == 0
+    assert closed_site.log
+    assert all(isinstance(json.loads(line), dict) for line in closed_site.log)

@@ -93,25 +93,22 @@ class WebServer:
         self._thread.join(PATIENCE_S)
 
 
-class Site:
-    """The daemon, its servers and its file.
+class Daemon:
+    """maglevd in a process of its own.
 
     Args:
-        folder: For the file.
-        exporter: Options of the exporter `grpc`, as YAML.
+        file: Its configuration.
+        plugins: Those it loads: no exporter's port but that of `grpc`.
     """
 
-    def __init__(self, folder: Path, exporter: str = "") -> None:
-        addresses = [IPv4Address(address) for address in ADDRESSES.values()]
+    def __init__(self, file: Path, plugins: str = "grpc,http") -> None:
         self.port = free_port([IPv4Address("127.0.0.1")])
-        self.file = folder / "maglev.yaml"
-        web_port = free_port(addresses)
-        self.file.write_text(
-            YAML.replace("PORT", str(web_port)) + (f"  exporters: {{grpc: {exporter}}}\n" if exporter else "")
-        )
-        self.servers = {name: WebServer(address, web_port) for name, address in ADDRESSES.items()}
+        self.file = file
+        self._plugins = plugins
         self._daemon: subprocess.Popen[str] | None = None
         self._readers: list[threading.Thread] = []
+        self.log: list[str] = []
+        """What the daemon has written to standard error, line by line."""
 
     @property
     def server(self) -> str:
@@ -125,7 +122,7 @@ class Site:
             [*MAGLEVD, "--log-format", "json", *arguments],
             stderr=subprocess.PIPE,
             text=True,
-            env=environment(MAGLEV_LOAD_PLUGINS="grpc,http"),  # no other exporter's port
+            env=environment(MAGLEV_LOAD_PLUGINS=self._plugins),
         )
         ready = threading.Event()
         reader = threading.Thread(target=self._read, args=(self._daemon, ready), daemon=True)
@@ -133,11 +130,11 @@ class Site:
         self._readers.append(reader)
         assert ready.wait(PATIENCE_S), "maglevd did not start"
 
-    @staticmethod
-    def _read(daemon: subprocess.Popen[str], ready: threading.Event) -> None:
+    def _read(self, daemon: subprocess.Popen[str], ready: threading.Event) -> None:
         assert daemon.stderr is not None
         with daemon.stderr as lines:
             for line in lines:
+                self.log.append(line)
                 if '"event": "ready"' in line:
                     ready.set()
 
@@ -169,6 +166,24 @@ class Site:
         assert done.returncode, done
         assert done.stderr.count("\n") == 1, done.stderr
         return done.returncode, done.stderr.rstrip("\n")
+
+
+class Site(Daemon):
+    """The daemon, its servers and its file.
+
+    Args:
+        folder: For the file.
+        exporter: Options of the exporter `grpc`, as YAML.
+    """
+
+    def __init__(self, folder: Path, exporter: str = "") -> None:
+        web_port = free_port([IPv4Address(address) for address in ADDRESSES.values()])
+        file = folder / "maglev.yaml"
+        file.write_text(
+            YAML.replace("PORT", str(web_port)) + (f"  exporters: {{grpc: {exporter}}}\n" if exporter else "")
+        )
+        super().__init__(file)
+        self.servers = {name: WebServer(address, web_port) for name, address in ADDRESSES.items()}
 
     def weights(self, frontend: str = "site") -> dict[str, int]:
         """What the dataplane holds: weights in the table by backend."""

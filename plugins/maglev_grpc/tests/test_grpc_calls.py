@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import anyio
+import attrs
 import pytest
 
 from maglev.api import (
     BackendState,
     BadArgument,
     Command,
+    Control,
     DisableBackend,
     EnableBackend,
     Flow,
     IPProtocol,
+    MessageCount,
     NotConnected,
     NotNow,
     PauseBackend,
@@ -23,14 +27,16 @@ from maglev.api import (
     ResetBackend,
     ResetWeightOf,
     ResumeBackend,
+    SetWeight,
     SetWeightOf,
+    Snapshot,
     Sync,
     UnknownName,
     VipKey,
 )
 from maglev_grpc.client import Client
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
-from plugins.maglev_grpc.tests.serving import YAML, Served, running, until
+from plugins.maglev_grpc.tests.serving import YAML, Served, exported, running, until
 
 WEB = VipKey(ip_address("10.9.0.1"), IPProtocol.TCP, 80)
 ALPHA, BETA, SPARE = map(ip_address, ("10.1.0.1", "10.1.0.2", "10.1.0.9"))
@@ -77,6 +83,38 @@ async def test_the_connection_to_the_dataplane_is_told_without_what_it_holds() -
         assert dataplane.info is not None
         assert dataplane.info.name == "memory"
         assert dataplane.state is None
+
+
+async def test_messages_to_and_from_the_dataplane_are_counted() -> None:
+    counts = (MessageCount("lb_conf", "tx", "ok", 2), MessageCount("lb_conf_reply", "rx", "error", 1))
+
+    class Counted:
+        def __init__(self, control: Control) -> None:
+            self._control = control
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._control, name)
+
+        def snapshot(self) -> Snapshot:
+            now = self._control.snapshot()
+            return attrs.evolve(now, dataplane=attrs.evolve(now.dataplane, api_messages=counts))
+
+    async with running() as served, exported(Counted(served.control)) as front, front.client() as client:
+        assert (await client.dataplane()).api_messages == counts
+        assert (await client.snapshot()).dataplane.api_messages == counts
+
+
+async def test_what_the_dataplane_does_not_carry_out_is_told_as_an_error() -> None:
+    async with running() as served, served.client() as client:
+        served.store.faults.refuse(matching=lambda operation: isinstance(operation, SetWeight), times=None)
+        result = await client.command(PauseBackend("alpha"))
+        assert result.changed
+        assert len(result.errors) == 2
+        assert all("10.1.0.1" in error for error in result.errors)
+        assert result.messages == ()
+        served.store.faults.clear()
+        result = await client.command(Sync())
+        assert (result.changed, result.errors) == (True, ())
 
 
 async def test_the_dataplane_is_read_afresh() -> None:

@@ -135,6 +135,7 @@ from maglev.api.snapshots import (
     FrontendSnapshot,
     HealthCheckSnapshot,
     MemberSnapshot,
+    MessageCount,
     Snapshot,
 )
 
@@ -203,6 +204,7 @@ __all__ = [
     "LostReason",
     "MemberFigures",
     "MemberSnapshot",
+    "MessageCount",
     "Mux",
     "MuxChecker",
     "NoOptions",

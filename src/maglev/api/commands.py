@@ -117,11 +117,13 @@ class CommandResult:
 
     Args:
         changed: Whether anything is different now.
-        messages: What the giver should know: a rounded weight, an override, an address that failed to sync.
+        messages: What the giver should know: a rounded weight, an override, what is held back.
+        errors: Operations that the dataplane did not carry out, each in words; they are tried again.
     """
 
     changed: bool
     messages: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
 
 
 class CommandError(Exception):

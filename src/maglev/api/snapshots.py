@@ -122,6 +122,23 @@ class FrontendSnapshot:
 
 
 @attrs.frozen
+class MessageCount:
+    """How many messages of one kind went between maglevd and the dataplane.
+
+    Args:
+        message: The message's name in the dataplane's own API, as `lb_as_set_weight`.
+        direction: `tx` to the dataplane, `rx` from it.
+        result: `ok`, or `error` for a reply that tells of one or did not come in time.
+        count: Messages since maglevd started, those of earlier connections too.
+    """
+
+    message: str
+    direction: str
+    result: str
+    count: int
+
+
+@attrs.frozen
 class DataplaneSnapshot:
     """The connection to the dataplane now."""
 
@@ -136,6 +153,8 @@ class DataplaneSnapshot:
     """VIPs it holds that were never configured."""
     detail: str
     """Why it is not connected, or empty."""
+    api_messages: tuple[MessageCount, ...] = ()
+    """Messages to and from it since maglevd started, sorted; empty for a dataplane that does not count them."""
 
 
 @attrs.frozen

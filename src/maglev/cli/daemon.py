@@ -159,7 +159,7 @@ class _Daemon:
         except Exception:
             log.exception("reload-failed")
         else:
-            log.info("reloaded", messages=result.messages)
+            log.info("reloaded", messages=result.messages, errors=result.errors)
         self.notifier.ready(self.status)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,10 @@ class Commands:
         except CommandError as error:
             _audit(command, actor, refused=str(error))
             raise
-        _audit(command, actor, changed=result.changed, messages=result.messages)
+        except BaseException as error:  # a fault of ours, or cancelled: what was done of it is not known
+            _audit(command, actor, broken_off=f"{type(error).__name__}: {error}".removesuffix(": "))
+            raise
+        _audit(command, actor, changed=result.changed, messages=result.messages, errors=result.errors)
         return result
 
     async def preview(self, command: Command) -> Preview:
@@ -119,8 +122,9 @@ class Commands:
         controller.overrides = before.with_admin(backend.name, _admin_override(backend, command))
         backend.overridden = backend.name in controller.overrides.admin
         messages = await self._keep(before)
-        messages += await self._settle({controller.frontends.specs[name].vip.address for name in backend.frontends})
-        return CommandResult(changed or before != controller.overrides, tuple(messages))
+        addresses = {controller.frontends.specs[name].vip.address for name in backend.frontends}
+        told, errors = await self._settle(addresses)
+        return CommandResult(changed or before != controller.overrides, (*messages, *told), errors)
 
     def _act(self, backend: Backend, command: AdminCommand) -> bool:
         backends = self._controller.backends
@@ -157,8 +161,8 @@ class Commands:
         messages = [*self._rounding(command, spec)]
         controller.respecify()
         messages += await self._keep(before)
-        messages += await self._settle({spec.vip.address})
-        return CommandResult(changed=True, messages=tuple(messages))
+        told, errors = await self._settle({spec.vip.address})
+        return CommandResult(changed=True, messages=(*messages, *told), errors=errors)
 
     def _weight_key(self, command: WeightCommand) -> tuple[WeightKey, Frontend]:
         specs = self._controller.frontends.specs
@@ -198,7 +202,7 @@ class Commands:
         scope = Scope("operator", addresses, recreate=command.recreate, prune=command.prune, reread=True)
         outcome = await self._controller.reconciler.settle(scope)
         done = [f"{kind}: {count}" for kind, count in sorted(outcome.operations.items())]
-        return CommandResult(bool(done) and not outcome.errors, (*done, *self._told(outcome)))
+        return CommandResult(bool(done) and not outcome.errors, (*done, *self._told(outcome)), outcome.errors)
 
     def _sync_addresses(self, command: Sync) -> tuple[Address, ...] | None:
         if command.frontend is None:
@@ -235,9 +239,8 @@ class Commands:
             messages = self._controller.apply(loaded, "reload", force=command.force)
         except ValueError as error:
             raise NotNow(f"the configuration stays as it was: {error}") from error
-        told = [*messages, *map(str, loaded.warnings)]
-        told += await self._settle(None, "reload")
-        return CommandResult(changed=True, messages=tuple(told))
+        told, errors = await self._settle(None, "reload")
+        return CommandResult(changed=True, messages=(*messages, *map(str, loaded.warnings), *told), errors=errors)
 
     async def _load(self) -> Loaded:
         try:
@@ -285,16 +288,19 @@ class Commands:
             return [f"in force, but lost at the next restart: {error}"]
         return []
 
-    async def _settle(self, addresses: Collection[Address] | None, scope: str = "transition") -> list[str]:
+    async def _settle(
+        self, addresses: Collection[Address] | None, scope: str = "transition"
+    ) -> tuple[Sequence[str], tuple[str, ...]]:
+        """Have it written, and return what is to be known of that, and what failed."""
         try:
             settled = None if addresses is None else tuple(addresses)
             outcome = await self._controller.reconciler.settle(Scope(scope, settled))
         except NotConnected as error:
-            return [f"to be written when the dataplane is back: {error}"]
-        return self._told(outcome)
+            return [f"to be written when the dataplane is back: {error}"], ()
+        return self._told(outcome), outcome.errors
 
-    def _told(self, outcome: Outcome) -> list[str]:
-        told = [f"failed: {error}" for error in outcome.errors]
+    def _told(self, outcome: Outcome) -> Sequence[str]:
+        told = []
         if outcome.held:
             told.append(f"held back while the warm-up lasts: {', '.join(map(str, outcome.held))}")
         if outcome.operations and self._controller.reconciler.passes.observe:

@@ -16,6 +16,7 @@ from maglev.api import (
     FrontendSnapshot,
     HealthCheckSnapshot,
     MemberSnapshot,
+    MessageCount,
     ServerState,
     VipState,
     option_info,
@@ -210,6 +211,7 @@ def dataplane_snapshot(reconciler: Reconciler, ledger: Ledger) -> DataplaneSnaps
         state=ledger.state() if connected else None,
         unmanaged=tuple(sorted(ledger.vips().keys() - ledger.owned)) if connected else (),
         detail=reconciler.detail,
+        api_messages=tuple(MessageCount(*key, count) for key, count in sorted(reconciler.api_messages().items())),
     )
 
 

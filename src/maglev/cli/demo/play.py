@@ -104,7 +104,8 @@ async def _command(stage: Stage, command: Command) -> Answer:
         result = await stage.controller.command(command, PLAYER)
     except CommandError as error:
         return 409, f"refused: {error}\n"
-    return 200, "".join(f"{line}\n" for line in ("done" if result.changed else "nothing to change", *result.messages))
+    done = "done" if result.changed else "nothing to change"
+    return 200, "".join(f"{line}\n" for line in (done, *result.messages, *result.errors))
 
 
 async def _state(stage: Stage) -> str:

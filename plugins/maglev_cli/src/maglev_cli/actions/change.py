@@ -42,7 +42,7 @@ async def change(client: Client, line: Parsed) -> Answer:
         return await _preview(client, command)
     message = await client.call(call_of(command), request_of(command))
     result = from_message(api.CommandResult, message)
-    return Answer(message, lambda: views.result(result), views.failures(result))
+    return Answer(message, lambda: views.result(result), tuple(f"failed: {error}" for error in result.errors))
 
 
 async def _preview(client: Client, command: api.Command) -> Answer:

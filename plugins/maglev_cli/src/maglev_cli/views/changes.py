@@ -9,21 +9,13 @@ from maglev.api import CommandResult, FrontendPreview, Preview, Problem, Shares
 from maglev_cli.views import words
 from maglev_cli.views.model import Block, Cell, Table, Tone, View, columns, facts, line, row
 
-FAILED = "failed: "
-"""How maglevd begins what it says of an address that could not be written."""
-
 
 def result(found: CommandResult) -> View:
-    """What a command did; failures are left to `failures`."""
-    messages = tuple(line(message) for message in found.messages if not message.startswith(FAILED))
-    if failures(found):
+    """What a command did, but for its errors."""
+    messages = tuple(map(line, found.messages))
+    if found.errors:
         return messages
     return (line("changed", Tone.GOOD) if found.changed else line("nothing to change"), *messages)
-
-
-def failures(found: CommandResult) -> tuple[str, ...]:
-    """What a command could not write to the dataplane, in words."""
-    return tuple(message for message in found.messages if message.startswith(FAILED))
 
 
 def preview(found: Preview, addresses: Mapping[str, object]) -> View:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from maglev.api import DataplaneConf, DataplaneSnapshot, DataplaneState, ServerState, VipCounters, VipKey, VipState
+from maglev.api import (
+    DataplaneConf,
+    DataplaneSnapshot,
+    DataplaneState,
+    MessageCount,
+    ServerState,
+    VipCounters,
+    VipKey,
+    VipState,
+)
 from maglev_cli.views import words
 from maglev_cli.views.model import Cell, Facts, Table, Tone, View, columns, facts, row
 from maglev_grpc.client import Info
@@ -57,9 +66,16 @@ def dataplane(found: DataplaneSnapshot, now_s: float) -> View:
         ]
     connection = Cell("connected", Tone.GOOD) if found.connected else Cell(f"lost: {found.detail}", Tone.BAD)
     writes = Cell("observing: nothing is written", Tone.ODD) if found.observing else "on"
+    traffic = [("messages", _messages(found.api_messages))] if found.api_messages else []
     unmanaged = (("unmanaged VIP", Cell(str(vip), Tone.ODD)) for vip in found.unmanaged)
     head = [("dataplane", found.name), ("connection", connection), ("writes", writes)]
-    return (facts([*head, *known, *unmanaged]),)
+    return (facts([*head, *known, *traffic, *unmanaged]),)
+
+
+def _messages(counts: Sequence[MessageCount]) -> Cell:
+    sent, received = (sum(each.count for each in counts if each.direction == way) for way in ("tx", "rx"))
+    wrong = sum(each.count for each in counts if each.result == "error")
+    return Cell(f"{sent} sent, {received} received, {wrong} of them errors", Tone.BAD if wrong else Tone.PLAIN)
 
 
 def state(found: DataplaneState, names: Mapping[VipKey, str], only: VipKey | None) -> View:

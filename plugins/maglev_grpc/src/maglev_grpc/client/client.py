@@ -38,10 +38,20 @@ class Client:
         channel: Leads there.
         timeout_s: How long one call may take, in seconds.
         patience_s: For how long a reading call that reaches nobody is tried again, in seconds.
+        security: How the channel speaks, to find out why it cannot.
     """
 
-    def __init__(self, target: str, channel: grpc.aio.Channel, *, timeout_s: float, patience_s: float) -> None:
+    def __init__(
+        self,
+        target: str,
+        channel: grpc.aio.Channel,
+        *,
+        timeout_s: float,
+        patience_s: float,
+        security: Security | None = None,
+    ) -> None:
         self.target = target
+        self._security = security or Security()
         self._channel = channel
         self._timeout_s = timeout_s
         self._patience_s = patience_s
@@ -128,7 +138,8 @@ class Client:
             wanted: Which events; all but logs and probes by default.
             reconnect: Whether to try again when the connection is lost, instead of raising.
         """
-        return watch(self._method("WatchEvents"), wanted or api.EventFilter(), self.target, reconnect=reconnect)
+        method, events = self._method("WatchEvents"), wanted or api.EventFilter()
+        return watch(method, events, self.target, self._failure, reconnect=reconnect)
 
     # --- messages --------------------------------------------------------------------------------------------------
 
@@ -164,7 +175,7 @@ class Client:
         try:
             return await self._method(name)(request, timeout=self._timeout_s)
         except grpc.aio.AioRpcError as error:
-            raise error_of(error, self.target) from None
+            raise await self._failure(error) from None
         except asyncio.CancelledError:
             # gRPC raises one of its own making, which anyio does not know for its cancel scope's.
             await anyio.lowlevel.checkpoint_if_cancelled()
@@ -182,9 +193,17 @@ class Client:
             async for message in call:
                 yield message
         except grpc.aio.AioRpcError as error:
-            raise error_of(error, self.target) from None
+            raise await self._failure(error) from None
         finally:
             call.cancel()
+
+    async def _failure(self, error: grpc.aio.AioRpcError) -> Exception:
+        failure = error_of(error, self.target)
+        if not isinstance(failure, Unreachable):
+            return failure
+        from maglev_grpc.client.diagnosis import explained  # noqa: PLC0415  (commands that succeed do without `ssl`)
+
+        return await explained(failure, self.target, self._security)
 
     def _method(self, name: str) -> Any:
         method = self._methods.get(name)
@@ -223,7 +242,7 @@ async def connect(
     credentials = await anyio.to_thread.run_sync(read_credentials, target, security or Security())
     channel = open_channel(target, credentials, security or Security())
     try:
-        yield Client(target, channel, timeout_s=timeout_s, patience_s=patience_s)
+        yield Client(target, channel, timeout_s=timeout_s, patience_s=patience_s, security=security)
     finally:
         with anyio.CancelScope(shield=True):
             await channel.close()

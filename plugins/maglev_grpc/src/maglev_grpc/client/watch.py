@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 import anyio
@@ -11,7 +11,7 @@ import attrs
 import grpc.aio
 
 from maglev.api import EventFilter, Snapshot
-from maglev_grpc.client.errors import ClientError, TooMuch, Unreachable, error_of
+from maglev_grpc.client.errors import ClientError, TooMuch, Unreachable
 from maglev_grpc.convert import Watched, from_message, read_event, watch_request
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
@@ -45,10 +45,11 @@ class Disconnected:
 
 Item = Connected | Watched | Disconnected
 Open = Callable[[pb.WatchEventsRequest], "grpc.aio.UnaryStreamCall[pb.WatchEventsRequest, pb.WatchEventsResponse]"]
+FailureOf = Callable[[grpc.aio.AioRpcError], Awaitable[Exception]]
 
 
 async def watch(
-    open_stream: Open, wanted: EventFilter, target: str, *, reconnect: bool = True
+    open_stream: Open, wanted: EventFilter, target: str, failure_of: FailureOf, *, reconnect: bool = True
 ) -> AsyncGenerator[Item, None]:
     """Yield the state, then changes, for ever.
 
@@ -56,6 +57,7 @@ async def watch(
         open_stream: Starts the call.
         wanted: Which events.
         target: The server, for messages.
+        failure_of: Makes one of our own errors of gRPC's.
         reconnect: Whether to try again when the connection is lost, instead of raising.
 
     Raises:
@@ -73,7 +75,7 @@ async def watch(
                     yield item
             failure: Exception = Unreachable(f"{target}: the stream of events ended")
         except grpc.aio.AioRpcError as error:
-            failure = error_of(error, target)
+            failure = await failure_of(error)
         if not reconnect or not isinstance(failure, ClientError) or not _is_passing(failure):
             raise failure
         wait_s = delay_s * (0.75 + random.random() / 2)  # noqa: S311  (jitter is no secret)

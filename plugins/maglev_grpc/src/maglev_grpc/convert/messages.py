@@ -56,6 +56,7 @@ MESSAGES: Mapping[type[Any], type[Message]] = {
     api.LogEvent: pb.LogEvent,
     api.LoopLag: pb.LoopLag,
     api.MemberSnapshot: pb.Member,
+    api.MessageCount: pb.MessageCount,
     api.PauseBackend: pb.PauseBackendRequest,
     api.Preview: pb.Preview,
     api.ProbeEvent: pb.ProbeEvent,

@@ -24,12 +24,14 @@ class Caller:
         peer: Where the call comes from.
         may_change: Whether it may change things.
         why: Why, or why not, in words.
+        wrong_token: Whether it carries a token, over TLS, that is none of ours; it may change things for other reasons.
     """
 
     name: str
     peer: str
     may_change: bool
     why: str
+    wrong_token: bool = False
 
     @property
     def actor(self) -> Actor:
@@ -110,6 +112,7 @@ class Policy:
         subject = b"".join(authenticated.get("x509_subject", ())[:1]).decode("utf-8", "replace") if secure else ""
         token = _token(metadata)
         known = secure and token is not None and secrets.knows(token)
+        wrong = secure and token is not None and bool(secrets.tokens) and not known
         name = subject or _name(peer, known=known)
         for allowed, why in (
             (bool(subject), "client certificate"),
@@ -119,8 +122,9 @@ class Policy:
             (self.allow_remote_writes, "allow-remote-writes"),
         ):
             if allowed:
-                return Caller(name, peer.text, may_change=True, why=why)
-        return Caller(name, peer.text, may_change=False, why=_refusal(peer, token, secure=secure, secrets=secrets))
+                return Caller(name, peer.text, may_change=True, why=why, wrong_token=wrong)
+        refusal = _refusal(peer, token, secure=secure, secrets=secrets)
+        return Caller(name, peer.text, may_change=False, why=refusal, wrong_token=wrong)
 
 
 def _token(metadata: Iterable[tuple[str, str | bytes]]) -> bytes | None:

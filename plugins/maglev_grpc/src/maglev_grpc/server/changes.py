@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
-from typing import Any
 
 import anyio
-import attrs
 import grpc
 from google.protobuf.message import Message
 
 from maglev.api import Actor, Command, CommandResult, Control
 from maglev_grpc.convert import COMMANDS, command_of, to_message
+from maglev_grpc.server.audit import Audit
 from maglev_grpc.server.calls import Answer, Call, Handler
 from maglev_grpc.server.errors import Refused, bad_argument, closing, refused
 from maglev_grpc.server.names import bounded_command
-
-audit_log = logging.getLogger("maglev.audit")
 
 
 class Changes:
@@ -28,10 +24,12 @@ class Changes:
 
     Args:
         control: The running controller, which writes what it carries out to the audit record itself.
+        audit: Takes what is refused before that.
     """
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, audit: Audit) -> None:
         self._control = control
+        self._audit = audit
         self._running: set[asyncio.Task[CommandResult]] = set()
         self._closing = False
 
@@ -45,7 +43,7 @@ class Changes:
         try:
             command = self._checked(request, call)
         except Refused as refusal:
-            _audit_refusal(request, call, refusal)
+            self._audit.refused(call.name, call.caller, refusal, request)
             raise
         message: Answer = to_message(await self._carry_out(command, call.caller.actor))
         return message
@@ -85,22 +83,3 @@ class Changes:
                 await asyncio.wait(self._running)
         for task in self._running:
             task.cancel()
-
-
-def _audit_refusal(request: Any, call: Call, refusal: Refused) -> None:
-    fields = {f"arg_{field.name}": _shortened(value) for field, value in request.ListFields()}
-    audit_log.info(
-        "audit",
-        extra={
-            "maglev_fields": {
-                "command": COMMANDS[call.name].__name__,
-                **fields,
-                **{("who" if name == "name" else name): v for name, v in attrs.asdict(call.caller.actor).items()},
-                "refused": refusal.message,
-            }
-        },
-    )
-
-
-def _shortened(value: Any) -> Any:
-    return value[:256] if isinstance(value, str) else value

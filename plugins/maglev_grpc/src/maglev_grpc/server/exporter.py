@@ -17,7 +17,8 @@ import grpc.aio
 from maglev.api import Control, Exporter
 from maglev.build import this_build
 from maglev_grpc.server.access import Caller, Policy
-from maglev_grpc.server.calls import SERVICE, handlers
+from maglev_grpc.server.audit import Audit
+from maglev_grpc.server.calls import LARGEST_REQUEST, SERVICE, handlers
 from maglev_grpc.server.changes import Changes
 from maglev_grpc.server.companions import Health, add_reflection
 from maglev_grpc.server.options import GrpcOptions
@@ -26,8 +27,6 @@ from maglev_grpc.server.relay import Relay, relayed
 from maglev_grpc.server.secrets import Keeper, Secrets, read_secrets
 from maglev_grpc.server.watching import Watching
 
-LARGEST_REQUEST = 1024 * 1024
-"""Bytes; the largest sane one is a filter with some thousand names."""
 LONGEST_CALL_S = 120.0
 DRAIN_S = 3.0
 """How long running calls have at a shutdown."""
@@ -82,12 +81,15 @@ class GrpcExporter(Exporter):
         build = await anyio.to_thread.run_sync(this_build)
         options = self.options
         watching = self.watching = Watching(control, most=options.max_watchers, buffer=options.watch_buffer)
-        reads, changes = Reads(control, build, lambda: watching.watchers), Changes(control)
+        audit = Audit()
+        reads, changes = Reads(control, build, lambda: watching.watchers), Changes(control, audit)
         server = grpc.aio.server(options=_SERVER, maximum_concurrent_rpcs=options.max_watchers + _OTHER_CALLS)
         calls = handlers(
-            {**reads.handlers, **changes.handlers},
+            reads.handlers,
+            changes.handlers,
             {"WatchEvents": watching.watch},
             self._identify,
+            audit,
             longest_s=LONGEST_CALL_S,
         )
         server.add_generic_rpc_handlers((calls,))

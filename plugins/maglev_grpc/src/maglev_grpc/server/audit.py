@@ -1,0 +1,73 @@
+"""The audit record of what never became a command: refused changes, requests that nobody can read, and wrong tokens.
+
+What does become one is recorded by the controller, in the same log.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from google.protobuf.message import Message
+
+from maglev_grpc.convert import COMMANDS
+from maglev_grpc.server.access import Caller
+from maglev_grpc.server.errors import Refused
+
+log = logging.getLogger("maglev.audit")
+
+TOKENS_EVERY_S = 60.0
+"""A dashboard with an old token asks many times a second: one record a host in this time tells as much."""
+_MOST_HOSTS = 1024
+_LONGEST = 256
+
+
+class Audit:
+    """Writes the audit record.
+
+    Args:
+        clock_s: A monotonic clock in seconds.
+    """
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._clock_s = clock_s
+        self._told: dict[str, float] = {}
+
+    def refused(self, call: str, caller: Caller, refusal: Refused, request: Message | None = None) -> None:
+        """Record a changing call that was refused before it became a command.
+
+        Args:
+            call: The method.
+            caller: Who made it.
+            refusal: Why.
+            request: What was asked for; `None` if that could not be read.
+        """
+        fields = {} if request is None else {f"arg_{field.name}": _short(v) for field, v in request.ListFields()}
+        _write({"command": COMMANDS[call].__name__, **fields}, caller, refusal.message)
+
+    def wrong_token(self, call: str, caller: Caller) -> None:
+        """Record that somebody came with a token that is none of ours, whatever was asked for; seldom for one host.
+
+        Args:
+            call: The method.
+            caller: Who made it.
+        """
+        now, host = self._clock_s(), caller.peer.rpartition(":")[0]
+        if now - self._told.get(host, -TOKENS_EVERY_S) < TOKENS_EVERY_S:
+            return
+        self._told.pop(host, None)
+        self._told[host] = now
+        if len(self._told) > _MOST_HOSTS:
+            del self._told[next(iter(self._told))]
+        _write({"call": call}, caller, "the token is not the right one")
+
+
+def _write(what: Mapping[str, Any], caller: Caller, why: str) -> None:
+    who = {"who": caller.actor.name, "via": caller.actor.via, "peer": caller.actor.peer}
+    log.info("audit", extra={"maglev_fields": {**what, **who, "refused": why}})
+
+
+def _short(value: Any) -> Any:
+    return value[:_LONGEST] if isinstance(value, str) else value
