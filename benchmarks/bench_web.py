@@ -19,13 +19,15 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+import attrs
 from playwright.sync_api import Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from maglev import api
 from maglev_grpc.client import Connected, Watched
-from maglev_grpc.convert import Info
+from maglev_grpc.convert import Info, event_message
+from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_web.feed import Broker, Daemon, World
 from maglev_web.http import create_app
 from maglev_web.options import Settings
@@ -45,6 +47,7 @@ class Large:
     def __init__(self) -> None:
         self.states = {f"b{number:04}": UP for number in range(FRONTENDS * BACKENDS)}
         self.events = 0
+        self.followed = 0
 
     def _frontend(self, number: int) -> api.FrontendSnapshot:
         names = [f"b{number * BACKENDS + one:04}" for one in range(BACKENDS)]
@@ -82,6 +85,21 @@ class Large:
             api.VipCounters(self._frontend(number).vip, {"existing": int(time.time() * 100), "first": number}, 1, 1)
             for number in range(FRONTENDS)
         ]
+
+    async def dataplane(self) -> api.DataplaneSnapshot:
+        """The connection to the dataplane, and its messages."""
+        counts = tuple(api.MessageCount(f"m{n:02}", "tx", "ok", int(time.time() * 10) + n) for n in range(30))
+        return api.DataplaneSnapshot("memory", True, False, None, None, (), "", counts)
+
+    async def stream(self, _name: str, request: pb.WatchEventsRequest) -> AsyncIterator[pb.WatchEventsResponse]:
+        """A probe of each backend that is asked for, every two seconds."""
+        self.followed = len(request.backends)
+        for number in itertools.count():
+            await anyio.sleep(2.0 / max(1, self.followed))
+            name = request.backends[number % self.followed]
+            verdict = attrs.evolve(REFUSED, code=api.Code.L7OK, duration_ns=1_000_000 * (number % 7 + 1))
+            event = api.ProbeEvent(time.time(), name, api.ProbePhase.DONE, verdict)
+            yield pb.WatchEventsResponse(events=[event_message(number, event)])
 
     async def watch(self, wanted: Any = None, *, reconnect: bool = True) -> AsyncIterator[Any]:
         """The state, then events."""
@@ -141,7 +159,7 @@ async def main(seconds: float) -> None:
     daemon = Daemon("large", anybody, broker)
     world = World([daemon], broker)
     settings = Settings(servers=("large",), host="127.0.0.1", port=0)
-    server = Server(configuration(create_app(world), settings), broker)
+    server = Server(configuration(create_app(world), settings), world)
     sock = listen(settings)
     said: list[str] = []
     async with anyio.create_task_group() as tasks:
@@ -163,6 +181,7 @@ async def main(seconds: float) -> None:
         memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"server: {cost:.0%} of a core, {memory_mb:.0f} MB at most, state of {len(world.state()) / 1e6:.1f} MB")
         print("\n".join(said))
+        print(f"probes were followed of {client.followed} backends at last")
         tasks.cancel_scope.cancel()
     sock.close()
 

@@ -161,11 +161,14 @@ class Scene:
         return next(one for one in members if one["backend"] == backend)
 
 
-def configuration(backends: Backends, frontends: str) -> str:
+MEMORY = "  dataplane: memory\n"
+
+
+def configuration(backends: Backends, frontends: str, dataplane: str = MEMORY) -> str:
     """A configuration with every backend, and these frontends."""
     lines = [f"    {name}: {{address: {address}, healthcheck: http}}" for name, address in backends.addresses.items()]
     return (
-        "maglev:\n  dataplane: memory\n  healthchecks:\n    http:\n      type: http\n"
+        f"maglev:\n{dataplane}  healthchecks:\n    http:\n      type: http\n"
         f"      port: {backends.port}\n"
         "      params: {path: /}\n      interval: 300ms\n      fast-interval: 100ms\n      down-interval: 300ms\n"
         "      timeout: 1s\n      rise: 2\n      fall: 2\n"
@@ -174,11 +177,13 @@ def configuration(backends: Backends, frontends: str) -> str:
 
 
 @contextmanager
-def playing(folder: Path, addresses: Mapping[str, str], frontends: str, **environment: str) -> Iterator[Scene]:
-    """Start everything, and end it."""
+def playing(
+    folder: Path, addresses: Mapping[str, str], frontends: str, dataplane: str = MEMORY, **environment: str
+) -> Iterator[Scene]:
+    """Start everything, and end it; what is in the environment is for the daemon and for the dashboard."""
     backends = Backends(addresses)
     config = folder / "maglev.yaml"
-    config.write_text(configuration(backends, frontends))
+    config.write_text(configuration(backends, frontends, dataplane))
     grpc_port, port = free_port(), free_port()
     daemon = Process(
         [
@@ -192,7 +197,7 @@ def playing(folder: Path, addresses: Mapping[str, str], frontends: str, **enviro
             "--state-dir",
             str(folder / "state"),
         ],
-        {"MAGLEV_METRICS_ADDR": ""},
+        {"MAGLEV_METRICS_ADDR": "", **environment},
         folder / "maglevd.log",
     )
     frontend = Process(

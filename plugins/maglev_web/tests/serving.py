@@ -104,8 +104,8 @@ async def serving(
     client: Any = Obedient()
     world = world or World([Daemon("one", client, broker)], broker)
     chosen = Settings(servers=("one",), host="127.0.0.1", port=0, credentials=credentials, **settings)
-    app = await anyio.to_thread.run_sync(create_app, world, credentials, PAGE)
-    server = Server(configuration(app, chosen), broker)
+    app = await anyio.to_thread.run_sync(create_app, world, credentials, PAGE, chosen.allowed_hosts)
+    server = Server(configuration(app, chosen), world)
     sock = listen(chosen)
     port = sock.getsockname()[1]
     with sock:

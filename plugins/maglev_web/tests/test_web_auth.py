@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import product
 
 import pytest
@@ -106,6 +106,25 @@ async def test_no_header_gets_around_the_door(header: bytes) -> None:
         )
         assert answer.split(b" ", 2)[1] in (b"400", b"401"), answer
         assert SECRET not in answer
+
+
+async def test_log_records_are_behind_the_door() -> None:
+    async with serving() as served:
+        served.world.log_broker.publish(b'"logged"')
+        assert (await served.http.get("/admin/api/logs")).status_code == 401
+        assert (await served.http.get("/view/api/logs")).status_code == 404
+        async with served.http.stream("GET", "/admin/api/logs", auth=BASIC) as answer:
+            # What was logged a moment ago is there for who comes now.
+            assert 'data: "logged"' in [line async for line in until_empty(answer.aiter_lines(), 2)]
+
+
+async def until_empty(lines: AsyncIterator[str], times: int) -> AsyncIterator[str]:
+    """Lines of a stream that does not end, until there were so many messages."""
+    async for line in lines:
+        yield line
+        times -= not line
+        if not times:
+            return
 
 
 async def test_who_guesses_has_to_wait_even_with_the_right_password() -> None:

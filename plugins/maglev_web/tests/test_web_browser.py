@@ -306,28 +306,3 @@ def test_several_daemons_are_told_apart_and_no_name_is_a_script(browser: Browser
         row.locator(".act button").click()
         expect(page.locator("dialog h2")).to_contain_text(SCRIPT)
         assert page.evaluate("window.hacked") is None
-
-
-def many(scene: Scene) -> str:
-    """The state of one daemon with two hundred frontends, all like the real one's."""
-    one = scene.state()
-    web = one["state"]["frontends"]["web"]
-    one["state"]["frontends"] = {f"web-{number:03}": web | {"name": f"web-{number:03}"} for number in range(200)}
-    one["state"]["order"] = list(one["state"]["frontends"])
-    return json.dumps({"id": "x-0", "at_s": time.time(), "maglevds": [one]})
-
-
-def test_of_many_open_cards_only_those_near_the_window_have_rows(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/healthz", wait_for="body") as page:
-        everything = many(scene)
-        page.route("**/view/api/state", lambda route: route.fulfill(body=everything, content_type="application/json"))
-        page.route("**/view/api/events*", lambda route: route.abort())
-        page.goto(f"{scene.url}/view/")
-        expect(page.locator(".card")).to_have_count(200)
-        expect(page.locator(".member")).to_have_count(0)
-        page.get_by_role("button", name="open all").click()
-        expect(page.locator("[data-frontend=web-000] .member")).to_have_count(3)
-        assert page.locator(".member").count() < 100
-        page.keyboard.press("End")
-        expect(page.locator("[data-frontend=web-199] .member")).to_have_count(3)
-        expect(page.locator("[data-frontend=web-000] .member")).to_have_count(0)

@@ -72,7 +72,7 @@ async def test_command_from_the_page_is_carried_out() -> None:
     async with serving() as served:
         answer = await served.order()
         assert answer.status_code == 200
-        assert answer.json() == {"changed": True, "messages": ["done"]}
+        assert answer.json() == {"changed": True, "messages": ["done"], "errors": []}
         assert served.client.commands == [api.PauseBackend("alpha")]
 
 

@@ -50,6 +50,7 @@ def test_options_may_have_one_dash_and_come_from_the_environment(started: list[S
         (["--tls-cert", "x"], {}, "go together"),
         (["--cert", "x"], {}, "go together"),
         (["--trusted-proxies", "everybody"], {}, "everybody"),
+        (["--allowed-host", "https://a.example"], {}, "no host name"),
         ([], {"MAGLEV_FRONTEND_USER": "u"}, "go together"),
         ([], {"MAGLEV_FRONTEND_USER": "u:v", "MAGLEV_FRONTEND_PASSWORD": "p"}, "colon"),
     ],
@@ -61,6 +62,13 @@ def test_what_makes_no_sense_is_named(
     assert result.exit_code == 2
     assert said in result.output
     assert not started
+
+
+def test_allowed_hosts_are_listed_or_named_one_by_one(started: list[Settings]) -> None:
+    assert run("--allowed-host", "a.example", "--allowed-host", "b.example").exit_code == 0
+    assert run(MAGLEV_ALLOWED_HOSTS="a.example, b.example").exit_code == 0
+    assert run().exit_code == 0
+    assert [one.allowed_hosts for one in started] == [("a.example", "b.example")] * 2 + [()]
 
 
 def test_every_option_has_its_environment_variable() -> None:

@@ -12,8 +12,7 @@ import anyio.abc
 import httpx
 import pytest
 
-from maglev_web.http import app as application
-from maglev_web.http import patience
+from maglev_web.http import patience, streams
 from plugins.maglev_web.tests.serving import Served, serving, until
 
 REQUEST = b"GET /view/api/events HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -50,13 +49,13 @@ async def test_browser_that_comes_back_names_the_last_message_it_had() -> None:
 
 
 async def test_silent_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(application, "PING_S", 0.05)
+    monkeypatch.setattr(streams, "PING_S", 0.05)
     async with serving() as served, served.http.stream("GET", "/view/api/events") as answer:
         assert "event: ping" in await lines_of(answer, 3)
 
 
 async def test_one_reader_too_many_is_asked_to_come_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(application, "READERS", 0)
+    monkeypatch.setattr(streams, "READERS", 0)
     async with serving() as served:
         answer = await served.http.get("/view/api/events")
         assert answer.status_code == 503
@@ -119,6 +118,6 @@ async def test_who_never_finishes_asking_is_sent_away(monkeypatch: pytest.Monkey
 
 async def test_who_reads_events_for_long_is_not_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "HEAD_WITHIN_S", 0.2)
-    monkeypatch.setattr(application, "PING_S", 0.1)
+    monkeypatch.setattr(streams, "PING_S", 0.1)
     async with serving() as served, served.http.stream("GET", "/view/api/events") as answer:
         assert len(await lines_of(answer, 11)) == 11

@@ -1,18 +1,20 @@
 // One frontend: closed, a line; open, its pools and backends.
 
-import { createMemo, createSignal, For, onCleanup, onMount, Show } from "solid-js";
+import { createEffect, createMemo, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
 import { isAdmin, setSubject } from "./admin";
 import { quantity } from "./format";
+import { RatesChart } from "./Chart";
+import { createHeight } from "./heights";
 import { Icon } from "./Icon";
 import { condition, differs, shares, WORDS } from "./judge";
 import { Flash } from "./Live";
+import { lookAt } from "./looking";
 import { whenNear } from "./near";
 import { Row } from "./Row";
 import { ShareBar } from "./Pictures";
 import { isOpen, setOpen } from "./prefs";
+import { historyOf, packetRate } from "./traffic";
 import type { Daemon, Frontend } from "./types";
-
-const ROW_PX = 44;
 
 export function Card(props: { daemon: Daemon; name: string; openByDefault: boolean }) {
   const frontend = () => props.daemon.state.frontends[props.name]!;
@@ -29,23 +31,22 @@ function CardOf(props: { daemon: Daemon; frontend: Frontend; openByDefault: bool
   const state = createMemo(() => condition(props.frontend));
   // Of few cards all have their rows, for a browser's own search; of many those near the window.
   const [near, setNear] = createSignal(props.openByDefault);
-  const [height, setHeight] = createSignal(0);
+  const charted = () => isOpen(`${key()}//rates`, false);
+  const height = createHeight(() => ({ pools: props.frontend.pools.length, members: props.frontend.members.length, charted: charted() }));
   let article!: HTMLElement;
-  let body: HTMLDivElement | undefined;
-  const guess = () => ROW_PX * (props.frontend.members.length + props.frontend.pools.length + 2);
+  const [seen, setSeen] = createSignal(false);
   onMount(() => {
-    if (props.openByDefault) return;
     const tell = (isNear: boolean) => {
-      if (!isNear && near() && body) setHeight(body.offsetHeight);
-      setNear(isNear);
+      setSeen(isNear);
+      setNear(isNear || props.openByDefault);
     };
     onCleanup(whenNear(article, tell));
   });
+  createEffect(() => {
+    if (open() && seen()) onCleanup(lookAt(props.daemon.name, props.frontend.name));
+  });
   const id = () => `card-${encodeURIComponent(props.frontend.name)}`;
-  const rate = () => {
-    const rates = props.daemon.counters[props.frontend.vip]?.rates;
-    return rates ? (rates["existing"] ?? 0) + (rates["first"] ?? 0) + (rates["untracked"] ?? 0) : null;
-  };
+  const rate = () => packetRate(props.daemon.counters[props.frontend.vip]);
   return (
     <article ref={article} class="card" data-condition={state()} data-frontend={props.frontend.name} aria-labelledby={`${id()}-name`}>
       <h2>
@@ -73,24 +74,50 @@ function CardOf(props: { daemon: Daemon; frontend: Frontend; openByDefault: bool
         </p>
       </Show>
       <Show when={open()}>
-        <Show when={near()} fallback={<div id={id()} style={{ height: `${height() || guess()}px` }} />}>
-        <div id={id()} ref={body} class="body">
+        <Show when={near()} fallback={<div id={id()} style={{ height: `${height.px()}px` }} />}>
+        <Body id={id()} watch={height.watch}>
           <p class="about">
             <Show when={props.frontend.description}>{props.frontend.description} · </Show>
             {props.frontend.why} · {props.frontend.length} buckets
             {props.frontend.sticky ? " · sticky by source" : ""}
             {props.frontend.released ? "" : " · warming up: nothing is written yet"}
             {props.frontend.in_sync === null ? " · no dataplane" : ""}
+            {" "}
+            <Show when={props.daemon.counters[props.frontend.vip]}>
+              <button type="button" class="quiet" aria-expanded={charted()} onClick={() => setOpen([`${key()}//rates`], !charted())}>
+                {charted() ? "Hide traffic" : "Traffic"}
+                <span class="hidden"> of {props.frontend.name}</span>
+              </button>
+            </Show>
             <Show when={isAdmin}>
               {" "}
               <FrontendActions daemon={props.daemon} frontend={props.frontend} />
             </Show>
           </p>
+          <Show when={charted() && props.daemon.counters[props.frontend.vip]}>
+            {(counters) => (
+              <RatesChart
+                history={historyOf(props.daemon.name, props.frontend.vip)}
+                now={counters()}
+                name={props.frontend.name}
+              />
+            )}
+          </Show>
           <Pools daemon={props.daemon} frontend={props.frontend} />
-        </div>
+        </Body>
         </Show>
       </Show>
     </article>
+  );
+}
+
+function Body(props: { id: string; watch: (body: Element) => () => void; children: JSX.Element }) {
+  let body!: HTMLDivElement;
+  onMount(() => onCleanup(props.watch(body)));
+  return (
+    <div id={props.id} ref={body} class="body">
+      {props.children}
+    </div>
   );
 }
 

@@ -1,48 +1,49 @@
-// The latency of one backend's newest probes, drawn by uPlot.
+// Charts, drawn by uPlot: the latency of a backend's newest probes, and what a VIP carries a second.
 
 import { createEffect, onCleanup, onMount } from "solid-js";
 import uPlot from "uplot";
+import { quantity } from "./format";
 import { theme } from "./prefs";
-import type { Beat } from "./types";
+import { packetRate, type History } from "./traffic";
+import type { Beat, Counters } from "./types";
 
 const HIGH = 150;
 
-export function LatencyChart(props: { beats: Beat[] | undefined; name: string }) {
+type Colour = (name: string) => string;
+type Shape = Pick<uPlot.Options, "scales" | "series"> & { axes: uPlot.Axis[] };
+
+interface PlotProps {
+  label: string;
+  /** For the number of lines, which a chart that is drawn cannot change. */
+  kind?: string;
+  data: uPlot.AlignedData;
+  shape: (colour: Colour) => Shape;
+}
+
+function times(_plot: uPlot, splits: number[]): string[] {
+  return splits.map((at) => new Date(at * 1000).toLocaleTimeString(undefined, { hour12: false }));
+}
+
+function Plot(props: PlotProps) {
   let place!: HTMLDivElement;
   let plot: uPlot | null = null;
-
-  const data = (): uPlot.AlignedData => {
-    const beats = props.beats ?? [];
-    return [
-      beats.map((beat) => beat[0]),
-      beats.map((beat) => beat[1]),
-      beats.map((beat) => (beat[2].endsWith("OK") ? null : beat[1])),
-    ];
-  };
 
   const build = () => {
     plot?.destroy();
     const style = getComputedStyle(place);
     const colour = (name: string) => style.getPropertyValue(name).trim();
-    const axis = { stroke: colour("--faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+    const common = { stroke: colour("--faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+    const { axes, ...shape } = props.shape(colour);
     plot = new uPlot(
       {
         width: Math.max(200, place.clientWidth),
         height: HIGH,
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
-        scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, (high ?? 1) * 1.1)] } },
-        axes: [
-          { ...axis, size: 28, values: (_plot, splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString(undefined, { hour12: false })), space: 90 },
-          { ...axis, size: 52, values: (_plot, splits) => splits.map((value) => `${value} ms`) },
-        ],
-        series: [
-          {},
-          { stroke: colour("--accent"), width: 1.5, points: { show: false } },
-          { stroke: colour("--down"), paths: () => null, points: { show: true, size: 7, fill: colour("--down") } },
-        ],
+        axes: [{ ...common, size: 28, values: times, space: 90 }, ...axes.map((one) => ({ ...common, ...one }))],
+        ...shape,
       },
-      data(),
+      props.data,
       place,
     );
   };
@@ -59,12 +60,76 @@ export function LatencyChart(props: { beats: Beat[] | undefined; name: string })
     });
     createEffect(() => {
       theme();
+      void props.kind;
       build();
     });
   });
   createEffect(() => {
-    const fresh = data();
+    const fresh = props.data;
     plot?.setData(fresh);
   });
-  return <div ref={place} class="chart" role="img" aria-label={`latency of ${props.name}, newest probes`} />;
+  return <div ref={place} class="chart" role="img" aria-label={props.label} />;
+}
+
+const fromNought = (least: number, room = 1.1): uPlot.Scale => ({
+  range: (_plot, _low, high) => [0, Math.max(least, (high ?? least) * room)],
+});
+
+export function LatencyChart(props: { beats: Beat[] | undefined; name: string }) {
+  const data = (): uPlot.AlignedData => {
+    const beats = props.beats ?? [];
+    return [
+      beats.map((beat) => beat[0]),
+      beats.map((beat) => beat[1]),
+      beats.map((beat) => (beat[2].endsWith("OK") ? null : beat[1])),
+    ];
+  };
+  const shape = (colour: Colour): Shape => ({
+    scales: { y: fromNought(1) },
+    axes: [{ size: 52, values: (_plot, splits) => splits.map((value) => `${value} ms`) }],
+    series: [
+      {},
+      { stroke: colour("--accent"), width: 1.5, points: { show: false } },
+      { stroke: colour("--down"), paths: () => null, points: { show: true, size: 7, fill: colour("--down") } },
+    ],
+  });
+  return <Plot label={`latency of ${props.name}, newest probes`} data={data()} shape={shape} />;
+}
+
+export function RatesChart(props: { history: History; now: Counters; name: string }) {
+  const octets = () => props.history.octets.some((one) => one !== null);
+  const data = (): uPlot.AlignedData => {
+    const { at_s, packets } = props.history;
+    return octets() ? [at_s, packets, props.history.octets] : [at_s, packets];
+  };
+  const shape = (colour: Colour): Shape => {
+    const values = (_plot: uPlot, splits: number[]) => splits.map(quantity);
+    const line = (name: string, scale: string): uPlot.Series => ({ scale, stroke: colour(name), width: 1.5, points: { show: false } });
+    const both = octets();
+    return {
+      // Packets of one size would draw one line over the other.
+      scales: { y: fromNought(10), octets: fromNought(1000, 1.6) },
+      axes: [
+        { size: 52, values, stroke: colour("--c0") },
+        ...(both ? [{ side: 1, scale: "octets", size: 58, values, stroke: colour("--c1"), grid: { show: false } }] : []),
+      ],
+      series: [{}, line("--c0", "y"), ...(both ? [{ ...line("--c1", "octets"), fill: `${colour("--c1")}22` }] : [])],
+    };
+  };
+  const told = (rate: number | null | undefined) => (rate === null || rate === undefined ? "–" : quantity(rate));
+  return (
+    <figure class="rates">
+      <figcaption>
+        <span class="swatch" data-colour="0" aria-hidden="true" /> packets/s <b>{told(packetRate(props.now))}</b>
+        {" "}
+        <span class="swatch" data-colour="1" aria-hidden="true" /> bytes/s <b>{octets() ? told(props.now.rates?.["route_bytes"]) : "not counted"}</b>
+      </figcaption>
+      <Plot
+        label={`what ${props.name} carries: packets and bytes a second`}
+        kind={octets() ? "both" : "packets"}
+        data={data()}
+        shape={shape}
+      />
+    </figure>
+  );
 }

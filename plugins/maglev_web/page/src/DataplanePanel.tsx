@@ -4,9 +4,9 @@ import { createMemo, For, Show } from "solid-js";
 import { age, moment, quantity } from "./format";
 import { events, now } from "./model";
 import { isOpen, setOpen } from "./prefs";
-import type { Counters, Daemon } from "./types";
+import { KINDS, packetRate } from "./traffic";
+import type { Activity, Counters, Daemon } from "./types";
 
-const KINDS = ["existing", "first", "untracked", "no_server"] as const;
 const SHOWN = 200; // busiest first; a page of thousands of numbers tells nobody anything
 
 export function DataplanePanel(props: { daemon: Daemon }) {
@@ -54,7 +54,10 @@ export function DataplanePanel(props: { daemon: Daemon }) {
               <Fact name="not ours" value={plane()!.unmanaged.join(", ")} />
             </Show>
           </dl>
-          <Traffic counters={props.daemon.counters} />
+          <div class="tables">
+            <Traffic counters={props.daemon.counters} />
+            <Show when={props.daemon.activity}>{(activity) => <Talking activity={activity()} />}</Show>
+          </div>
         </Show>
       </section>
     </Show>
@@ -89,14 +92,58 @@ function LastSync(props: { name: string }) {
   return <Fact name="last writes" value={words()} />;
 }
 
-function total(one: Counters): number {
-  return KINDS.reduce((sum, kind) => sum + (one.rates?.[kind] ?? 0), 0);
+const second = (value: number | undefined) => (value === undefined ? "–" : quantity(value));
+
+/** Messages of the dataplane's own API: how busy it is kept, and with what. */
+function Talking(props: { activity: Activity }) {
+  const total = () => props.activity.total;
+  return (
+    <table class="traffic" data-table="messages">
+      <caption>
+        messages of its API: {quantity(total().tx)} sent, {quantity(total().rx)} received, {quantity(total().errors)} errors
+        since maglevd started
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">message</th>
+          <th scope="col" class="number">sent/s</th>
+          <th scope="col" class="number">received/s</th>
+          <th scope="col" class="number wide">sent</th>
+          <th scope="col" class="number wide">received</th>
+          <th scope="col" class="number">errors</th>
+        </tr>
+      </thead>
+      <tbody>
+        <For each={[{ message: "all", ...total() }, ...props.activity.messages]}>
+          {(one) => (
+            <tr>
+              <th scope="row">{one.message}</th>
+              <td class="number">{second(one.rates?.tx)}</td>
+              <td class="number">{second(one.rates?.rx)}</td>
+              <td class="number wide">{quantity(one.tx)}</td>
+              <td class="number wide">{quantity(one.rx)}</td>
+              <td class="number" classList={{ alarm: one.errors > 0 }}>{quantity(one.errors)}</td>
+            </tr>
+          )}
+        </For>
+      </tbody>
+      <Show when={props.activity.more}>
+        <tfoot>
+          <tr>
+            <td class="faint" colspan={6}>
+              and {props.activity.more} more {props.activity.more === 1 ? "kind" : "kinds"} of messages
+            </td>
+          </tr>
+        </tfoot>
+      </Show>
+    </table>
+  );
 }
 
 function Traffic(props: { counters: Record<string, Counters> }) {
   const vips = createMemo(() =>
     Object.entries(props.counters)
-      .sort((a, b) => total(b[1]) - total(a[1]) || (a[0] < b[0] ? -1 : 1))
+      .sort((a, b) => (packetRate(b[1]) ?? 0) - (packetRate(a[1]) ?? 0) || (a[0] < b[0] ? -1 : 1))
       .slice(0, SHOWN)
       .map((entry) => entry[0]),
   );
@@ -113,7 +160,7 @@ function Traffic(props: { counters: Record<string, Counters> }) {
             <th scope="col">VIP</th>
             <th scope="col" class="number">known flows</th>
             <th scope="col" class="number">new flows</th>
-            <th scope="col" class="number">untracked</th>
+            <th scope="col" class="number wide">untracked</th>
             <th scope="col" class="number">no server</th>
             <th scope="col" class="number wide">bytes/s</th>
             <th scope="col" class="number wide">packets in all</th>
@@ -124,7 +171,9 @@ function Traffic(props: { counters: Record<string, Counters> }) {
             {(vip) => (
               <tr>
                 <th scope="row">{vip}</th>
-                <For each={KINDS}>{(kind) => <td class="number">{rate(vip, kind)}</td>}</For>
+                <For each={KINDS}>
+                  {(kind) => <td class="number" classList={{ wide: kind === "untracked" }}>{rate(vip, kind)}</td>}
+                </For>
                 <td class="number wide">{rate(vip, "route_bytes")}</td>
                 <td class="number wide">
                   {quantity(Object.values(props.counters[vip]?.packets ?? {}).reduce((sum, part) => sum + part, 0))}

@@ -17,6 +17,7 @@ export function Dialog() {
   const [state, setState] = createSignal<"asking" | "ready" | "doing" | "done">("asking");
   const [error, setError] = createSignal("");
   const [messages, setMessages] = createSignal<string[]>([]);
+  const [failures, setFailures] = createSignal<string[]>([]);
   const choice = (): Choice | undefined => subject()?.choices[chosen()];
   const order = createMemo((): Order | null => {
     const about = subject();
@@ -35,6 +36,7 @@ export function Dialog() {
       setSwitches({});
       setWeight(about?.choices.find((one) => one.weight)?.weight?.now ?? 0);
       setMessages([]);
+      setFailures([]);
       if (about && !dialog.open) dialog.showModal();
     }),
   );
@@ -70,8 +72,9 @@ export function Dialog() {
     try {
       const result = await command(wanted);
       setMessages(result.messages);
+      setFailures(result.errors);
       setState("done");
-      if (!result.messages.length) dialog.close();
+      if (!result.messages.length && !result.errors.length) dialog.close();
     } catch (reason) {
       setError((reason as Error).message);
       setState("asking");
@@ -116,6 +119,13 @@ export function Dialog() {
             <p class="alarm" role="alert">{error()}</p>
           </Show>
           <Show when={state() === "done"} fallback={<Show when={seen()}>{(one) => <Effect preview={one()} maglevd={subject()?.maglevd ?? ""} />}</Show>}>
+            <For each={failures()}>
+              {(one) => (
+                <p class="alarm" role="alert">
+                  not done in the dataplane, and tried again: {one}
+                </p>
+              )}
+            </For>
             <For each={messages()}>{(one) => <p>{one}</p>}</For>
           </Show>
         </section>

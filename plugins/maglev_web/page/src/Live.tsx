@@ -25,12 +25,20 @@ export function Flash(props: { value: unknown; children?: JSX.Element; class?: s
   );
 }
 
-export function Heart(props: { beats: Beat[] | undefined; checked: boolean; stopped: boolean }) {
+interface HeartProps {
+  beats: Beat[] | undefined;
+  /** Of the newest verdict, where no beat has been seen yet. */
+  code: string | undefined;
+  checked: boolean;
+  stopped: boolean;
+}
+
+export function Heart(props: HeartProps) {
   let element!: SVGSVGElement;
   const last = () => props.beats?.[props.beats.length - 1];
   const state = () => {
     if (!props.checked || props.stopped) return "none";
-    const code = last()?.[2];
+    const code = last()?.[2] ?? props.code;
     if (!code) return "none";
     return code.endsWith("OK") ? "good" : /^L[467]/.test(code) ? "bad" : "void";
   };
@@ -43,8 +51,8 @@ export function Heart(props: { beats: Beat[] | undefined; checked: boolean; stop
   createEffect(
     on(
       () => last()?.[0],
-      () => {
-        if (!document.hidden && !still.matches && !props.stopped)
+      (at, before) => {
+        if (at && before && !document.hidden && !still.matches && !props.stopped)
           element.animate([{ transform: "scale(1)" }, { transform: "scale(1.35)" }, { transform: "scale(1)" }], 250);
       },
       { defer: true },

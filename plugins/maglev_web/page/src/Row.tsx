@@ -30,7 +30,7 @@ export function Row(props: Props) {
     <>
       <tr role="row" class="member" data-state={props.member.state} data-backend={props.member.backend} data-pool={props.member.pool}>
         <td role="cell" class="beat">
-          <Heart beats={beats()} checked={backend()?.check != null} stopped={stopped()} />
+          <Heart beats={beats()} code={backend()?.last?.code} checked={backend()?.check != null} stopped={stopped()} />
         </td>
         <th role="rowheader" scope="row" class="who">
           <button type="button" class="plain" title={props.member.backend} aria-expanded={open()} onClick={() => setOpen(!open())}>

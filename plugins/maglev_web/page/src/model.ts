@@ -28,7 +28,7 @@ export { events, link, model, now };
 
 interface Message {
   maglevd: string;
-  kind: "status" | "state" | "event" | "beats" | "counters";
+  kind: "status" | "state" | "event" | "beats" | "counters" | "activity";
   data: unknown;
 }
 
@@ -46,8 +46,21 @@ function takeState(name: string, changes: Partial<DaemonState>): void {
 
 function takeBeats(name: string, fresh: Record<string, Beat[]>): void {
   for (const [backend, beats] of Object.entries(fresh)) {
-    setModel("daemons", name, "beats", backend, (old: Beat[] | undefined) => [...(old ?? []), ...beats].slice(-BEATS));
+    setModel("daemons", name, "beats", backend, (old: Beat[] | undefined) => {
+      // What was asked for and what comes by itself overlap.
+      const newest = old?.[old.length - 1]?.[0] ?? 0;
+      return [...(old ?? []), ...beats.filter((beat) => beat[0] > newest)].slice(-BEATS);
+    });
   }
+}
+
+/** Take the beats of the backends that are looked at, and keep no others. */
+export function takeLookedAt(name: string, beats: Record<string, Beat[]>): void {
+  batch(() => {
+    for (const backend of Object.keys(model.daemons[name]?.beats ?? {}))
+      if (!(backend in beats)) setModel("daemons", name, "beats", backend, undefined as never);
+    takeBeats(name, beats);
+  });
 }
 
 function take(message: Message): void {
@@ -56,6 +69,7 @@ function take(message: Message): void {
   if (message.kind === "state") takeState(name, message.data as Partial<DaemonState>);
   else if (message.kind === "beats") takeBeats(name, message.data as Record<string, Beat[]>);
   else if (message.kind === "counters") setModel("daemons", name, "counters", reconcile(message.data as never));
+  else if (message.kind === "activity") setModel("daemons", name, "activity", reconcile(message.data as never));
   else if (message.kind === "status") setModel("daemons", name, "status", reconcile(message.data as never));
   else setEvents((all) => ({ ...all, [name]: [message.data as Happening, ...(all[name] ?? [])].slice(0, EVENTS) }));
 }

@@ -115,6 +115,23 @@ export interface Counters {
   rates: Record<string, number> | null;
 }
 
+interface Messages {
+  tx: number;
+  rx: number;
+  errors: number;
+}
+
+/** Messages of the dataplane's own API: since the daemon started, and a second. */
+export interface Talk extends Messages {
+  rates: Messages | null;
+}
+
+export interface Activity {
+  total: Talk;
+  messages: (Talk & { message: string })[];
+  more: number;
+}
+
 /** Seconds since the epoch, milliseconds, code. */
 export type Beat = [number, number, string];
 
@@ -138,6 +155,9 @@ export interface Daemon {
   name: string;
   status: Status;
   counters: Record<string, Counters>;
+  activity: Activity | null;
+  /** Backends whose beats come unasked; of more backends, those that are looked at. */
+  followed: number;
   beats: Record<string, Beat[]>;
   events: Happening[];
   state: DaemonState;
@@ -165,6 +185,7 @@ export interface Preview {
 export interface Result {
   changed: boolean;
   messages: string[];
+  errors: string[];
 }
 
 export interface Order {

@@ -13,6 +13,7 @@ import click
 
 from maglev_grpc.client import Security, read_target
 from maglev_web.http import Credentials
+from maglev_web.http.hosts import read_hosts
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _LISTEN = re.compile(r"(?P<host>\[[^\]\s]+\]|[^\[\]:\s/]*):(?P<port>\d{1,5})")
@@ -32,6 +33,7 @@ class Settings:
         tls_cert: Certificate to serve HTTPS with, in PEM; `None`: HTTP.
         tls_key: Its private key.
         trusted_proxies: Addresses and networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+        allowed_hosts: Host names under which there is an answer, beside addresses and `localhost`; none: any.
         log_level: The least level that is logged.
     """
 
@@ -43,6 +45,7 @@ class Settings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     trusted_proxies: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
     log_level: str = "info"
 
     @classmethod
@@ -71,6 +74,7 @@ class Settings:
             tls_cert=values["tls_cert"],
             tls_key=values["tls_key"],
             trusted_proxies=read_proxies(values["trusted_proxies"] or ""),
+            allowed_hosts=read_hosts(",".join(values["allowed_host"])),
             log_level=values["log_level"],
         )
 
@@ -136,6 +140,14 @@ def options() -> list[click.Parameter]:
             None,
             "NETWORK[,…]",
             "Believe X-Forwarded-For and X-Forwarded-Proto from these addresses; from nobody by default",
+        ),
+        click.Option(
+            ["--allowed-host"],
+            metavar="HOST[,…]",
+            multiple=True,
+            envvar="MAGLEV_ALLOWED_HOSTS",
+            help="Answer only under this host name, addresses and localhost; may be given again; any name by default",
+            **_SHOWN,
         ),
     ]
 

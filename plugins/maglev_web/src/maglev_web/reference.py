@@ -38,10 +38,12 @@ User and password of `/admin/` come from the environment only, so that no list o
 | `/view/api/state/{name}` | one daemon's, by the name that it has in `--server` |
 | `/view/api/maglevds` | the daemons: name, connection, frontends by state |
 | `/view/api/events` | server-sent events; `?since=<id>` or `Last-Event-ID` replays what came after, `event: reset` says that it cannot, and `/view/api/state` is to be fetched again |
+| `/view/api/beats` | `?maglevd=<name>&frontend=<name>&frontend=…`: the newest probes of these frontends' backends, which are then followed for 30 seconds; for daemons with more than 300 backends, as the probes of fewer are all in the events |
 | `/view/api/version` | version of this server, and whether it has an `/admin/` |
 | `/healthz` | `ok` while the server answers, whatever the daemons do |
 | `/admin/` | the page with commands, behind user and password, as is all below it |
 | `/admin/api/session` | the token that commands must carry in `X-Maglev-Token` |
+| `/admin/api/logs` | log records of the daemons, from level `info`, as server-sent events; they are asked for while somebody reads them |
 | `/admin/api/preview` | POST a command: what it would do |
 | `/admin/api/command` | POST a command: do it |
 
@@ -58,7 +60,7 @@ A command is JSON: `{"maglevd": "localhost:9090", "command": "pause", "arguments
 | `reload` | `force` |
 
 A refusal is `{"error": "…"}`: 400 it can never be right, 403 it is not allowed or does not come from the page, 404 there
-is no such name, 409 not now, 413 too large, 429 too many wrong passwords, 502 the daemon is away.
+is no such name, 409 not now, 413 too large, 421 not under that host name, 429 too many wrong passwords, 502 the daemon is away.
 """
 
 

@@ -15,7 +15,7 @@ import structlog
 import uvicorn
 
 from maglev.build import this_build
-from maglev_web.feed import Broker, watching
+from maglev_web.feed import World, watching
 from maglev_web.http import create_app
 from maglev_web.http.page import MISSING, read_page
 from maglev_web.http.patience import Patience
@@ -35,12 +35,12 @@ class Server(uvicorn.Server):
 
     Args:
         config: As uvicorn has it.
-        broker: Of the events.
+        world: Whose events are streamed.
     """
 
-    def __init__(self, config: uvicorn.Config, broker: Broker) -> None:
+    def __init__(self, config: uvicorn.Config, world: World) -> None:
         super().__init__(config)
-        self._broker = broker
+        self._world = world
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -55,7 +55,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what never ends by itself, then everything else."""
-        self._broker.close()
+        self._world.close()
         await super().shutdown(sockets)
 
 
@@ -124,10 +124,10 @@ async def serve(settings: Settings) -> None:
     if not page.html:
         sys.stderr.write(MISSING)
     async with watching(settings.servers, settings.security) as world:
-        app = await anyio.to_thread.run_sync(create_app, world, settings.credentials, page)
+        app = await anyio.to_thread.run_sync(create_app, world, settings.credentials, page, settings.allowed_hosts)
         sock = listen(settings)
         where = url(settings, sock.getsockname()[1])
-        server = Server(configuration(app, settings), world.broker)
+        server = Server(configuration(app, settings), world)
         log.info(
             "serving",
             view=f"{where}/view/",

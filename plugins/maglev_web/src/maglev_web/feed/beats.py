@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 from typing import Any
 
 from maglev.api import ProbeEvent
@@ -34,11 +35,11 @@ class Beats:
         fresh, self._fresh = self._fresh, {}
         return fresh
 
-    def kept(self) -> dict[str, Any]:
-        """All that is kept, by backend."""
-        return {name: list(beats) for name, beats in self._kept.items()}
+    def kept(self, names: Container[str] | None = None) -> dict[str, Any]:
+        """All that is kept, by backend; only of these, if they are named."""
+        return {name: list(beats) for name, beats in self._kept.items() if names is None or name in names}
 
-    def forget(self, names: object) -> None:
+    def forget(self, names: Container[str]) -> None:
         """Drop backends that are in `names` no longer."""
-        for name in [name for name in self._kept if name not in names]:  # type: ignore[operator]
+        for name in [name for name in self._kept if name not in names]:
             del self._kept[name]

@@ -59,6 +59,11 @@ class Broker:
         """The id of the newest message."""
         return f"{self.epoch}-{self._number}"
 
+    @property
+    def earliest(self) -> str:
+        """The id that all messages which are kept come after."""
+        return f"{self.epoch}-{self._oldest - 1}"
+
     def publish(self, data: bytes) -> None:
         """Hand one message to all readers.
 

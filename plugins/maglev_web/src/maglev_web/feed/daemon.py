@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import Any
 
@@ -14,13 +14,15 @@ import structlog
 
 from maglev import api
 from maglev_grpc.client import Client, ClientError, Connected, Disconnected, Watched
-from maglev_web.feed import wire
-from maglev_web.feed.beats import Beats
+from maglev_web.feed import logs, wire
+from maglev_web.feed.activity import Activity
 from maglev_web.feed.broker import Broker
 from maglev_web.feed.mirror import Mirror
+from maglev_web.feed.probes import AT_MOST, Probes
 from maglev_web.feed.rates import Rates
 from maglev_web.feed.refresh import Refresher
 from maglev_web.feed.status import Status
+from maglev_web.feed.tap import Tap
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +31,6 @@ INFO_WITHIN_S = 2.5
 """A daemon that takes longer to say how it is is shown as not answering."""
 COUNTERS_EVERY_S = 2.0
 BEATS_EVERY_S = 1.0
-BEATS_AT_MOST = 300
-"""Backends; with more, their probes are not followed one by one: a page of that size shows states."""
 SETTLE_S = 0.05
 """Changes that come together travel together."""
 EVENTS_KEPT = 200
@@ -44,18 +44,23 @@ class Daemon:
         name: What the page calls it: its address as the operator wrote it.
         client: A client of it.
         broker: Where changes go.
+        log_broker: Where log records go; they are asked for while it has readers.
     """
 
-    def __init__(self, name: str, client: Client, broker: Broker) -> None:
+    def __init__(self, name: str, client: Client, broker: Broker, log_broker: Broker | None = None) -> None:
         self.name = name
         self.client = client
         self.mirror = Mirror()
         self.status = Status(since_s=time.time())
         self._broker = broker
-        self._beats = Beats()
+        self._log_broker = log_broker
+        self._probes = Probes(client, self.mirror, lambda: self.status.connected)
+        self._logs = Tap(client, self._wanted_logs, self._take_record)
         self._rates = Rates()
+        self._activity = Activity()
         self._events: deque[bytes] = deque(maxlen=EVENTS_KEPT)
         self._counters = b"{}"
+        self._active = b"null"
         self._status_sent = b""
         self._dirty = anyio.Event()
         self._refresher = Refresher(client, self.mirror)
@@ -63,10 +68,20 @@ class Daemon:
     async def run(self) -> None:
         """Keep up, until cancelled. Nothing that the daemon does or says ends this."""
         async with anyio.create_task_group() as tasks:
-            for work in (self._watch, self._watch_probes, self._ask, self._count, self._refresh):
+            for work in (self._watch, self._probes.run, self._logs.run, self._ask, self._count, self._refresh):
                 tasks.start_soon(self._guarded, work)
             tasks.start_soon(self._publish)
             tasks.start_soon(self._publish_beats)
+
+    def look_at(self, frontends: Iterable[str]) -> bytes:
+        """Follow the probes of these frontends' backends for a while, and tell what is known of them, as JSON.
+
+        Args:
+            frontends: Their names, the most important first; those that do not exist are let pass.
+        """
+        known = [self.mirror.frontends[name] for name in frontends if name in self.mirror.frontends]
+        names = [member.backend for frontend in known for member in frontend.members]
+        return wire.encode(self._probes.look_at(names))
 
     def state(self) -> bytes:
         """Everything, as JSON."""
@@ -74,7 +89,9 @@ class Daemon:
             b'"name":' + wire.encode(self.name),
             b'"status":' + wire.encode(self.status.wire()),
             b'"counters":' + self._counters,
-            b'"beats":' + wire.encode(self._beats.kept()),
+            b'"activity":' + self._active,
+            b'"followed":' + wire.encode(AT_MOST),
+            b'"beats":' + wire.encode(self._probes.beats.kept()),
             b'"events":[' + b",".join(self._events) + b"]",
             b'"state":' + self.mirror.whole(),
         )
@@ -106,8 +123,9 @@ class Daemon:
                 match item:
                     case Connected(snapshot):
                         self.mirror.replace(snapshot)
-                        self._beats.forget(self.mirror.backends)
+                        self._probes.beats.forget(self.mirror.backends)
                         self._rates.forget()
+                        self._activity.forget()
                         self._see(connected=True, answering=True)
                     case Watched(delivery, initial):
                         if not initial:
@@ -126,14 +144,14 @@ class Daemon:
         self._events.append(text)
         self._send("event", text)
 
-    async def _watch_probes(self) -> None:
-        if not self.status.connected or len(self.mirror.backends) > BEATS_AT_MOST:
-            return
-        wanted = api.EventFilter(frozenset({api.EventKind.PROBE}))
-        async with aclosing(self.client.watch(wanted, reconnect=False)) as items:
-            async for item in items:
-                if isinstance(item, Watched) and isinstance(item.delivery.event, api.ProbeEvent):
-                    self._beats.add(item.delivery.event)
+    def _wanted_logs(self) -> api.EventFilter | None:
+        read = self._log_broker is not None and self._log_broker.readers
+        return logs.WANTED if self.status.connected and read else None
+
+    def _take_record(self, delivery: api.Delivery) -> None:
+        if isinstance(delivery.event, api.LogEvent) and self._log_broker is not None:
+            text = wire.encode({"n": delivery.sequence, "lost": delivery.lost, **logs.record(delivery.event)})
+            self._log_broker.publish(self._message("event", text))
 
     async def _ask(self) -> None:
         while True:
@@ -159,11 +177,16 @@ class Daemon:
         while True:
             await anyio.sleep(COUNTERS_EVERY_S)
             if self.status.connected and self._broker.readers:
-                read = self._rates.read(await self.client.counters(), time.monotonic())
-                text = wire.encode(read)
-                if text != self._counters:
-                    self._counters = text
-                    self._send("counters", text)
+                told = (await self.client.dataplane()).api_messages
+                active = wire.encode(self._activity.read(told, time.monotonic()))
+                if active != self._active:
+                    self._active = active
+                    self._send("activity", active)
+                counted = await self.client.counters()
+                counters = wire.encode(self._rates.read(counted, time.monotonic()))
+                if counters != self._counters:
+                    self._counters = counters
+                    self._send("counters", counters)
 
     async def _refresh(self) -> None:
         while True:
@@ -195,14 +218,17 @@ class Daemon:
     async def _publish_beats(self) -> None:
         while True:
             await anyio.sleep(BEATS_EVERY_S)
-            fresh = self._beats.take()
+            self._probes.review()
+            self._logs.review()
+            fresh = self._probes.beats.take()
             if fresh and self._broker.readers:
                 self._send("beats", wire.encode(fresh))
 
     def _send(self, kind: str, data: bytes) -> None:
-        self._broker.publish(
-            b'{"maglevd":' + wire.encode(self.name) + b',"kind":' + wire.encode(kind) + b',"data":' + data + b"}"
-        )
+        self._broker.publish(self._message(kind, data))
+
+    def _message(self, kind: str, data: bytes) -> bytes:
+        return b'{"maglevd":' + wire.encode(self.name) + b',"kind":' + wire.encode(kind) + b',"data":' + data + b"}"
 
 
 def summary(daemon: Daemon) -> dict[str, Any]:

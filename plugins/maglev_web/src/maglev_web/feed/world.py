@@ -12,6 +12,7 @@ from maglev_grpc.client import Security, connect
 from maglev_web.feed import wire
 from maglev_web.feed.broker import Broker
 from maglev_web.feed.daemon import Daemon, summary
+from maglev_web.feed.logs import KEEP_S, KEPT
 
 
 class World:
@@ -20,11 +21,18 @@ class World:
     Args:
         daemons: In the order of the command line.
         broker: Where their changes go.
+        log_broker: Where their log records go.
     """
 
-    def __init__(self, daemons: Sequence[Daemon], broker: Broker) -> None:
+    def __init__(self, daemons: Sequence[Daemon], broker: Broker, log_broker: Broker | None = None) -> None:
         self.daemons = {daemon.name: daemon for daemon in daemons}
         self.broker = broker
+        self.log_broker = log_broker or Broker()
+
+    def close(self) -> None:
+        """End all streams of events."""
+        self.broker.close()
+        self.log_broker.close()
 
     def state(self) -> bytes:
         """Everything, as JSON, with the id of the newest message that it contains."""
@@ -58,15 +66,16 @@ async def watching(servers: Sequence[str], security: Security | None = None) -> 
     Raises:
         ValueError: A server's name makes no sense, or a file of `security` cannot be used.
     """
-    broker = Broker()
+    broker, log_broker = Broker(), Broker(keep=KEPT, keep_s=KEEP_S)
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(connect(server, security)) for server in servers]
-        world = World([Daemon(name, client, broker) for name, client in zip(servers, clients, strict=True)], broker)
+        pairs = zip(servers, clients, strict=True)
+        world = World([Daemon(name, client, broker, log_broker) for name, client in pairs], broker, log_broker)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         for daemon in world.daemons.values():
             tasks.start_soon(daemon.run)
         try:
             yield world
         finally:
-            broker.close()
+            world.close()
             tasks.cancel_scope.cancel()

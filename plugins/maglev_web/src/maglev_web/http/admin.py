@@ -16,6 +16,7 @@ from maglev_web.http.auth import read_basic
 from maglev_web.http.commands import Malformed, Order, read_order
 from maglev_web.http.csrf import Forgery
 from maglev_web.http.headers import TooLarge, read_body
+from maglev_web.http.streams import stream
 
 log = structlog.get_logger(__name__)
 
@@ -39,12 +40,18 @@ class Admin:
         """The routes, below `/admin`."""
         return [
             Route("/api/session", self._session, methods=["GET"]),
+            Route("/api/logs", self._logs, methods=["GET"]),
             Route("/api/preview", self._preview, methods=["POST"]),
             Route("/api/command", self._command, methods=["POST"]),
         ]
 
     async def _session(self, _request: Request) -> Response:
         return JSONResponse({"token": self._forgery.token})
+
+    async def _logs(self, request: Request) -> Response:
+        # Behind the door, as logs name users and hosts.
+        broker = self._world.log_broker
+        return stream(broker, request.headers.get("last-event-id") or broker.earliest)
 
     async def _preview(self, request: Request) -> Response:
         async def preview(daemon: Daemon, order: Order) -> object:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from collections.abc import Collection
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -15,12 +16,12 @@ from maglev_web.http.admin import Admin
 from maglev_web.http.auth import Credentials, Door
 from maglev_web.http.csrf import Forgery
 from maglev_web.http.headers import SafeHeaders
+from maglev_web.http.hosts import KnownHosts
 from maglev_web.http.page import Page, read_page
+from maglev_web.http.streams import stream
 
-PING_S = 15
-SEND_WITHIN_S = 30.0
-"""A reader that takes nothing for so long is gone."""
-READERS = 1000
+LOOKED_AT = 64
+"""Frontends that one page can have in sight."""
 
 
 class View:
@@ -44,6 +45,7 @@ class View:
             Route("/api/maglevds", self._maglevds, methods=["GET"]),
             Route("/api/version", self._about, methods=["GET"]),
             Route("/api/events", self._events, methods=["GET"]),
+            Route("/api/beats", self._beats, methods=["GET"]),
         ]
 
     async def _state(self, _request: Request) -> Response:
@@ -62,21 +64,15 @@ class View:
         return JSONResponse(self._version)
 
     async def _events(self, request: Request) -> Response:
-        if self._world.broker.readers >= READERS:
-            return PlainTextResponse("too many readers\n", 503, {"retry-after": "10"})
         since = request.headers.get("last-event-id") or request.query_params.get("since")
-        return EventSourceResponse(
-            self._world.broker.follow(since),
-            ping=PING_S,
-            ping_message_factory=_ping,
-            send_timeout=SEND_WITHIN_S,
-            sep="\n",
-        )
+        return stream(self._world.broker, since)
 
-
-def _ping() -> ServerSentEvent:
-    # An event and no comment: the page can tell a silent connection from a dead one.
-    return ServerSentEvent(event="ping", data="{}", sep="\n")
+    async def _beats(self, request: Request) -> Response:
+        daemon = self._world.daemons.get(request.query_params.get("maglevd", ""))
+        if daemon is None:
+            return JSONResponse({"error": "no such maglevd"}, 404)
+        looked_at = request.query_params.getlist("frontend")[:LOOKED_AT]
+        return Response(daemon.look_at(looked_at), media_type="application/json")
 
 
 async def _healthy(_request: Request) -> Response:
@@ -95,13 +91,19 @@ async def _nothing(_request: Request, _error: Exception) -> Response:
     return PlainTextResponse("there is nothing here\n", 404)
 
 
-def create_app(world: World, credentials: Credentials | None = None, page: Page | None = None) -> ASGIApp:
+def create_app(
+    world: World,
+    credentials: Credentials | None = None,
+    page: Page | None = None,
+    allowed_hosts: Collection[str] = (),
+) -> ASGIApp:
     """Make the application.
 
     Args:
         world: The daemons.
         credentials: Who may enter `/admin/`; `None`: nobody, and there is no such place.
         page: The page; the one that was built by default.
+        allowed_hosts: Names, in small letters, under which there is an answer; none: any.
     """
     page = page or read_page()
     build = this_build()
@@ -126,4 +128,4 @@ def create_app(world: World, credentials: Credentials | None = None, page: Page 
         routes += [Route("/admin", _to_admin, methods=["GET"]), Mount("/admin", app=Door(inside, credentials))]
     app = Starlette(routes=routes, exception_handlers={404: _nothing})
     app.router.redirect_slashes = False
-    return SafeHeaders(app)
+    return SafeHeaders(KnownHosts(app, allowed_hosts) if allowed_hosts else app)
