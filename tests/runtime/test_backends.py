@@ -138,6 +138,18 @@ async def test_probe_events_come_only_to_those_who_ask(world: World) -> None:
         assert controller.prober.on_start is None
 
 
+async def test_events_alone_come_from_now_on_and_end_with_the_context(world: World) -> None:
+    async with world.open(config()) as controller:
+        async with controller.events(EventFilter(frozenset({EventKind.PROBE}))) as events:
+            before = controller.bus.sequence
+            deliveries = await events.batch()
+            assert controller.prober.on_start is not None
+        assert deliveries
+        assert all(delivery.sequence > before for delivery in deliveries)
+        assert all(isinstance(delivery.event, ProbeEvent) for delivery in deliveries)
+        assert controller.prober.on_start is None
+
+
 async def test_a_probe_observer_hears_of_every_probe(world: World) -> None:
     heard: list[tuple[str, str, Code]] = []
     async with world.open(config()) as controller:

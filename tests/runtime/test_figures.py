@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import attrs
 import pytest
 
 from maglev.api import BackendState, DisableBackend, FrontendState, NotNow, ReloadConfig, Session, SetWeightOf
@@ -76,6 +77,15 @@ async def test_status_counts_reloads(world: World) -> None:
         after = controller.status()
         assert after.reloads == {"success": 1, "failure": 1}
         assert after.config_loaded_at_s >= before.config_loaded_at_s
+
+
+async def test_the_dataplane_alone_is_as_in_the_snapshot_but_for_what_it_holds(world: World) -> None:
+    async with world.open(config()) as controller:
+        await until(lambda: all_up(controller), "all up")
+        whole, alone = controller.snapshot(), controller.dataplane_snapshot()
+        assert whole.dataplane.state is not None
+        assert alone == attrs.evolve(whole.dataplane, state=None)
+        assert controller.status().version == whole.version
 
 
 async def test_status_tells_of_the_dataplane(world: World) -> None:

@@ -15,6 +15,7 @@ from maglev.api import (
     BadArgument,
     Command,
     Control,
+    DataplaneSnapshot,
     DisableBackend,
     EnableBackend,
     Flow,
@@ -98,6 +99,9 @@ async def test_messages_to_and_from_the_dataplane_are_counted() -> None:
         def snapshot(self) -> Snapshot:
             now = self._control.snapshot()
             return attrs.evolve(now, dataplane=attrs.evolve(now.dataplane, api_messages=counts))
+
+        def dataplane_snapshot(self) -> DataplaneSnapshot:
+            return attrs.evolve(self._control.dataplane_snapshot(), api_messages=counts)
 
     async with running() as served, exported(Counted(served.control)) as front, front.client() as client:
         assert (await client.dataplane()).api_messages == counts

@@ -65,6 +65,7 @@ def status(**changes: Any) -> Status:
     """A daemon that runs for a while."""
     whole: dict[str, Any] = {
         "at_s": 1000.5,
+        "version": "1.2.3",
         "started_at_s": 200.0,
         "config_loaded_at_s": 1_790_000_000.25,
         "reloads": {"success": 4, "failure": 1},

@@ -19,7 +19,7 @@ from maglev.api.figures import Figures, Status
 from maglev.api.preview import Flow, FlowTrace, Preview
 from maglev.api.problems import Problem
 from maglev.api.results import ProbeResult
-from maglev.api.snapshots import BackendSnapshot, FrontendSnapshot, Snapshot
+from maglev.api.snapshots import BackendSnapshot, DataplaneSnapshot, FrontendSnapshot, Snapshot
 
 
 @attrs.frozen
@@ -117,6 +117,10 @@ class Control(Protocol):
         """Everything that metrics are made of, at one moment; a few milliseconds for ten thousand backends."""
         ...
 
+    def dataplane_snapshot(self) -> DataplaneSnapshot:
+        """The connection to the dataplane now, without what it holds (`state` is `None`)."""
+        ...
+
     def frontend(self, name: str) -> FrontendSnapshot:
         """One frontend now, at a small part of a whole snapshot's cost.
 
@@ -176,6 +180,15 @@ class Control(Protocol):
 
     def subscribe(self, wanted: EventFilter, *, buffer: int = 1024) -> AbstractAsyncContextManager[Subscription]:
         """Subscribe to events: a snapshot first, then all that follows, with nothing missed between.
+
+        Args:
+            wanted: What to deliver.
+            buffer: How many undelivered events are kept; the oldest are dropped, and counted, beyond that.
+        """
+        ...
+
+    def events(self, wanted: EventFilter, *, buffer: int = 1024) -> AbstractAsyncContextManager[EventStream]:
+        """Subscribe to what happens from now on, without a snapshot: that takes long where there are many backends.
 
         Args:
             wanted: What to deliver.

@@ -45,6 +45,7 @@ class Status:
 
     Args:
         at_s: When this was taken, in seconds since the epoch.
+        version: Of the daemon.
         started_at_s: When the daemon started, in seconds since the epoch.
         config_loaded_at_s: When the running configuration was loaded, in seconds since the epoch.
         reloads: How many reloads there were since the start, by `success` and `failure`.
@@ -53,6 +54,7 @@ class Status:
     """
 
     at_s: float
+    version: str
     started_at_s: float
     config_loaded_at_s: float
     reloads: Mapping[str, int]

@@ -23,9 +23,11 @@ from maglev.api import (
     Checker,
     Command,
     CommandResult,
+    DataplaneSnapshot,
     DataplaneState,
     EventFilter,
     EventKind,
+    EventStream,
     Figures,
     Flow,
     FlowTrace,
@@ -143,13 +145,14 @@ class Controller:
             healthchecks={
                 name: healthcheck_snapshot(name, check, self.config) for name, check in self.config.healthchecks.items()
             },
-            dataplane=dataplane_snapshot(self.reconciler, self.ledger),
+            dataplane=dataplane_snapshot(self.reconciler, self.ledger, self.ledger.state()),
         )
 
     def status(self) -> Status:
         """The daemon itself, without backends and frontends."""
         return Status(
             at_s=time.time(),
+            version=VERSION,
             started_at_s=self.started_at_s,
             config_loaded_at_s=self.config_loaded_at_s,
             reloads=dict(self.reloads),
@@ -160,6 +163,10 @@ class Controller:
     def figures(self) -> Figures:
         """Everything that metrics are made of, at one moment."""
         return Figures(self.status(), self._figures.backends(), self._figures.frontends())
+
+    def dataplane_snapshot(self) -> DataplaneSnapshot:
+        """The connection to the dataplane now, without what it holds."""
+        return dataplane_snapshot(self.reconciler, self.ledger, None)
 
     def frontend(self, name: str) -> FrontendSnapshot:
         """One frontend now; raises `UnknownName`."""
@@ -205,9 +212,15 @@ class Controller:
     @asynccontextmanager
     async def subscribe(self, wanted: EventFilter, *, buffer: int = 1024) -> AsyncIterator[Subscription]:
         """Subscribe to events: a snapshot first, then all that follows, with nothing missed between."""
+        async with self.events(wanted, buffer=buffer) as events:
+            yield Subscription(self.snapshot(), events)
+
+    @asynccontextmanager
+    async def events(self, wanted: EventFilter, *, buffer: int = 1024) -> AsyncIterator[EventStream]:
+        """Subscribe to what happens from now on."""
         with self.bus.subscribe(wanted, buffer) as subscriber:
             self._watch_starts()
-            yield Subscription(self.snapshot(), subscriber)
+            yield subscriber
         self._watch_starts()
 
     @asynccontextmanager

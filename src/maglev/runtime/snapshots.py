@@ -12,6 +12,7 @@ import attrs
 from maglev.api import (
     BackendSnapshot,
     DataplaneSnapshot,
+    DataplaneState,
     DataplaneStatus,
     FrontendSnapshot,
     HealthCheckSnapshot,
@@ -199,8 +200,8 @@ def _member(
     )
 
 
-def dataplane_snapshot(reconciler: Reconciler, ledger: Ledger) -> DataplaneSnapshot:
-    """The connection to the dataplane now."""
+def dataplane_snapshot(reconciler: Reconciler, ledger: Ledger, state: DataplaneState | None) -> DataplaneSnapshot:
+    """The connection to the dataplane now, with what it holds or without."""
     session = reconciler.session
     connected = session is not None
     return DataplaneSnapshot(
@@ -208,7 +209,7 @@ def dataplane_snapshot(reconciler: Reconciler, ledger: Ledger) -> DataplaneSnaps
         connected=connected,
         observing=reconciler.passes.observe,
         info=session.info if session is not None else None,
-        state=ledger.state() if connected else None,
+        state=state if connected else None,
         unmanaged=tuple(sorted(ledger.vips().keys() - ledger.owned)) if connected else (),
         detail=reconciler.detail,
         api_messages=tuple(MessageCount(*key, count) for key, count in sorted(reconciler.api_messages().items())),

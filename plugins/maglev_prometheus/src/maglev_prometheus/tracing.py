@@ -63,9 +63,9 @@ async def trace(
 ) -> None:
     """Record a trace of each drain until the controller closes."""
     drains = Drains()
-    async with control.observe_probes(drains.probed), control.subscribe(WANTED, buffer=BUFFER) as subscription:
+    async with control.observe_probes(drains.probed), control.events(WANTED, buffer=BUFFER) as events:
         task_status.started()
-        while batch := await subscription.events.batch():
+        while batch := await events.batch():
             for drain in drains.take(delivery.event for delivery in batch):
                 record(tracer, drain)
 

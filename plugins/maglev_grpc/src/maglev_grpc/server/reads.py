@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import attrs
-
 from maglev.api import Control, Flow
 from maglev.build import Build
 from maglev_grpc.convert import change_of, from_message, to_message
@@ -56,7 +54,7 @@ class Reads:
 
     async def info(self, _request: Any, call: Call) -> Answer:
         """Which maglevd this is, and how it is doing."""
-        now = self._control.snapshot()
+        now = self._control.status()
         return pb.Info(
             version=now.version,
             commit=self._build.commit,
@@ -106,7 +104,7 @@ class Reads:
 
     async def dataplane(self, _request: Any, _call: Call) -> Answer:
         """The connection to the dataplane."""
-        return _message(attrs.evolve(self._control.snapshot().dataplane, state=None))
+        return _message(self._control.dataplane_snapshot())
 
     async def dataplane_state(self, request: pb.GetDataplaneStateRequest, _call: Call) -> Answer:
         """What the dataplane holds."""

@@ -19,6 +19,7 @@ from maglev.api import (
     Event,
     EventFilter,
     EventKind,
+    EventStream,
     FrontendEvent,
     FrontendSnapshot,
     Snapshot,
@@ -30,7 +31,7 @@ from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_grpc.server import encode
 from maglev_grpc.server.calls import Call
 from maglev_grpc.server.errors import bad_argument, closing, refused
-from maglev_grpc.server.names import find
+from maglev_grpc.server.names import bounded
 
 _MOST_EVENTS = 128
 """Events in one message: some tens of kilobytes."""
@@ -40,6 +41,7 @@ _REST_S = 0.01
 """After a message a watcher rests this long, so that what happens close together travels together."""
 _AT_ONCE = 4
 """Watchers that are served before others in the event loop, probes above all, have their turn."""
+_NAMES_AT_ONCE = 32
 _EVENTS = pb.WatchEventsResponse.DESCRIPTOR.fields_by_name["events"].number
 _SNAPSHOT = pb.WatchEventsResponse.DESCRIPTOR.fields_by_name["snapshot"].number
 
@@ -127,18 +129,24 @@ class Watching:
         raise closing()
 
     async def _send_all(self, wanted: EventFilter, initial: Any, call: Call) -> None:
+        await _check_names(wanted, self._control)
+        if initial == pb.INITIAL_STATE_NONE:
+            async with self._control.events(wanted, buffer=self._buffer) as events:
+                await call.send(b"")  # tells the watcher that it is subscribed
+                await self._send_events(events, call)
+            return
         async with self._control.subscribe(wanted, buffer=self._buffer) as subscription:
-            _check_names(wanted, subscription.snapshot)
             if initial == pb.INITIAL_STATE_SNAPSHOT:
                 everything = await encode.snapshot(subscription.snapshot)
                 await call.send(encode.item(_SNAPSHOT, everything))
-            elif initial == pb.INITIAL_STATE_NONE:
-                await call.send(b"")  # tells the watcher that it is subscribed
             else:
                 await self._send_state(wanted, subscription.snapshot, call)
-            while batch := await subscription.events.batch():
-                await self._send_batch(batch, call)
-                await anyio.sleep(_REST_S)
+            await self._send_events(subscription.events, call)
+
+    async def _send_events(self, events: EventStream, call: Call) -> None:
+        while batch := await events.batch():
+            await self._send_batch(batch, call)
+            await anyio.sleep(_REST_S)
 
     async def _send_state(self, wanted: EventFilter, snapshot: Snapshot, call: Call) -> None:
         parts: list[bytes] = []
@@ -160,11 +168,15 @@ class Watching:
             await call.send(b"".join(parts))
 
 
-def _check_names(wanted: EventFilter, snapshot: Snapshot) -> None:
-    for name in wanted.backends:
-        find("backend", name, snapshot.backends)
-    for name in wanted.frontends:
-        find("frontend", name, snapshot.frontends)
+async def _check_names(wanted: EventFilter, control: Control) -> None:
+    asked = [
+        *((control.backend, name) for name in sorted(wanted.backends)),
+        *((control.frontend, name) for name in sorted(wanted.frontends)),
+    ]
+    for number, (look, name) in enumerate(asked, start=1):
+        look(bounded(name))
+        if number % _NAMES_AT_ONCE == 0:
+            await anyio.lowlevel.checkpoint()
 
 
 def present(snapshot: Snapshot, wanted: EventFilter) -> Iterator[Event]:
