@@ -91,7 +91,7 @@ bench: $(VENV)/.stamp-dev  ## figures: each benchmarks/bench_*.py
 		[ -e "$$script" ] || continue; found=yes; echo "== $$script"; $(BIN)/python "$$script"; \
 	done; [ -n "$$found" ] || echo "there are no benchmarks yet"
 
-bench-probes: $(VENV)/.stamp-dev  ## probes beside HAProxy's checks, some fourteen minutes (BENCH_ARGS=--quick: one)
+bench-probes: $(VENV)/.stamp-dev  ## probes beside HAProxy's checks, some seventeen minutes (BENCH_ARGS=--quick: one)
 	$(BIN)/python benchmarks/bench_probes.py $(BENCH_ARGS)
 
 soak: $(VENV)/.stamp-dev  ## the laws with many more examples, and the long runs

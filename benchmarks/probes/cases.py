@@ -55,7 +55,7 @@ FULL = (
     Case("tcp", "tcp", 10_000, window_s=15.0, rounds=1),
     Case("icmp", "icmp", 10_000, window_s=30.0, rounds=1, rival=False),
 )
-"""Some fourteen minutes."""
+"""Some seventeen minutes."""
 
 QUICK = tuple(
     attrs.evolve(case, window_s=3.0, rounds=1, alone=False)
