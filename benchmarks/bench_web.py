@@ -25,13 +25,14 @@ from playwright.sync_api import Page
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from maglev import api
+from maglev.listening import listen
 from maglev_grpc.client import Connected, Watched
 from maglev_grpc.convert import Info, event_message
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_web.feed import Broker, Daemon, World
 from maglev_web.http import create_app
 from maglev_web.options import Settings
-from maglev_web.serve import Server, configuration, listen
+from maglev_web.serve import BACKLOG, Server, configuration
 from plugins.maglev_web.tests.browsing import CHROMIUM, chromium, opened
 from plugins.maglev_web.tests.serving import snapshot
 from plugins.maglev_web.tests.test_web_mirror import backend, frontend, member
@@ -158,9 +159,9 @@ async def main(seconds: float) -> None:
     anybody: Any = client
     daemon = Daemon("large", anybody, broker)
     world = World([daemon], broker)
-    settings = Settings(servers=("large",), host="127.0.0.1", port=0)
+    settings = Settings(servers=("large",), listen="127.0.0.1:0")
     server = Server(configuration(create_app(world), settings), world)
-    sock = listen(settings)
+    sock = listen(settings.listen, BACKLOG)
     said: list[str] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(daemon.run)

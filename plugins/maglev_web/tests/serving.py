@@ -13,11 +13,12 @@ import httpx
 import pytest
 
 from maglev import api
+from maglev.listening import listen
 from maglev_web.feed import Broker, Daemon, World
 from maglev_web.http import Credentials, create_app
 from maglev_web.http.page import Page
 from maglev_web.options import Settings
-from maglev_web.serve import Server, configuration, listen
+from maglev_web.serve import BACKLOG, Server, configuration
 
 USER, PASSWORD = "operator", "correct horse: battery"
 OPERATOR = Credentials(USER, PASSWORD)
@@ -103,10 +104,10 @@ async def serving(
     broker = world.broker if world else Broker()
     client: Any = Obedient()
     world = world or World([Daemon("one", client, broker)], broker)
-    chosen = Settings(servers=("one",), host="127.0.0.1", port=0, credentials=credentials, **settings)
+    chosen = Settings(servers=("one",), listen="127.0.0.1:0", credentials=credentials, **settings)
     app = await anyio.to_thread.run_sync(create_app, world, credentials, PAGE, chosen.allowed_hosts)
     server = Server(configuration(app, chosen), world)
-    sock = listen(chosen)
+    sock = await anyio.to_thread.run_sync(listen, chosen.listen, BACKLOG)
     port = sock.getsockname()[1]
     with sock:
         async with anyio.create_task_group() as tasks:

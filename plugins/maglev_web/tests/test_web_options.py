@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from maglev_web import command as module
-from maglev_web.options import Settings, read_credentials, read_listen, read_proxies, read_servers
+from maglev_web.options import Settings, read_credentials, read_proxies, read_servers
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def run(*arguments: str, **environment: str) -> Any:
 def test_defaults_are_those_of_the_original(started: list[Settings]) -> None:
     assert run().exit_code == 0
     (settings,) = started
-    assert (settings.servers, settings.host, settings.port) == (("localhost:9090",), "", 8080)
+    assert (settings.servers, settings.listen) == (("localhost:9090",), ":8080")
     assert settings.credentials is None
 
 
@@ -36,7 +36,7 @@ def test_options_may_have_one_dash_and_come_from_the_environment(started: list[S
     )
     assert result.exit_code == 0
     (settings,) = started
-    assert (settings.servers, settings.host, settings.port) == (("a:1", "b:2"), "127.0.0.1", 1)
+    assert (settings.servers, settings.listen) == (("a:1", "b:2"), "127.0.0.1:1")
     assert settings.credentials is not None
     assert "p'" not in repr(settings.credentials)
 
@@ -76,9 +76,7 @@ def test_every_option_has_its_environment_variable() -> None:
     assert {one.name for one in named} == {one.name for one in module.command().params} - {"version"}
 
 
-def test_addresses_are_read() -> None:
-    assert read_listen(":8080") == ("", 8080)
-    assert read_listen("[::1]:80") == ("::1", 80)
+def test_lists_are_read() -> None:
     assert read_servers("a, b:1") == ("a", "b:1")
     assert read_proxies("10.0.0.0/8, 2001:db8::1") == ("10.0.0.0/8", "2001:db8::1/128")
     assert read_credentials({}) is None

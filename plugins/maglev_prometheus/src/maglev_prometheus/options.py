@@ -10,27 +10,12 @@ from urllib.parse import urlsplit
 import attrs
 
 from maglev.api import Reload, option
-
-
-def split_address(addr: str) -> tuple[str, int]:
-    """Split an address to listen on into host and port; the host is empty for all addresses.
-
-    Raises:
-        ValueError: It is none.
-    """
-    host, colon, port = addr.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    known_port = port.isascii() and port.isdecimal() and int(port) <= 65535
-    if not colon or not known_port or (":" in host and not bracketed) or any(c.isspace() or c == "/" for c in host):
-        raise ValueError(
-            f"{addr!r} is no address to listen on: `:9091`, `192.0.2.1:9091`, `[2001:db8::1]:9091` are, empty is off"
-        )
-    return host.removeprefix("[").removesuffix("]"), int(port)
+from maglev.listening import read_address
 
 
 def _listens(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
     if value:
-        split_address(value)
+        read_address(value)
 
 
 def _pair(options: Any, _attribute: attrs.Attribute[Any], value: Path | None) -> None:

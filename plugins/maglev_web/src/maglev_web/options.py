@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import Any
 import attrs
 import click
 
+from maglev.listening import read_address
 from maglev_grpc.client import Security, read_target
 from maglev_web.http import Credentials
 from maglev_web.http.hosts import read_hosts
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
-_LISTEN = re.compile(r"(?P<host>\[[^\]\s]+\]|[^\[\]:\s/]*):(?P<port>\d{1,5})")
 _SHOWN: dict[str, Any] = {"show_envvar": True, "show_default": True}
 
 
@@ -26,8 +25,7 @@ class Settings:
 
     Args:
         servers: The daemons, as the operator wrote them.
-        host: The address to listen on; empty for all.
-        port: The port.
+        listen: The address to listen on, as `maglev.listening` reads it.
         security: How to speak to the daemons.
         credentials: Who may enter `/admin/`; `None`: nobody.
         tls_cert: Certificate to serve HTTPS with, in PEM; `None`: HTTP.
@@ -38,8 +36,7 @@ class Settings:
     """
 
     servers: tuple[str, ...]
-    host: str = ""
-    port: int = 8080
+    listen: str = ":8080"
     security: Security = attrs.field(factory=Security)
     credentials: Credentials | None = None
     tls_cert: Path | None = None
@@ -59,13 +56,12 @@ class Settings:
         Raises:
             ValueError: Something makes no sense, or things do not go together.
         """
-        host, port = read_listen(values["listen"])
+        read_address(values["listen"])
         if (values["tls_cert"] is None) != (values["tls_key"] is None):
             raise ValueError("--tls-cert and --tls-key go together: both or none")
         return cls(
             servers=read_servers(values["server"]),
-            host=host,
-            port=port,
+            listen=values["listen"],
             security=Security(
                 **{name: values[name] for name in ("ca", "cert", "key", "token_file")},
                 server_name=values["server_name"] or "",
@@ -86,14 +82,6 @@ def read_servers(text: str) -> tuple[str, ...]:
     if len(set(targets)) < len(targets):
         raise ValueError(f"{text!r} names a server twice")
     return servers
-
-
-def read_listen(text: str) -> tuple[str, int]:
-    """Read an address to listen on: `:8080`, `192.0.2.1:8080`, `[::1]:8080`; raises `ValueError` if it is none."""
-    match = _LISTEN.fullmatch(text)
-    if match is None or int(match["port"]) > 65535:
-        raise ValueError(f"{text!r} is no address to listen on: as `:8080`, `192.0.2.1:8080` or `[2001:db8::1]:8080`")
-    return match["host"].strip("[]"), int(match["port"])
 
 
 def read_proxies(text: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import structlog
 import uvicorn
 
 from maglev.build import this_build
+from maglev.listening import listen, read_address
 from maglev_web.feed import World, watching
 from maglev_web.http import create_app
 from maglev_web.http.page import MISSING, read_page
@@ -26,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 CONNECTIONS = 2000
 DRAIN_S = 3
-_BACKLOG = 1024
+BACKLOG = 1024
 _HEAD_AT_MOST = 32 * 1024
 
 
@@ -81,31 +82,15 @@ def configuration(app: Any, settings: Settings) -> uvicorn.Config:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=DRAIN_S,
         h11_max_incomplete_event_size=_HEAD_AT_MOST,
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )
 
 
-def listen(settings: Settings) -> socket.socket:
-    """Open the socket; on all addresses it takes IPv4 and IPv6.
-
-    Raises:
-        OSError: It cannot be had.
-    """
-    host = settings.host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")  # noqa: S104  (as the operator wants)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server(
-            (host, settings.port), family=family, backlog=_BACKLOG, dualstack_ipv6=not settings.host and ":" in host
-        )
-    except OSError as error:
-        raise OSError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from error
-
-
 def url(settings: Settings, port: int) -> str:
     """Where a browser on this host finds the page."""
-    host = settings.host or "localhost"
+    host = read_address(settings.listen)[0] or "localhost"
     scheme = "https" if settings.tls_cert else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
@@ -125,7 +110,7 @@ async def serve(settings: Settings) -> None:
         sys.stderr.write(MISSING)
     async with watching(settings.servers, settings.security) as world:
         app = await anyio.to_thread.run_sync(create_app, world, settings.credentials, page, settings.allowed_hosts)
-        sock = listen(settings)
+        sock = await anyio.to_thread.run_sync(listen, settings.listen, BACKLOG)
         where = url(settings, sock.getsockname()[1])
         server = Server(configuration(app, settings), world)
         log.info(

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from maglev.api import Reload, option
-
-_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\[\]:\s/]*):(?P<port>\d{1,5})")
+from maglev.listening import read_address
 
 
 def _listens(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
-    match = _ADDRESS.fullmatch(value)
-    if value and (match is None or int(match["port"]) > 65535):
-        raise ValueError(
-            f"{value!r} is no address to listen on: as `:9090`, `192.0.2.1:9090`, `[2001:db8::1]:9090`, or empty"
-        )
+    if value:
+        read_address(value)
 
 
 def _path(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:

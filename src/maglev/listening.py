@@ -1,0 +1,59 @@
+"""Addresses to listen on, as all plugins and commands that serve something read and open them."""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\[\]:\s/]*):(?P<port>[0-9]{1,5})")
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """Split an address to listen on into host and port; the host is empty for all addresses.
+
+    Args:
+        text: `:8080`, `192.0.2.1:8080`, `[2001:db8::1]:8080` or `name:8080`.
+
+    Raises:
+        ValueError: It is none.
+    """
+    match = _ADDRESS.fullmatch(text)
+    if match is None or int(match["port"]) > 65535:
+        raise ValueError(f"{text!r} is no address to listen on: as `:8080`, `192.0.2.1:8080` or `[2001:db8::1]:8080`")
+    return match["host"].strip("[]"), int(match["port"])
+
+
+def listen(text: str, backlog: int) -> socket.socket:
+    """Listen on an address with TCP; may look its name up, so it belongs into a thread.
+
+    Args:
+        text: As for `read_address`; without a host all addresses, IPv4 and IPv6.
+        backlog: Connections that the kernel keeps until they are accepted.
+
+    Raises:
+        ValueError: It is no address.
+        OSError: It cannot be listened on; says which and why.
+    """
+    host, port = read_address(text)
+    try:
+        return _on(host, port, backlog) if host else _on_all(port, backlog)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {text}: {error.strerror or error}") from error
+
+
+def _on(host: str, port: int, backlog: int) -> socket.socket:
+    family, _kind, _protocol, _name, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    return socket.create_server(address, family=family, backlog=backlog)
+
+
+def _on_all(port: int, backlog: int) -> socket.socket:
+    try:
+        return socket.create_server(("::", port), family=socket.AF_INET6, backlog=backlog, dualstack_ipv6=True)
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+            raise
+        # A host without IPv6.
+        return socket.create_server(("0.0.0.0", port), backlog=backlog)  # noqa: S104 - all addresses were asked for
