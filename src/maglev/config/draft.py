@@ -45,11 +45,6 @@ class Draft:
     lb: LbConfig = attrs.field(factory=LbConfig)
     lb_path: Path = ("maglev",)
 
-    @property
-    def has_shape(self) -> bool:
-        """Whether nothing was found that has not the right shape."""
-        return not any(fault.severity == "shape" for fault in self.faults)
-
     def complain(self, *faults: Fault) -> None:
         """Note faults whose paths begin at the top."""
         self.faults += faults

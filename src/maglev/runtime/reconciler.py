@@ -134,10 +134,6 @@ class Reconciler:
         self._dirty.update(dict.fromkeys(addresses))
         self._wake.set()
 
-    def wake(self) -> None:
-        """Look again for something to do."""
-        self._wake.set()
-
     def in_sync(self, address: Address) -> bool | None:
         """Whether an address was as wanted at the last look; `None` while nothing is known."""
         if self.session is None or not self.ledger.known:

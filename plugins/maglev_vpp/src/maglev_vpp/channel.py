@@ -2,13 +2,14 @@
 
 Calls are pipelined: each has a context, by which its reply is found. VPP answers in order, but drops what it cannot
 make sense of without a word, so each call has a deadline, and a VPP that says nothing at all while something is asked
-of it is lost. A reply that comes too late, a message that nobody asked for and one of an unknown number are counted
-and forgotten.
+of it is lost. A reply that comes too late, a message that nobody asked for and one of an unknown number are
+forgotten but for a line in the log at DEBUG.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -19,6 +20,8 @@ from maglev_vpp.messages import SOCKCLNT_CREATE_REPLY_ID
 from maglev_vpp.speech import Speech
 from maglev_vpp.timings import Timings
 from maglev_vpp.wire import LONG_START, RETVAL, RETVAL_AT, START, Splitter, WireError
+
+log = logging.getLogger("maglev.vpp")
 
 WINDOW = 512
 """Calls in flight: enough to keep VPP busy, few enough that their replies cost a few milliseconds of one turn."""
@@ -39,8 +42,6 @@ class Channel(Speech, asyncio.Protocol):
         self.path = path
         self.traffic: Counter[tuple[str, str, str]] = Counter()
         """Messages by (name, `tx` or `rx`, `ok` or `error`)."""
-        self.strays = 0
-        """Messages that nobody waited for."""
         self.reason: LostReason | None = None
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -159,7 +160,7 @@ class Channel(Speech, asyncio.Protocol):
         elif call is None and number == self.ids.get("memclnt_keepalive"):
             self._keep_alive(message)
         elif call is None:
-            self.strays += 1
+            log.debug("VPP sent message %d, which nobody waits for", number)
 
     def _finish(self, call: Call, message: bytes) -> None:
         good = len(message) < RETVAL_AT + RETVAL.size or RETVAL.unpack_from(message, RETVAL_AT)[0] >= 0
@@ -169,8 +170,8 @@ class Channel(Speech, asyncio.Protocol):
     def _keep_alive(self, message: bytes) -> None:
         try:
             asked = self.read("memclnt_keepalive", message)
-        except DataplaneError:
-            self.strays += 1
+        except DataplaneError as error:
+            log.debug("a keepalive of VPP cannot be answered: %s", error)
             return
         self._write(self.encode("memclnt_keepalive_reply", asked.context, {}))
 

@@ -2,7 +2,7 @@
 
 As in VPP, a flow is known by the 32-bit hash of its packets (with `src-ip-sticky` that is one for all flows of a
 client), kept in buckets of four, and a flow that finds its bucket full goes untracked. Unlike VPP there is one worker,
-and flows do not grow old: a test ends them with `forget_all`.
+and flows do not grow old.
 """
 
 from __future__ import annotations
@@ -56,11 +56,6 @@ class FlowTable:
         for known in gone:
             del self._servers[known]
             self._fill[known[1] & (self._buckets - 1)] -= 1
-
-    def forget_all(self) -> None:
-        """Forget every flow."""
-        self._servers.clear()
-        self._fill.clear()
 
     def count(self) -> Mapping[tuple[int, Address], int]:
         """Count the known flows by VIP index and server."""
