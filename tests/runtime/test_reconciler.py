@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
+import attrs
+
 from maglev.api import (
     AddVip,
     BackendState,
@@ -89,6 +91,21 @@ async def test_a_vip_found_with_another_table_is_drift_until_recreated(world: Wo
         assert world.store.vip(web).attributes.table_length == 16384
         assert held(world)[WEB] == SERVING
         assert controller.snapshot().frontends["web"].drift == ()
+
+
+async def test_another_number_of_sticky_buckets_is_drift_until_recreated(world: World) -> None:
+    world.store.conf = attrs.evolve(world.store.conf, sticky_buckets_per_core=1024)
+    plant(world, FOREIGN, {})  # established flows may hang on it
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        wanted = controller.frontends.conf().sticky_buckets_per_core
+        await controller.command(Sync(), ACTOR)
+        (drift,) = controller.dataplane_snapshot().drift
+        assert drift == f"sticky buckets per core are 1024, wanted {wanted}"
+        assert world.store.conf.sticky_buckets_per_core == 1024
+        await controller.command(Sync(recreate=True), ACTOR)
+        assert controller.dataplane_snapshot().drift == ()
+        assert world.store.conf.sticky_buckets_per_core == wanted
 
 
 async def test_weights_on_another_step_keep_it(world: World) -> None:

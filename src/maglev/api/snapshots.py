@@ -155,6 +155,8 @@ class DataplaneSnapshot:
     """Why it is not connected, or empty."""
     api_messages: tuple[MessageCount, ...] = ()
     """Messages to and from it since maglevd started, sorted; empty for a dataplane that does not count them."""
+    drift: tuple[str, ...] = ()
+    """What differs in the values for the whole dataplane and is not put right by itself, in words."""
 
 
 @attrs.frozen

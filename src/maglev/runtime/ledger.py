@@ -38,7 +38,8 @@ class Ledger:
         self.rebuild_conf = False
         """Whether a reload changed what makes the whole dataplane forget its established flows."""
         self.drift: dict[Address, tuple[Drift, ...]] = {}
-        self.conf_drift: tuple[str, ...] = ()
+        self.conf_drift = ""
+        """What differs in the values for the whole dataplane and is left as it is, in words; empty: nothing."""
         self.steps: dict[VipKey, int] = {}
         """The weight step that each VIP in the dataplane stands on, inferred at the first look at it."""
         self._vips: dict[Address, dict[VipKey, VipState]] = {}
@@ -52,6 +53,7 @@ class Ledger:
         for key, vip in state.vips.items():
             vips[key.address][key] = vip
         self._vips = dict(vips)
+        self._carrying.clear()
         self.conf = state.conf
         self.known = True
 
@@ -97,7 +99,6 @@ class Ledger:
         """The servers that the dataplane gives weight to."""
         vip = self.vip(key)
         if vip is None:
-            self._carrying.pop(key, None)
             return frozenset()
         seen, carrying = self._carrying.get(key, (None, frozenset()))
         if seen is not vip:

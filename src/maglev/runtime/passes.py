@@ -261,7 +261,9 @@ class Passes:
             empty=not self._ledger.addresses(),
             recreate=tally.scope.recreate or self._ledger.rebuild_conf,
         )
-        self._ledger.conf_drift = (conf.drift,) if conf.drift else ()
+        if conf.drift and conf.drift != self._ledger.conf_drift:
+            log.warning("drift", what=conf.drift)
+        self._ledger.conf_drift = conf.drift
         if conf.operation is None:
             return
         await self._send(session, [(None, conf.operation)], tally)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -212,6 +211,7 @@ def dataplane_snapshot(reconciler: Reconciler, ledger: Ledger, state: DataplaneS
         state=state if connected else None,
         unmanaged=tuple(sorted(ledger.vips().keys() - ledger.owned)) if connected else (),
         detail=reconciler.detail,
+        drift=(ledger.conf_drift,) if connected and ledger.conf_drift else (),
         api_messages=tuple(MessageCount(*key, count) for key, count in sorted(reconciler.api_messages().items())),
     )
 
@@ -228,8 +228,3 @@ def dataplane_status(reconciler: Reconciler) -> DataplaneStatus:
         api_messages=reconciler.api_messages(),
         operations=dict(reconciler.operations),
     )
-
-
-def wall_clock_s(monotonic_ns: int) -> float:
-    """The time of day, in seconds since the epoch, of a moment on the monotonic clock."""
-    return time.time() + (monotonic_ns - time.monotonic_ns()) / 1e9

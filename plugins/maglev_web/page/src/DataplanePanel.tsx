@@ -50,6 +50,9 @@ export function DataplanePanel(props: { daemon: Daemon }) {
             </Show>
             <Fact name="VIPs" value={plane()!.vips === null ? "–" : String(plane()!.vips)} />
             <LastSync name={props.daemon.name} />
+            <Show when={plane()!.drift.length}>
+              <Fact name="differs" value={plane()!.drift.join(", ")} />
+            </Show>
             <Show when={plane()!.unmanaged.length}>
               <Fact name="not ours" value={plane()!.unmanaged.join(", ")} />
             </Show>

@@ -90,6 +90,7 @@ export interface Dataplane {
   } | null;
   vips: number | null;
   unmanaged: string[];
+  drift: string[];
 }
 
 export interface Status {

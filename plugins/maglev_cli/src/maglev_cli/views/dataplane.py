@@ -67,9 +67,10 @@ def dataplane(found: DataplaneSnapshot, now_s: float) -> View:
     connection = Cell("connected", Tone.GOOD) if found.connected else Cell(f"lost: {found.detail}", Tone.BAD)
     writes = Cell("observing: nothing is written", Tone.ODD) if found.observing else "on"
     traffic = [("messages", _messages(found.api_messages))] if found.api_messages else []
+    drift = (("drift", Cell(what, Tone.BAD)) for what in found.drift)
     unmanaged = (("unmanaged VIP", Cell(str(vip), Tone.ODD)) for vip in found.unmanaged)
     head = [("dataplane", found.name), ("connection", connection), ("writes", writes)]
-    return (facts([*head, *known, *traffic, *unmanaged]),)
+    return (facts([*head, *known, *traffic, *drift, *unmanaged]),)
 
 
 def _messages(counts: Sequence[MessageCount]) -> Cell:

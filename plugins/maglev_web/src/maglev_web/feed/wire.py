@@ -154,6 +154,7 @@ def dataplane(value: DataplaneSnapshot) -> dict[str, Any]:
         "info": plain(value.info),
         "vips": None if value.state is None else len(value.state.vips),
         "unmanaged": [str(vip) for vip in value.unmanaged],
+        "drift": list(value.drift),
     }
 
 
