@@ -226,3 +226,9 @@ def test_messages_to_and_from_the_dataplane_are_added_up() -> None:
     found = api.DataplaneSnapshot("vpp", True, False, None, None, (), "", counts)
     assert "messages    2 sent, 2 received, 1 of them errors\n" in plain.text_of(dataplane.dataplane(found, 0.0))
     assert "messages" not in plain.text_of(dataplane.dataplane(attrs.evolve(found, api_messages=()), 0.0))
+
+
+def test_what_differs_in_the_whole_dataplane_is_told() -> None:
+    found = api.DataplaneSnapshot("vpp", True, False, None, None, (), "", drift=("sticky buckets are 1, wanted 2",))
+    assert "drift       sticky buckets are 1, wanted 2\n" in plain.text_of(dataplane.dataplane(found, 0.0))
+    assert "drift" not in plain.text_of(dataplane.dataplane(attrs.evolve(found, drift=()), 0.0))
