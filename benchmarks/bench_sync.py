@@ -49,7 +49,7 @@ from maglev.api import (  # noqa: E402  (the stand-in is found from the top of t
     ProbeResult,
     Session,
     SetWeight,
-    Sync,
+    SyncDataplane,
     SyncEvent,
     Target,
 )
@@ -231,7 +231,7 @@ async def rest(vpp: Process, config: Config) -> dict[str, float]:
             await anyio.sleep(0.1)
 
         async def sync() -> None:
-            await controller.command(Sync(), ACTOR)
+            await controller.command(SyncDataplane(), ACTOR)
 
         await sync_event(controller, "operator", sync)
         passes = [(await sync_event(controller, "operator", sync)) for _ in range(ROUNDS)]

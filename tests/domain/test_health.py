@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from maglev.api import BackendState, NotNow
+from maglev.api import BackendState, FailedPrecondition
 from maglev.domain.health import (
     Health,
     disable,
@@ -173,9 +173,9 @@ def test_a_paused_backend_can_be_disabled() -> None:
 
 def test_pause_and_resume_of_a_disabled_backend_are_refused_and_say_what_to_do() -> None:
     disabled = Health(DISABLED, 0)
-    with pytest.raises(NotNow, match="cannot pause a disabled backend: enable it first"):
+    with pytest.raises(FailedPrecondition, match="cannot pause a disabled backend: enable it first"):
         pause(disabled)
-    with pytest.raises(NotNow, match="cannot resume a disabled backend: enable it first"):
+    with pytest.raises(FailedPrecondition, match="cannot resume a disabled backend: enable it first"):
         resume(disabled, RULE)
 
 
@@ -183,7 +183,7 @@ def test_pause_and_resume_of_a_disabled_backend_are_refused_and_say_what_to_do()
     "command", [pause, disable, lambda gone: resume(gone, RULE), lambda gone: enable(gone, RULE)], ids=list("pdre")
 )
 def test_every_command_on_a_removed_backend_is_refused(command: Callable[[Health], Health]) -> None:
-    with pytest.raises(NotNow, match="has left the configuration"):
+    with pytest.raises(FailedPrecondition, match="has left the configuration"):
         command(removed(WHOLLY_UP))
 
 
@@ -272,9 +272,9 @@ class StreaksAgainstCounter(RuleBasedStateMachine):
     @precondition(lambda self: self.state is DISABLED)
     @rule()
     def refused(self) -> None:
-        with pytest.raises(NotNow):
+        with pytest.raises(FailedPrecondition):
             pause(self.health)
-        with pytest.raises(NotNow):
+        with pytest.raises(FailedPrecondition):
             resume(self.health, self.rule)
 
     @rule()

@@ -11,17 +11,17 @@ from maglev.api import (
     BadArgument,
     DisableBackend,
     EnableBackend,
+    FailedPrecondition,
     Flow,
     NotConnected,
-    NotNow,
     PauseBackend,
     ReloadConfig,
     ResetBackend,
-    ResetWeightOf,
+    ResetFrontendPoolBackendWeight,
     ResumeBackend,
+    SetFrontendPoolBackendWeight,
     SetWeight,
-    SetWeightOf,
-    Sync,
+    SyncDataplane,
     UnknownName,
 )
 from maglev.config import BackendConfig
@@ -54,16 +54,18 @@ async def test_a_disabled_backend_is_flushed_once_and_cannot_be_paused(world: Wo
     async with world.open(config()) as controller:
         await serving(world, controller)
         await controller.command(DisableBackend("a"), ACTOR)
-        with pytest.raises(NotNow, match="disabled"):
+        with pytest.raises(FailedPrecondition, match="disabled"):
             await controller.command(PauseBackend("a"), ACTOR)
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         assert [str(w.vip) for w in writes_of(world) if isinstance(w, SetWeight) and w.flush] == [WEB, API]
         await controller.command(EnableBackend("a"), ACTOR)
         await until(lambda: held(world)[WEB] == SERVING, "enabled")
 
 
 @pytest.mark.parametrize(
-    "command", [PauseBackend("a"), DisableBackend("b"), SetWeightOf("web", "primary", "a", 30)], ids=str
+    "command",
+    [PauseBackend("a"), DisableBackend("b"), SetFrontendPoolBackendWeight("web", "primary", "a", 30)],
+    ids=str,
 )
 async def test_what_a_preview_says_happens_bucket_for_bucket(world: World, command: PauseBackend) -> None:
     async with world.open(config()) as controller:
@@ -81,7 +83,12 @@ async def test_a_preview_changes_nothing(world: World) -> None:
     async with world.open(config()) as controller:
         await serving(world, controller)
         before = len(writes_of(world)), controller.overrides, states(controller)
-        for command in (PauseBackend("a"), SetWeightOf("web", "primary", "a", 0), Sync(recreate=True), ReloadConfig()):
+        for command in (
+            PauseBackend("a"),
+            SetFrontendPoolBackendWeight("web", "primary", "a", 0),
+            SyncDataplane(recreate=True),
+            ReloadConfig(),
+        ):
             await controller.preview(command)
         assert (len(writes_of(world)), controller.overrides, states(controller)) == before
 
@@ -105,11 +112,11 @@ async def test_a_flow_goes_where_the_trace_says_and_where_it_says_if_that_server
     "command, error, message",
     [
         (PauseBackend("aa"), UnknownName, "did you mean 'a'"),
-        (SetWeightOf("webb", "primary", "a", 1), UnknownName, "did you mean 'web'"),
-        (SetWeightOf("web", "primry", "a", 1), UnknownName, "did you mean 'primary'"),
-        (SetWeightOf("web", "primary", "spare", 1), UnknownName, "no backend 'spare'"),
-        (SetWeightOf("web", "primary", "a", 101), BadArgument, "0 to 100"),
-        (Sync("nowhere"), UnknownName, "no frontend"),
+        (SetFrontendPoolBackendWeight("webb", "primary", "a", 1), UnknownName, "did you mean 'web'"),
+        (SetFrontendPoolBackendWeight("web", "primry", "a", 1), UnknownName, "did you mean 'primary'"),
+        (SetFrontendPoolBackendWeight("web", "primary", "spare", 1), UnknownName, "no backend 'spare'"),
+        (SetFrontendPoolBackendWeight("web", "primary", "a", 101), BadArgument, "0 to 100"),
+        (SyncDataplane("nowhere"), UnknownName, "no frontend"),
     ],
     ids=str,
 )
@@ -128,7 +135,7 @@ async def test_a_command_that_cannot_be_right_is_refused_with_a_hint(
 async def test_a_rounded_weight_says_so(world: World) -> None:
     async with world.open(config()) as controller:
         await serving(world, controller)
-        result = await controller.command(SetWeightOf("web", "primary", "a", 1), ACTOR)
+        result = await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 1), ACTOR)
         assert "counts as 10" in " ".join(result.messages)
         assert held(world)[WEB]["10.1.0.1"] == 1
 
@@ -137,7 +144,7 @@ async def test_overrides_outlive_a_restart_until_they_are_cleared(world: World) 
     async with world.open(config()) as controller:
         await serving(world, controller)
         await controller.command(DisableBackend("b"), ACTOR)
-        await controller.command(SetWeightOf("web", "primary", "a", 50), ACTOR)
+        await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 50), ACTOR)
     async with world.open(config()) as controller:
         snapshot = controller.snapshot()
         assert snapshot.backends["b"].state is BackendState.DISABLED
@@ -145,7 +152,7 @@ async def test_overrides_outlive_a_restart_until_they_are_cleared(world: World) 
         assert snapshot.frontends["web"].members[0].overridden
         await until(lambda: held(world)[WEB] == {"10.1.0.1": 5, "10.1.0.2": 0, "10.1.0.9": 0}, "as overridden")
         await controller.command(ResetBackend("b"), ACTOR)
-        await controller.command(ResetWeightOf("web", "primary", "a"), ACTOR)
+        await controller.command(ResetFrontendPoolBackendWeight("web", "primary", "a"), ACTOR)
         await until(lambda: held(world)[WEB] == SERVING, "as the file says")
     async with world.open(config()) as controller:
         assert not controller.overrides.admin
@@ -155,8 +162,8 @@ async def test_overrides_outlive_a_restart_until_they_are_cleared(world: World) 
 async def test_an_override_gives_way_when_the_file_changes_that_very_key(world: World) -> None:
     async with world.open(config()) as controller:
         await serving(world, controller)
-        await controller.command(SetWeightOf("web", "primary", "a", 0), ACTOR)
-        await controller.command(SetWeightOf("web", "primary", "b", 50), ACTOR)
+        await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 0), ACTOR)
+        await controller.command(SetFrontendPoolBackendWeight("web", "primary", "b", 50), ACTOR)
         pools = [("primary", {"a": 80, "b": 100}), ("fallback", {"spare": 100})]
         apply(controller, config(frontends={"web": frontend("10.9.0.1", pools), "api": config().frontends["api"]}))
         members = {m.backend: m.weight for m in controller.snapshot().frontends["web"].members}
@@ -167,7 +174,7 @@ async def test_a_reload_that_would_remove_most_vips_is_refused_unless_forced(wor
     async with world.open(config()) as controller:
         await serving(world, controller)
         few = config(frontends={"new": frontend("10.9.0.3", [("primary", {"a": 100})])})
-        with pytest.raises(NotNow, match="2 of 2 VIPs"):
+        with pytest.raises(FailedPrecondition, match="2 of 2 VIPs"):
             apply(controller, few)
         assert set(controller.snapshot().frontends) == {"web", "api"}
         apply_forced(controller, few)
@@ -191,7 +198,7 @@ async def test_without_a_dataplane_a_command_is_taken_and_written_when_it_is_bac
         result = await controller.command(PauseBackend("a"), ACTOR)
         assert "when the dataplane is back" in " ".join(result.messages)
         with pytest.raises(NotConnected):
-            await controller.command(Sync(), ACTOR)
+            await controller.command(SyncDataplane(), ACTOR)
         world.store.start()
         await until(lambda: held(world)[WEB] == {**SERVING, "10.1.0.1": 0}, "written")
 

@@ -11,9 +11,9 @@ from maglev.api import (
     EventFilter,
     EventKind,
     Operation,
+    SetFrontendPoolBackendWeight,
     SetWeight,
-    SetWeightOf,
-    Sync,
+    SyncDataplane,
 )
 from maglev.config import BackendConfig
 from tests.runtime.conftest import (
@@ -53,7 +53,7 @@ async def test_a_server_that_fails_loses_its_weight_in_every_frontend_and_its_fl
         await until(lambda: held(world).get(WEB, {}).get("10.1.0.1") == 10, "a serves")
         world.fail("a")
         await until(lambda: held(world)[WEB]["10.1.0.1"] == 0 and held(world)[API]["10.1.0.1"] == 0, "a drained")
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         flushes = [w for w in writes_of(world) if isinstance(w, SetWeight) and w.flush]
         assert sorted(str(f.vip) for f in flushes) == [WEB, API]
         assert {str(f.server) for f in flushes} == {"10.1.0.1"}
@@ -93,7 +93,7 @@ async def test_when_none_up_hold_keeps_the_last_weights(world: World) -> None:
         await until(lambda: held(world)[WEB] == {"10.1.0.1": 0, "10.1.0.2": 10}, "a drained")
         world.fail("b")
         await until(lambda: states(controller)["b"] is BackendState.DOWN, "b down")
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         assert held(world)[WEB] == {"10.1.0.1": 0, "10.1.0.2": 10}
         assert controller.snapshot().frontends["web"].holding
 
@@ -128,7 +128,7 @@ async def test_a_restart_lowers_no_weight_of_a_healthy_backend(world: World) -> 
     before = len(world.store.journal)
     async with world.open(config(lb=warm)) as controller:
         await until(lambda: controller.snapshot().warm, "warm")
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
     assert _lowering(world, before) == []
 
 
@@ -140,7 +140,7 @@ async def test_a_restart_in_which_a_backend_stays_without_verdict_lowers_nothing
     world.void("a", "b", "spare")
     async with world.open(config(lb=warm)) as controller:
         await until(lambda: controller.snapshot().warm, "warm")
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         assert controller.snapshot().frontends["web"].members[0].effective_weight == 100
     assert _lowering(world, before) == []
 
@@ -152,7 +152,7 @@ async def test_nothing_is_written_before_the_minimum_delay(world: World) -> None
     world.fail("a")
     async with world.open(config(lb=attrs.evolve(config().lb, startup_min_delay="1h", startup_max_delay="2h"))) as c:
         await until(lambda: states(c)["a"] is BackendState.DOWN, "a down")
-        result = await c.command(Sync(), ACTOR)
+        result = await c.command(SyncDataplane(), ACTOR)
         assert "held back" in " ".join(result.messages)
     assert len(world.store.journal) == before
 
@@ -182,7 +182,7 @@ async def test_a_backend_added_by_a_reload_waits_for_its_verdict(world: World) -
             frontends={"web": frontend("10.9.0.1", [("primary", {"a": 100, "b": 100, "c": 100})])},
         )
         apply(controller, new)
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         assert held(world)[WEB] == {"10.1.0.1": 10, "10.1.0.2": 10, "10.1.0.3": 0}
         world.heal("c")
         await until(lambda: held(world)[WEB]["10.1.0.3"] == 10, "c serves")
@@ -196,7 +196,7 @@ async def test_a_changed_interval_of_a_shared_check_moves_no_state_and_no_weight
         before, jobs = len(world.store.journal), {b.name: b.job for b in controller.backends}
         async with controller.subscribe(EventFilter()) as subscription:
             apply(controller, config(healthchecks={"alive": check(interval=0.03)}))
-            await controller.command(Sync(), ACTOR)
+            await controller.command(SyncDataplane(), ACTOR)
             batch = await subscription.events.batch()
         assert {d.event.kind for d in batch} <= {EventKind.SYNC}
         assert {b.name: b.job for b in controller.backends} == jobs
@@ -220,7 +220,7 @@ async def test_a_changed_address_restarts_that_probe_only(world: World) -> None:
 async def test_a_weight_of_zero_is_a_drain_without_a_flush(world: World) -> None:
     async with world.open(config()) as controller:
         await until(lambda: held(world).get(WEB) == {"10.1.0.1": 10, "10.1.0.2": 10, "10.1.0.9": 0}, "serving")
-        await controller.command(SetWeightOf("web", "primary", "a", 0), ACTOR)
+        await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 0), ACTOR)
         assert held(world)[WEB] == {"10.1.0.1": 0, "10.1.0.2": 10, "10.1.0.9": 0}
         assert not any(isinstance(w, SetWeight) and w.flush for w in writes_of(world))
 

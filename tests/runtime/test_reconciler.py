@@ -16,9 +16,9 @@ from maglev.api import (
     EventKind,
     IPProtocol,
     ServerState,
+    SetFrontendPoolBackendWeight,
     SetWeight,
-    SetWeightOf,
-    Sync,
+    SyncDataplane,
     SyncEvent,
     VipAttributes,
     VipKey,
@@ -47,10 +47,10 @@ async def test_a_vip_of_somebody_else_is_reported_and_left_alone_until_pruned(wo
     plant(world, FOREIGN, {"10.1.0.50": 7})
     async with world.open(config()) as controller:
         await serving(world, controller)
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         assert held(world)[str(FOREIGN)] == {"10.1.0.50": 7}
         assert controller.snapshot().dataplane.unmanaged == (FOREIGN,)
-        await controller.command(Sync(prune=True), ACTOR)
+        await controller.command(SyncDataplane(prune=True), ACTOR)
         assert str(FOREIGN) not in held(world)
 
 
@@ -60,11 +60,11 @@ async def test_one_sync_undoes_tampering_and_a_second_writes_nothing(world: Worl
         key = controller.frontends.specs["web"].vip
         world.store.write(DeleteServer(key, ip_address("10.1.0.1")))
         world.store.write(SetWeight(key, ip_address("10.1.0.2"), 3))
-        result = await controller.command(Sync(), ACTOR)
+        result = await controller.command(SyncDataplane(), ACTOR)
         assert result.changed
         assert held(world)[WEB] == SERVING
         before = len(writes_of(world))
-        assert not (await controller.command(Sync(), ACTOR)).changed
+        assert not (await controller.command(SyncDataplane(), ACTOR)).changed
         assert len(writes_of(world)) == before
 
 
@@ -72,7 +72,7 @@ async def test_observing_plans_and_tells_but_writes_nothing(world: World) -> Non
     world.observe = True
     async with world.open(config()) as controller:
         await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
-        result = await controller.command(Sync(), ACTOR)
+        result = await controller.command(SyncDataplane(), ACTOR)
         assert "add-vip: 2" in result.messages
         assert "observing: nothing was written" in result.messages
         assert controller.snapshot().frontends["web"].in_sync is False
@@ -84,10 +84,10 @@ async def test_a_vip_found_with_another_table_is_drift_until_recreated(world: Wo
     plant(world, web, {"10.1.0.1": 10, "10.1.0.2": 10}, table_length=1024)
     async with world.open(config()) as controller:
         await serving(world, controller)
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         assert world.store.vip(web).attributes.table_length == 1024
         assert "table length is 1024, wanted 16384" in controller.snapshot().frontends["web"].drift
-        await controller.command(Sync("web", recreate=True), ACTOR)
+        await controller.command(SyncDataplane("web", recreate=True), ACTOR)
         assert world.store.vip(web).attributes.table_length == 16384
         assert held(world)[WEB] == SERVING
         assert controller.snapshot().frontends["web"].drift == ()
@@ -99,11 +99,11 @@ async def test_another_number_of_sticky_buckets_is_drift_until_recreated(world: 
     async with world.open(config()) as controller:
         await serving(world, controller)
         wanted = controller.frontends.conf().sticky_buckets_per_core
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         (drift,) = controller.dataplane_snapshot().drift
         assert drift == f"sticky buckets per core are 1024, wanted {wanted}"
         assert world.store.conf.sticky_buckets_per_core == 1024
-        await controller.command(Sync(recreate=True), ACTOR)
+        await controller.command(SyncDataplane(recreate=True), ACTOR)
         assert controller.dataplane_snapshot().drift == ()
         assert world.store.conf.sticky_buckets_per_core == wanted
 
@@ -113,7 +113,7 @@ async def test_weights_on_another_step_keep_it(world: World) -> None:
     plant(world, web, {"10.1.0.1": 100, "10.1.0.2": 100})
     async with world.open(config()) as controller:
         await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         assert held(world)[WEB] == {"10.1.0.1": 100, "10.1.0.2": 100, "10.1.0.9": 0}
         world.fail("a")
         await until(lambda: held(world)[WEB] == {"10.1.0.1": 0, "10.1.0.2": 100, "10.1.0.9": 0}, "a drained")
@@ -132,6 +132,21 @@ async def test_a_reload_that_changes_the_sticky_flag_makes_that_vip_anew_and_no_
         await until(lambda: held(world)[WEB] == SERVING, "serving again")
         touched = {str(getattr(write, "vip", "")) for write in writes_of(world)[before:]}
         assert touched == {WEB}
+
+
+async def test_what_a_reload_changes_while_writes_are_under_way_is_made_anew_all_the_same(world: World) -> None:
+    async with world.open(config()) as controller:
+        await serving(world, controller)
+        world.store.hang()
+        world.fail("a")
+        await until(lambda: held(world)[WEB]["10.1.0.1"] == 0, "a drained, but no reply")
+        web = frontend("10.9.0.1", [("primary", {"a": 100, "b": 100})], src_ip_sticky=True)
+        conf = attrs.evolve(config().lb, sticky_buckets_per_core=1024)
+        apply(controller, config(frontends={"web": web, "api": config().frontends["api"]}, lb=conf))
+        world.store.resume()
+        await controller.command(SyncDataplane(), ACTOR)
+        assert world.store.vip(controller.frontends.specs["web"].vip).attributes.sticky
+        assert world.store.conf.sticky_buckets_per_core == 1024
 
 
 async def test_a_refused_operation_is_retried_and_stops_no_other_address(world: World) -> None:
@@ -167,7 +182,7 @@ async def test_a_lost_dataplane_is_told_and_connected_again(world: World) -> Non
             changes = [str((await next_event(subscription, DataplaneEvent)).change) for _ in range(2)]
         assert changes == ["lost", "connected"]
         before = len(writes_of(world))
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         assert len(writes_of(world)) == before
 
 
@@ -184,7 +199,7 @@ async def test_a_vip_removed_while_the_dataplane_is_away_goes_when_it_is_back(wo
 async def test_a_snapshot_after_a_write_tells_the_very_buckets_that_the_dataplane_has(world: World) -> None:
     async with world.open(config()) as controller:
         await serving(world, controller)
-        await controller.command(SetWeightOf("web", "primary", "a", 30), ACTOR)
+        await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 30), ACTOR)
         told = {member.address: member.buckets for member in controller.frontend("web").members}
         vips = (await controller.read_dataplane()).vips
         assert told == {a: s.buckets for a, s in vips[controller.frontends.specs["web"].vip].servers.items()}

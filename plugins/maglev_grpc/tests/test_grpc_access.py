@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maglev.api import CommandError, DisableBackend, EnableBackend, PauseBackend, ReloadConfig, SetWeightOf, Sync
+from maglev.api import (
+    CommandError,
+    DisableBackend,
+    EnableBackend,
+    PauseBackend,
+    ReloadConfig,
+    SetFrontendPoolBackendWeight,
+    SyncDataplane,
+)
 from maglev_grpc.client import NotAllowed, Security, Unreachable
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_grpc.server import access
@@ -121,8 +129,8 @@ async def test_a_caller_from_elsewhere_reads_everything_and_changes_nothing(capl
         for command in (
             PauseBackend("alpha"),
             EnableBackend("nobody"),
-            SetWeightOf("web", "primary", "alpha", 101),
-            Sync(recreate=True, prune=True),
+            SetFrontendPoolBackendWeight("web", "primary", "alpha", 101),
+            SyncDataplane(recreate=True, prune=True),
             ReloadConfig(force=True),
         ):
             with pytest.raises(NotAllowed, match=r"203\.0\.113\.9:50000 may only read"):
@@ -132,8 +140,8 @@ async def test_a_caller_from_elsewhere_reads_everything_and_changes_nothing(capl
     assert [record["command"] for record in records] == [
         "PauseBackend",
         "EnableBackend",
-        "SetWeightOf",
-        "Sync",
+        "SetFrontendPoolBackendWeight",
+        "SyncDataplane",
         "ReloadConfig",
     ]
     assert records[0] == {
@@ -160,7 +168,7 @@ async def test_what_was_done_is_in_the_audit_record_too(caplog: pytest.LogCaptur
     caplog.set_level(logging.INFO, "maglev.audit")
     async with running() as served, served.client() as client:
         await client.command(PauseBackend("alpha"))
-        for command in (PauseBackend("nobody"), SetWeightOf("web", "primary", "alpha", 101)):
+        for command in (PauseBackend("nobody"), SetFrontendPoolBackendWeight("web", "primary", "alpha", 101)):
             with pytest.raises(CommandError):
                 await client.command(command)
         with pytest.raises(CommandError):
@@ -169,7 +177,7 @@ async def test_what_was_done_is_in_the_audit_record_too(caplog: pytest.LogCaptur
     assert [(record["command"], record["who"], record["via"]) for record in records] == [
         ("PauseBackend", "local", "grpc"),
         ("PauseBackend", "local", "grpc"),
-        ("SetWeightOf", "local", "grpc"),
+        ("SetFrontendPoolBackendWeight", "local", "grpc"),
         ("PauseBackend", "local", "grpc"),
     ]
     assert [("refused" in record) for record in records] == [False, True, True, True]

@@ -18,20 +18,20 @@ from maglev.api import (
     DataplaneSnapshot,
     DisableBackend,
     EnableBackend,
+    FailedPrecondition,
     Flow,
     IPProtocol,
     MessageCount,
     NotConnected,
-    NotNow,
     PauseBackend,
     ReloadConfig,
     ResetBackend,
-    ResetWeightOf,
+    ResetFrontendPoolBackendWeight,
     ResumeBackend,
+    SetFrontendPoolBackendWeight,
     SetWeight,
-    SetWeightOf,
     Snapshot,
-    Sync,
+    SyncDataplane,
     UnknownName,
     VipKey,
 )
@@ -117,7 +117,7 @@ async def test_what_the_dataplane_does_not_carry_out_is_told_as_an_error() -> No
         assert all("10.1.0.1" in error for error in result.errors)
         assert result.messages == ()
         served.store.faults.clear()
-        result = await client.command(Sync())
+        result = await client.command(SyncDataplane())
         assert (result.changed, result.errors) == (True, ())
 
 
@@ -158,14 +158,14 @@ async def test_disable_enable_and_reset_reach_the_dataplane() -> None:
 async def test_a_weight_is_set_and_reset() -> None:
     async with running() as served, served.client() as client:
         before = weights(served)
-        result = await client.command(SetWeightOf("web", "primary", "alpha", 0))
+        result = await client.command(SetFrontendPoolBackendWeight("web", "primary", "alpha", 0))
         assert result.changed
         assert weights(served) == [0, before[1], 0]
         members = (await client.frontend("web")).members
         assert [(m.weight, m.configured_weight, m.overridden) for m in members if m.backend == "alpha"] == [
             (0, 100, True)
         ]
-        await client.command(ResetWeightOf("web", "primary", "alpha"))
+        await client.command(ResetFrontendPoolBackendWeight("web", "primary", "alpha"))
         assert weights(served) == before
 
 
@@ -175,8 +175,8 @@ async def test_sync_puts_right_what_somebody_else_changed() -> None:
         await client.command(PauseBackend("alpha"))
         assert weights(served) != held
         await client.command(ResumeBackend("alpha"))
-        assert not (await client.command(Sync("web"))).changed
-        assert not (await client.command(Sync())).changed
+        assert not (await client.command(SyncDataplane("web"))).changed
+        assert not (await client.command(SyncDataplane())).changed
         assert weights(served) == held
 
 
@@ -217,7 +217,7 @@ async def test_an_invalid_configuration_changes_nothing_and_is_explained(written
         problems = await client.check_config()
         assert any("prot" in str(problem) for problem in problems)
         assert all(problem.line for problem in problems)
-        with pytest.raises(NotNow, match="prot"):
+        with pytest.raises(FailedPrecondition, match="prot"):
             await client.command(ReloadConfig())
         assert await client.frontends() == before
 
@@ -226,7 +226,7 @@ async def test_an_error_too_long_for_its_place_is_cut_and_still_arrives(written_
     async with running(written_config) as served, served.client() as client:
         nonsense = "".join(f"  wröng-{number}: {{x: 1}}\n" for number in range(500))
         await write(written_config, YAML + nonsense)
-        with pytest.raises(NotNow, match=r"\(cut\)"):
+        with pytest.raises(FailedPrecondition, match=r"\(cut\)"):
             await client.command(ReloadConfig())
         assert len(await client.check_config()) >= 500
 
@@ -237,11 +237,11 @@ UNKNOWN: list[tuple[Command, str, str]] = [
     (EnableBackend("alpa"), "backend", "alpha"),
     (DisableBackend("alpa"), "backend", "alpha"),
     (ResetBackend("alpa"), "backend", "alpha"),
-    (SetWeightOf("wep", "primary", "alpha", 1), "frontend", "web"),
-    (SetWeightOf("web", "primari", "alpha", 1), "pool", "primary"),
-    (SetWeightOf("web", "primary", "bet", 1), "backend", "beta"),
-    (ResetWeightOf("web", "primary", "bet"), "backend", "beta"),
-    (Sync("wep"), "frontend", "web"),
+    (SetFrontendPoolBackendWeight("wep", "primary", "alpha", 1), "frontend", "web"),
+    (SetFrontendPoolBackendWeight("web", "primari", "alpha", 1), "pool", "primary"),
+    (SetFrontendPoolBackendWeight("web", "primary", "bet", 1), "backend", "beta"),
+    (ResetFrontendPoolBackendWeight("web", "primary", "bet"), "backend", "beta"),
+    (SyncDataplane("wep"), "frontend", "web"),
 ]
 
 
@@ -272,7 +272,7 @@ async def test_a_weight_out_of_range_is_refused(weight: int) -> None:
         before = weights(served)
         for attempt in (client.command, client.preview):
             with pytest.raises(BadArgument, match="0 to 100"):
-                await attempt(SetWeightOf("web", "primary", "alpha", weight))
+                await attempt(SetFrontendPoolBackendWeight("web", "primary", "alpha", weight))
         assert weights(served) == before
 
 
@@ -304,7 +304,7 @@ async def test_arguments_that_can_never_be_right_are_refused() -> None:
 async def test_what_does_not_fit_the_present_state_is_refused() -> None:
     async with running() as served, served.client() as client:
         await client.command(DisableBackend("alpha"))
-        with pytest.raises(NotNow, match="disabled"):
+        with pytest.raises(FailedPrecondition, match="disabled"):
             await client.command(PauseBackend("alpha"))
 
 
@@ -319,4 +319,4 @@ async def test_without_a_dataplane_reading_goes_on_and_writing_says_why() -> Non
         with pytest.raises(NotConnected):
             await client.counters()
         with pytest.raises(NotConnected):
-            await client.command(Sync())
+            await client.command(SyncDataplane())

@@ -93,7 +93,7 @@ async def test_a_server_that_does_not_answer_is_not_waited_for_for_ever() -> Non
 ERRORS: list[Exception] = [
     api.UnknownName("backend", "alpa", ("alpha", "alpine")),
     api.BadArgument("weight 101: from 0 to 100 is allowed"),
-    api.NotNow("it is disabled"),
+    api.FailedPrecondition("it is disabled"),
     api.NotConnected("no connection"),
     api.DataplaneError("vpp: it does not answer"),
 ]

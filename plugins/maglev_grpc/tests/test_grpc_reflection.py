@@ -90,7 +90,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "DisableBackend": {"backend": "alpha"},
     "ResetBackend": {"backend": "alpha"},
     "SetFrontendPoolBackendWeight": {"frontend": "web", "pool": "primary", "backend": "beta", "weight": 50},
-    "ResetWeight": {"frontend": "web", "pool": "primary", "backend": "beta"},
+    "ResetFrontendPoolBackendWeight": {"frontend": "web", "pool": "primary", "backend": "beta"},
     "SyncDataplane": {"frontend": "web", "recreate": True},
     "TraceFlow": {"frontend": "web", "flow": {"source": "203.0.113.7", "sourcePort": 4000}},
     "PreviewChange": {"disableBackend": {"backend": "beta"}},

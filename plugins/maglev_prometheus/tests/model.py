@@ -20,16 +20,16 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.registry import Collector
 
 from maglev.api import (
-    BackendFigures,
+    BackendMetrics,
     BackendState,
     Code,
     DataplaneInfo,
     DataplaneStatus,
-    Figures,
-    FrontendFigures,
+    FrontendMetrics,
     FrontendState,
     IPProtocol,
     LoopLag,
+    Metrics,
     Status,
     Transition,
     Verdict,
@@ -79,8 +79,8 @@ def status(**changes: Any) -> Status:
 class World:
     """Plain data, and as much of a `Control` as a scrape needs."""
 
-    backends: Sequence[BackendFigures] = ()
-    frontends: Sequence[FrontendFigures] = ()
+    backends: Sequence[BackendMetrics] = ()
+    frontends: Sequence[FrontendMetrics] = ()
     probes: Sequence[tuple[str, str, Code, int]] = ()
     transitions: Sequence[tuple[str, Transition]] = ()
     traffic: Sequence[VipCounters] = ()
@@ -89,8 +89,8 @@ class World:
     def status(self) -> Status:
         return self.now
 
-    def figures(self) -> Figures:
-        return Figures(self.now, tuple(self.backends), tuple(self.frontends))
+    def metrics(self) -> Metrics:
+        return Metrics(self.now, tuple(self.backends), tuple(self.frontends))
 
     async def counters(self) -> Sequence[VipCounters]:
         return self.traffic

@@ -12,13 +12,13 @@ from maglev.api import (
     Actor,
     Code,
     DisableBackend,
+    FailedPrecondition,
     Flow,
     IPProtocol,
-    NotNow,
     PauseBackend,
     ProbeResult,
     ReloadConfig,
-    SetWeightOf,
+    SetFrontendPoolBackendWeight,
     VipKey,
 )
 from maglev.config import BackendConfig, LbConfig
@@ -86,7 +86,7 @@ async def test_commands_are_seen() -> None:
     async with controlled() as control, serving(control) as site:
         await control.command(DisableBackend("a"), ACTOR)
         await control.command(PauseBackend("b"), ACTOR)
-        await control.command(SetWeightOf("web", "fallback", "spare", 30), ACTOR)
+        await control.command(SetFrontendPoolBackendWeight("web", "fallback", "spare", 30), ACTOR)
         now = values(await site.metrics())
         assert now['maglev_backend_enabled{backend="a"}'] == "0.0"
         assert now['maglev_backend_enabled{backend="b"}'] == "1.0"
@@ -221,7 +221,7 @@ async def test_a_refused_reload_is_counted() -> None:
         await site.until(lambda now: A_IS_UP in now, "a first look")
         few = config(frontends={"other": frontend("10.9.9.9", {"primary": {"a": 1}})})
         object.__setattr__(control.settings, "source", few)
-        with pytest.raises(NotNow, match="remove 2 of 2"):
+        with pytest.raises(FailedPrecondition, match="remove 2 of 2"):
             await control.command(ReloadConfig(), ACTOR)
         assert await site.value('maglev_config_reload_total{result="failure"}') == "1.0"
 

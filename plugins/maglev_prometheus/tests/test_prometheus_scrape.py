@@ -10,11 +10,11 @@ import anyio.lowlevel
 import pytest
 
 from maglev.api import (
-    BackendFigures,
+    BackendMetrics,
     BackendState,
     CommandError,
     DataplaneError,
-    Figures,
+    Metrics,
     NotConnected,
     VipCounters,
 )
@@ -32,13 +32,13 @@ class Asked(World):
 
     times = 0
 
-    def figures(self) -> Figures:
+    def metrics(self) -> Metrics:
         self.times += 1
-        return super().figures()
+        return super().metrics()
 
 
-def many(count: int = 5_000) -> list[BackendFigures]:
-    return [BackendFigures(f"b{number}", "http", BackendState.UP, 4) for number in range(count)]
+def many(count: int = 5_000) -> list[BackendMetrics]:
+    return [BackendMetrics(f"b{number}", "http", BackendState.UP, 4) for number in range(count)]
 
 
 def scrapes_of(world: World) -> Scrapes:

@@ -11,12 +11,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.utils import floatToGoString
 
 from maglev.api import (
-    BackendFigures,
+    BackendMetrics,
     BackendState,
     Code,
-    FrontendFigures,
+    FrontendMetrics,
     FrontendState,
-    MemberFigures,
+    MemberMetrics,
     ProbeResult,
     Transition,
     VipCounters,
@@ -40,14 +40,14 @@ def worlds(draw: st.DrawFn) -> World:
     """Worlds of a few backends and frontends, with some backends that were probed and are gone."""
     known = draw(st.lists(names, unique=True, max_size=4))
     backends = [
-        BackendFigures(name, draw(types | st.none()), draw(st.sampled_from(PRESENT)), draw(st.integers(0, 9)))
+        BackendMetrics(name, draw(types | st.none()), draw(st.sampled_from(PRESENT)), draw(st.integers(0, 9)))
         for name in known
     ]
     anybody = st.sampled_from([*known, "gone"])
     weight = st.integers(0, 100)
-    member = st.builds(MemberFigures, names, anybody, weight, weight)
+    member = st.builds(MemberMetrics, names, anybody, weight, weight)
     frontends = [
-        FrontendFigures(name, vip(f"192.0.2.{at}"), draw(st.sampled_from(FrontendState)), tuple(draw(st.lists(member))))
+        FrontendMetrics(name, vip(f"192.0.2.{at}"), draw(st.sampled_from(FrontendState)), tuple(draw(st.lists(member))))
         for at, name in enumerate(draw(st.lists(names, unique=True, max_size=3)))
     ]
     probe = st.tuples(anybody, types, st.sampled_from(Code), durations_ns)

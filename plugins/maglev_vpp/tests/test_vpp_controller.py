@@ -24,9 +24,9 @@ from maglev.api import (
     Encap,
     IPProtocol,
     Operation,
+    SetFrontendPoolBackendWeight,
     SetWeight,
-    SetWeightOf,
-    Sync,
+    SyncDataplane,
     VipAttributes,
     VipKey,
 )
@@ -102,7 +102,9 @@ class Chance:
     async def weight(self) -> None:
         """An operator sets a weight."""
         weight = self.random.choice([0, 10, 37, 100])
-        await self.controller.command(SetWeightOf("web", "primary", self.random.choice("abc"), weight), ACTOR)
+        await self.controller.command(
+            SetFrontendPoolBackendWeight("web", "primary", self.random.choice("abc"), weight), ACTOR
+        )
 
     async def reload(self) -> None:
         """A frontend comes or goes."""
@@ -131,12 +133,12 @@ async def test_after_anything_one_sync_makes_it_right_and_a_second_writes_nothin
         chance = Chance(seed, controller, vpp)
         for _ in range(12):
             await chance.step()
-            await controller.command(Sync(), ACTOR)
+            await controller.command(SyncDataplane(), ACTOR)
             state = await read(vpp)
             held = {key: weights for key, weights in weights_of(state).items() if key != FOREIGN}
             assert held == wanted_weights(controller)
             check_buckets(state)
-            outcome = await controller.command(Sync(), ACTOR)
+            outcome = await controller.command(SyncDataplane(), ACTOR)
             assert not outcome.changed
             assert (await read(vpp)) == state
 
@@ -156,9 +158,9 @@ def lasting(writes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 async def test_a_second_sync_sends_nothing_at_all(standin: Standin) -> None:
     async with controller_of(VppDataplane(standin.options, PATIENT), config()) as controller:
         await settled(controller)
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         await standin.writes(clear=True)
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         assert await standin.writes() == []
 
 
@@ -187,18 +189,18 @@ async def test_what_established_flows_hang_on_is_touched_by_nothing_but_a_reload
         await standin.writes(clear=True)
         Scripted.down.update("ab")
         await until(lambda: controller.backends["b"].health.state.value == "down", "b down")
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         Scripted.down.clear()
         await settled(controller)
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         assert lasting(await standin.writes()) == []
         assert (await read(standin)).vips[WEB].attributes == VipAttributes(Encap.GRE4, 4096)
 
-        await controller.command(Sync(recreate=True), ACTOR)
+        await controller.command(SyncDataplane(recreate=True), ACTOR)
         assert (await read(standin)).vips[WEB].attributes == VipAttributes(Encap.GRE4, 1024, sticky=True)
         await standin.writes(clear=True)
         controller.apply(check(config(web=fresh), PLUGINS), "reload")
-        await controller.command(Sync(), ACTOR)
+        await controller.command(SyncDataplane(), ACTOR)
         touched = lasting(await standin.writes())
         assert [(write["is_del"], write["sticky"]) for write in touched] == [(True, False), (False, False)]
 

@@ -163,7 +163,7 @@ async def test_get_gives_no_commands() -> None:
     [
         (api.UnknownName("backend", "alhpa", ("alpha",)), 404),
         (api.BadArgument("101"), 400),
-        (api.NotNow("it is disabled"), 409),
+        (api.FailedPrecondition("it is disabled"), 409),
         (api.NotConnected("no dataplane"), 409),
         (NotAllowed("only reading"), 403),
         (Unreachable("nobody there"), 502),

@@ -73,7 +73,7 @@ async def test_change_arrives_as_messages_and_in_the_state() -> None:
 async def test_command_shows_before_it_is_answered() -> None:
     async with watched() as (served, world):
         daemon = world.daemons[served.target]
-        await daemon.client.command(api.SetWeightOf("web", "primary", "beta", 40))
+        await daemon.client.command(api.SetFrontendPoolBackendWeight("web", "primary", "beta", 40))
         await daemon.refresh()
         assert member(world, "web", "beta")["weight"] == 40
 

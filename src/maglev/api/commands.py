@@ -58,7 +58,7 @@ class ResetBackend:
 
 
 @attrs.frozen
-class SetWeightOf:
+class SetFrontendPoolBackendWeight:
     """Give a backend another weight, 0 to 100, in one pool of one frontend."""
 
     frontend: str
@@ -68,7 +68,7 @@ class SetWeightOf:
 
 
 @attrs.frozen
-class ResetWeightOf:
+class ResetFrontendPoolBackendWeight:
     """Clear a command's change of the weight: the file decides again."""
 
     frontend: str
@@ -77,7 +77,7 @@ class ResetWeightOf:
 
 
 @attrs.frozen
-class Sync:
+class SyncDataplane:
     """Make the dataplane what it should be.
 
     Args:
@@ -104,9 +104,9 @@ Command = (
     | DisableBackend
     | EnableBackend
     | ResetBackend
-    | SetWeightOf
-    | ResetWeightOf
-    | Sync
+    | SetFrontendPoolBackendWeight
+    | ResetFrontendPoolBackendWeight
+    | SyncDataplane
     | ReloadConfig
 )
 
@@ -151,7 +151,7 @@ class BadArgument(CommandError):
     """An argument that can never be right (a weight of 101)."""
 
 
-class NotNow(CommandError):
+class FailedPrecondition(CommandError):
     """A command that does not fit the present state (pausing what is disabled, an invalid file at a reload)."""
 
 

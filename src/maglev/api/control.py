@@ -15,7 +15,7 @@ import attrs
 from maglev.api.commands import Actor, Command, CommandResult
 from maglev.api.dataplane import DataplaneState, VipCounters
 from maglev.api.events import Event, EventKind
-from maglev.api.figures import Figures, Status
+from maglev.api.metrics import Metrics, Status
 from maglev.api.preview import Flow, FlowTrace, Preview
 from maglev.api.problems import Problem
 from maglev.api.results import ProbeResult
@@ -113,7 +113,7 @@ class Control(Protocol):
         """The daemon itself, without backends and frontends: cheap enough to be asked every second."""
         ...
 
-    def figures(self) -> Figures:
+    def metrics(self) -> Metrics:
         """Everything that metrics are made of, at one moment; a few milliseconds for ten thousand backends."""
         ...
 
@@ -143,7 +143,7 @@ class Control(Protocol):
         Raises:
             UnknownName: It names something that does not exist.
             BadArgument: An argument can never be right.
-            NotNow: It does not fit the present state.
+            FailedPrecondition: It does not fit the present state.
             NotConnected: It needs the dataplane, and there is no connection.
         """
         ...

@@ -8,21 +8,26 @@ from ipaddress import IPv4Address, IPv6Address
 import attrs
 
 from maglev.api.dataplane import FlowHash, IPProtocol
+from maglev.api.events import BackendState, FrontendState
 
 
 @attrs.frozen
 class Shares:
-    """What the servers of one frontend have, before or after.
+    """What one frontend and its servers have, before or after.
 
     Args:
         weights: Effective weight by backend.
         table_weights: Weight in the table by server address.
         buckets: Buckets of the new-flow table by server address.
+        state: The frontend's state; `None` if there is no such frontend.
+        active_pool: The pool that serves; empty if there is no such frontend.
     """
 
     weights: Mapping[str, int]
     table_weights: Mapping[IPv4Address | IPv6Address, int]
     buckets: Mapping[IPv4Address | IPv6Address, int]
+    state: FrontendState | None = None
+    active_pool: str = ""
 
 
 @attrs.frozen
@@ -49,11 +54,35 @@ class FrontendPreview:
 
 
 @attrs.frozen
+class BackendPreview:
+    """What a command would do to the state of one backend.
+
+    Args:
+        backend: Its name.
+        before: Its state now; `None` if there is no such backend.
+        after: Its state then; `None` if there is no such backend.
+    """
+
+    backend: str
+    before: BackendState | None
+    after: BackendState | None
+
+
+@attrs.frozen
 class Preview:
-    """What a command would do, bucket for bucket; nothing was changed."""
+    """What a command would do, bucket for bucket; nothing was changed.
+
+    Args:
+        frontends: The frontends that something would change for.
+        messages: What the command would say.
+        backends: The backends whose state would change.
+        operations: Everything that would be written, in order, in words: what concerns no frontend included.
+    """
 
     frontends: tuple[FrontendPreview, ...]
     messages: tuple[str, ...] = ()
+    backends: tuple[BackendPreview, ...] = ()
+    operations: tuple[str, ...] = ()
 
 
 @attrs.frozen

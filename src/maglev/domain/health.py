@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import attrs
 
-from maglev.api import BackendState, NotNow
+from maglev.api import BackendState, FailedPrecondition
 from maglev.domain.model import HealthRule, Intervals
 
 # Looking a member up in an enumeration costs more than the rest of `observe`, which runs once per probe.
@@ -91,7 +91,7 @@ def pause(health: Health) -> Health:
     """Stop probing: paused. A backend that is paused already stays as it is.
 
     Raises:
-        NotNow: The backend is disabled or removed.
+        FailedPrecondition: The backend is disabled or removed.
     """
     _refuse(health, "pause")
     return _moved(health, BackendState.PAUSED)
@@ -105,7 +105,7 @@ def resume(health: Health, rule: HealthRule | None) -> Health:
         rule: When its state changes; `None` for a static backend.
 
     Raises:
-        NotNow: The backend is disabled or removed.
+        FailedPrecondition: The backend is disabled or removed.
     """
     _refuse(health, "resume")
     return _fresh(rule) if health.state is BackendState.PAUSED else health
@@ -115,7 +115,7 @@ def disable(health: Health) -> Health:
     """Take a backend out of use: disabled. A backend that is disabled already stays as it is.
 
     Raises:
-        NotNow: The backend is removed.
+        FailedPrecondition: The backend is removed.
     """
     if health.state is BackendState.REMOVED:
         _refuse(health, "disable")
@@ -133,7 +133,7 @@ def enable(health: Health, rule: HealthRule | None) -> Health:
         rule: When its state changes; `None` for a static backend.
 
     Raises:
-        NotNow: The backend is removed.
+        FailedPrecondition: The backend is removed.
     """
     if health.state is BackendState.REMOVED:
         _refuse(health, "enable")
@@ -186,6 +186,6 @@ def _same_or(health: Health, other: Health) -> Health:
 
 def _refuse(health: Health, verb: str) -> None:
     if health.state is BackendState.DISABLED:
-        raise NotNow(f"cannot {verb} a disabled backend: enable it first")
+        raise FailedPrecondition(f"cannot {verb} a disabled backend: enable it first")
     if health.state is BackendState.REMOVED:
-        raise NotNow(f"cannot {verb} a backend that has left the configuration")
+        raise FailedPrecondition(f"cannot {verb} a backend that has left the configuration")

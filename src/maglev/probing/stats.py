@@ -1,4 +1,4 @@
-"""Figures of the prober, for metrics and benchmarks."""
+"""Counts of the prober, for metrics and benchmarks."""
 
 from __future__ import annotations
 

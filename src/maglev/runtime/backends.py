@@ -200,11 +200,11 @@ class Backends:
     # --- commands ------------------------------------------------------------------------------------------------
 
     def pause(self, backend: Backend) -> bool:
-        """No more probes. Returns whether anything changed; raises `NotNow` if it is disabled."""
+        """No more probes. Returns whether anything changed; raises `FailedPrecondition` if it is disabled."""
         return self._command(backend, machine.pause(backend.health), "pause")
 
     def resume(self, backend: Backend) -> bool:
-        """Probe again, from unknown. Returns whether anything changed; raises `NotNow` if it is disabled."""
+        """Probe again, from unknown. Returns whether anything changed; raises `FailedPrecondition` if disabled."""
         return self._command(backend, machine.resume(backend.health, backend.rule), "resume")
 
     def disable(self, backend: Backend) -> bool:

@@ -19,16 +19,16 @@ from maglev.api import (
     CommandResult,
     DisableBackend,
     EnableBackend,
+    FailedPrecondition,
     NotConnected,
-    NotNow,
     PauseBackend,
     Preview,
     ReloadConfig,
     ResetBackend,
-    ResetWeightOf,
+    ResetFrontendPoolBackendWeight,
     ResumeBackend,
-    SetWeightOf,
-    Sync,
+    SetFrontendPoolBackendWeight,
+    SyncDataplane,
     UnknownName,
 )
 from maglev.config import ConfigError, Loaded, nearest
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 Address = IPv4Address | IPv6Address
 AdminCommand = PauseBackend | ResumeBackend | DisableBackend | EnableBackend | ResetBackend
-WeightCommand = SetWeightOf | ResetWeightOf
+WeightCommand = SetFrontendPoolBackendWeight | ResetFrontendPoolBackendWeight
 
 log = get_logger("maglev.audit")
 
@@ -81,11 +81,11 @@ class Commands:
     async def preview(self, command: Command) -> Preview:
         """Tell what a command would do; raises as `run` does."""
         match command:
-            case Sync():
+            case SyncDataplane():
                 return await self._preview_sync(command)
             case ReloadConfig():
                 return await self._preview_reload(command)
-            case SetWeightOf() | ResetWeightOf():
+            case SetFrontendPoolBackendWeight() | ResetFrontendPoolBackendWeight():
                 key, spec = self._weight_key(command)
                 overrides = self._weight_override(command, key)
                 return await self._preview_weight(overrides, spec.name, self._rounding(command, spec))
@@ -103,11 +103,11 @@ class Commands:
 
     async def _dispatch(self, command: Command) -> CommandResult:
         match command:
-            case Sync():
+            case SyncDataplane():
                 return await self._sync(command)
             case ReloadConfig():
                 return await self._counted_reload(command)
-            case SetWeightOf() | ResetWeightOf():
+            case SetFrontendPoolBackendWeight() | ResetFrontendPoolBackendWeight():
                 return await self._weight(command)
             case _:
                 return await self._admin(command)
@@ -174,7 +174,7 @@ class Commands:
         return (command.frontend, command.pool, command.backend), spec
 
     def _weight_override(self, command: WeightCommand, key: WeightKey) -> Overrides:
-        if isinstance(command, ResetWeightOf):
+        if isinstance(command, ResetFrontendPoolBackendWeight):
             return self._controller.overrides.with_weight(key, None)
         if not 0 <= command.weight <= 100:
             raise BadArgument(f"weight {command.weight}: from 0 to 100 is allowed")
@@ -182,7 +182,7 @@ class Commands:
         return self._controller.overrides.with_weight(key, WeightOverride(command.weight, filed))
 
     def _rounding(self, command: WeightCommand, spec: Frontend) -> tuple[str, ...]:
-        if isinstance(command, ResetWeightOf):
+        if isinstance(command, ResetFrontendPoolBackendWeight):
             return ()
         step = self._controller.frontends.step(spec) or spec.step
         rounded = table_weight(command.weight, step)
@@ -197,21 +197,21 @@ class Commands:
 
     # --- sync -----------------------------------------------------------------------------------------------------
 
-    async def _sync(self, command: Sync) -> CommandResult:
+    async def _sync(self, command: SyncDataplane) -> CommandResult:
         addresses = self._sync_addresses(command)
         scope = Scope("operator", addresses, recreate=command.recreate, prune=command.prune, reread=True)
         outcome = await self._controller.reconciler.settle(scope)
         done = [f"{kind}: {count}" for kind, count in sorted(outcome.operations.items())]
         return CommandResult(bool(done) and not outcome.errors, (*done, *self._told(outcome)), outcome.errors)
 
-    def _sync_addresses(self, command: Sync) -> tuple[Address, ...] | None:
+    def _sync_addresses(self, command: SyncDataplane) -> tuple[Address, ...] | None:
         if command.frontend is None:
             return None
         specs = self._controller.frontends.specs
         self.known("frontend", command.frontend, specs)
         return (specs[command.frontend].vip.address,)
 
-    async def _preview_sync(self, command: Sync) -> Preview:
+    async def _preview_sync(self, command: SyncDataplane) -> Preview:
         controller = self._controller
         addresses = self._sync_addresses(command)
         if controller.reconciler.session is None:
@@ -238,7 +238,7 @@ class Commands:
         try:
             messages = self._controller.apply(loaded, "reload", force=command.force)
         except ValueError as error:
-            raise NotNow(f"the configuration stays as it was: {error}") from error
+            raise FailedPrecondition(f"the configuration stays as it was: {error}") from error
         told, errors = await self._settle(None, "reload")
         return CommandResult(changed=True, messages=(*messages, *map(str, loaded.warnings), *told), errors=errors)
 
@@ -246,7 +246,7 @@ class Commands:
         try:
             return await self._controller.settings.reload()
         except ConfigError as error:
-            raise NotNow(f"the configuration stays as it was:\n{error}") from error
+            raise FailedPrecondition(f"the configuration stays as it was:\n{error}") from error
 
     async def _preview_reload(self, command: ReloadConfig) -> Preview:
         controller = self._controller

@@ -28,12 +28,12 @@ from maglev.api import (
     EventFilter,
     EventKind,
     EventStream,
-    Figures,
     Flow,
     FlowTrace,
     FrontendSnapshot,
     LagEvent,
     LoopLag,
+    Metrics,
     Preview,
     ProbeObserver,
     Problem,
@@ -52,10 +52,10 @@ from maglev.runtime.backends import Backend, Backends
 from maglev.runtime.bus import Bus
 from maglev.runtime.checks import Checkers
 from maglev.runtime.commands import Commands
-from maglev.runtime.figures import FigureBook
 from maglev.runtime.frontends import Frontends
 from maglev.runtime.ledger import Ledger
 from maglev.runtime.logging import BusHandler, get_logger
+from maglev.runtime.metrics import MetricsCache
 from maglev.runtime.overrides import Overrides, OverrideStore
 from maglev.runtime.previews import Previews
 from maglev.runtime.reconciler import Reconciler
@@ -122,7 +122,7 @@ class Controller:
         self.previews = Previews(self.frontends, self.ledger, self.tables)
         self._commands = Commands(self)
         self._snapshots = FrontendSnapshots(self.frontends, self.ledger, self.reconciler)
-        self._figures = FigureBook(self.backends, self.frontends)
+        self._figures = MetricsCache(self.backends, self.frontends)
         self._tasks: anyio.abc.TaskGroup | None = None
         self._verdicts = anyio.Event()
         self.apply(loaded, "start")
@@ -160,9 +160,9 @@ class Controller:
             dataplane=dataplane_status(self.reconciler),
         )
 
-    def figures(self) -> Figures:
+    def metrics(self) -> Metrics:
         """Everything that metrics are made of, at one moment."""
-        return Figures(self.status(), self._figures.backends(), self._figures.frontends())
+        return Metrics(self.status(), self._figures.backends(), self._figures.frontends())
 
     def dataplane_snapshot(self) -> DataplaneSnapshot:
         """The connection to the dataplane now, without what it holds."""
@@ -251,7 +251,7 @@ class Controller:
             What the caller should know: what takes effect only after a restart.
 
         Raises:
-            NotNow: It would remove more than half of the VIPs; nothing was changed.
+            FailedPrecondition: It would remove more than half of the VIPs; nothing was changed.
             ValueError: A checker refuses its options; nothing was changed.
         """
         config = loaded.config

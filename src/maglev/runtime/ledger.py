@@ -73,7 +73,6 @@ class Ledger:
             self._flushes.pop(operation.vip, None)
         elif isinstance(operation, DeleteVip):
             self._flushes.pop(operation.vip, None)
-            self.rebuild.discard(operation.vip)
 
     def at(self, address: Address) -> Mapping[VipKey, VipState]:
         """The VIPs of one address, as the dataplane holds them."""

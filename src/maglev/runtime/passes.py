@@ -217,14 +217,20 @@ class Passes:
         plans = [self._plan(address, tally.scope) for address in addresses]
         self.unsynced.difference_update(addresses)
         self.unsynced.update(plan.address for plan in plans if any(plan.phases))
-        for phase in _phases(plans):
-            ready = [(plan, operation) for plan, operation in phase if plan.address not in tally.failed]
-            if ready:
-                await self._send(session, ready, tally)
-        if not self.observe:
-            done = {plan.address for plan in plans} - tally.failed
-            self.unsynced.difference_update(done)
-            self._rebuilt(done)
+        # Taken off before writing: a reload in the middle puts its VIPs back on, and must not be forgotten with them.
+        rebuilding = {key for key in self._ledger.rebuild if key.address in addresses}
+        self._ledger.rebuild -= rebuilding
+        done: set[Address] = set()
+        try:
+            for phase in _phases(plans):
+                ready = [(plan, operation) for plan, operation in phase if plan.address not in tally.failed]
+                if ready:
+                    await self._send(session, ready, tally)
+            if not self.observe:
+                done = {plan.address for plan in plans} - tally.failed
+        finally:
+            self._ledger.rebuild |= {key for key in rebuilding if key.address not in done}
+        self.unsynced.difference_update(done)
 
     def _plan(self, address: Address, scope: Scope) -> Plan:
         desired = self._wanted.desired(address, recreate=scope.recreate)
@@ -251,9 +257,6 @@ class Passes:
         else:
             self._ledger.drift.pop(address, None)
 
-    def _rebuilt(self, addresses: Collection[Address]) -> None:
-        self._ledger.rebuild = {key for key in self._ledger.rebuild if key.address not in addresses}
-
     async def _conf(self, session: Session, tally: Tally) -> None:
         conf = plan_conf(
             self._wanted.conf(),
@@ -266,9 +269,13 @@ class Passes:
         self._ledger.conf_drift = conf.drift
         if conf.operation is None:
             return
-        await self._send(session, [(None, conf.operation)], tally)
-        if not self.observe and not tally.errors:
-            self._ledger.rebuild_conf = False
+        rebuilding, self._ledger.rebuild_conf = self._ledger.rebuild_conf, False
+        done = False
+        try:
+            await self._send(session, [(None, conf.operation)], tally)
+            done = not self.observe and not tally.errors
+        finally:
+            self._ledger.rebuild_conf |= rebuilding and not done
 
     async def _send(self, session: Session, phase: Sequence[tuple[Plan | None, Operation]], tally: Tally) -> None:
         operations = [operation for _plan, operation in phase]

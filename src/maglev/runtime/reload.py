@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from maglev.api import NotNow, Reload, option_info
+from maglev.api import FailedPrecondition, Reload, option_info
 from maglev.config import Config
 from maglev.domain.model import Frontend
 from maglev.runtime.overrides import WeightKey
@@ -17,13 +17,15 @@ def brake(old: Mapping[str, Frontend], new: Mapping[str, Frontend], *, force: bo
     """Refuse a configuration that would remove more than half of the VIPs.
 
     Raises:
-        NotNow: It would, and is not forced.
+        FailedPrecondition: It would, and is not forced.
     """
     before = {spec.vip for spec in old.values()}
     removed = before - {spec.vip for spec in new.values()}
     if len(removed) * 2 > len(before) and not force:
         names = ", ".join(sorted(map(str, removed))[:5]) + (", …" if len(removed) > 5 else "")
-        raise NotNow(f"this would remove {len(removed)} of {len(before)} VIPs ({names}); force it if it is meant")
+        raise FailedPrecondition(
+            f"this would remove {len(removed)} of {len(before)} VIPs ({names}); force it if it is meant"
+        )
 
 
 def needs_restart(old: Config, new: Config) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from maglev.api import BackendFigures, Code, ProbeResult, Verdict
+from maglev.api import BackendMetrics, Code, ProbeResult, Verdict
 from maglev_prometheus.catalogue import PROBES
 from maglev_prometheus.histogram import BOUNDS_NS, Histogram
 from maglev_prometheus.text import number, series
@@ -106,7 +106,7 @@ class Probes:
             histogram = self._by_type[checker] = Histogram(checker)
         return histogram
 
-    def present(self, backends: Sequence[BackendFigures]) -> list[Meter]:
+    def present(self, backends: Sequence[BackendMetrics]) -> list[Meter]:
         """The meters of what is configured, in its order; all others are forgotten."""
         kept = []
         for backend in backends:

@@ -17,7 +17,7 @@ import anyio.to_thread
 import attrs
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from maglev.api import CommandError, Control, DataplaneError, Figures, VipCounters
+from maglev.api import CommandError, Control, DataplaneError, Metrics, VipCounters
 from maglev_prometheus.catalogue import (
     DURATIONS,
     PROBES,
@@ -139,24 +139,24 @@ class Scrapes:
             self._not_before_s = time.monotonic() + pen.cost.busy_s
 
     def _sections(self, counters: Sequence[VipCounters]) -> Iterator[Section]:
-        figures = self._control.figures()
+        metrics = self._control.metrics()
         meters = self._meters
-        backends = figures.backends
+        backends = metrics.backends
         present = meters.probes.present(backends)
         yield PROBES, meters.probes.totals(present)
         yield DURATIONS, meters.probes.durations(present)
         yield TRANSITIONS, meters.transitions.lines(backends)
         yield from _columns(BACKEND_COLUMNS, self._backends.first(backends), self._backends)
-        yield from _columns(FRONTEND_COLUMNS, self._frontends.first(figures.frontends), self._frontends)
-        for family, text in dataplane_lines(figures.status):
+        yield from _columns(FRONTEND_COLUMNS, self._frontends.first(metrics.frontends), self._frontends)
+        for family, text in dataplane_lines(metrics.status):
             yield family, (text,)
-        yield from self._traffic(figures, counters)
-        for family, text in daemon_lines(figures.status, self._control.lag()):
+        yield from self._traffic(metrics, counters)
+        for family, text in daemon_lines(metrics.status, self._control.lag()):
             yield family, (text,)
 
-    def _traffic(self, figures: Figures, counters: Sequence[VipCounters]) -> Iterator[Section]:
+    def _traffic(self, metrics: Metrics, counters: Sequence[VipCounters]) -> Iterator[Section]:
         traffic = self._meters.traffic
-        traffic.keep({frontend.vip for frontend in figures.frontends}, counters)
+        traffic.keep({frontend.vip for frontend in metrics.frontends}, counters)
         yield VIP_PACKETS, traffic.packets(counters)
         packets, octets = traffic.routes(counters)
         yield ROUTE_PACKETS, (packets,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from maglev.api import BackendFigures, BackendState, FrontendFigures, FrontendState, LoopLag, Status
+from maglev.api import BackendMetrics, BackendState, FrontendMetrics, FrontendState, LoopLag, Status
 from maglev_prometheus.catalogue import (
     BACKEND_ENABLED,
     BACKEND_HEALTH,
@@ -81,7 +81,7 @@ BACKEND_COLUMNS = (BACKEND_STATE, BACKEND_HEALTH, BACKEND_ENABLED)
 FRONTEND_COLUMNS = (FRONTEND_STATE, WEIGHT, EFFECTIVE_WEIGHT)
 
 
-def backend_lines(backend: BackendFigures) -> tuple[str, ...]:
+def backend_lines(backend: BackendMetrics) -> tuple[str, ...]:
     """The lines of one backend, by `BACKEND_COLUMNS`."""
     name = backend.name
     states = [(series(BACKEND_STATE.name, backend=name, state=s.value), s is backend.state) for s in BACKEND_STATES]
@@ -93,7 +93,7 @@ def backend_lines(backend: BackendFigures) -> tuple[str, ...]:
     )
 
 
-def frontend_lines(frontend: FrontendFigures) -> tuple[str, ...]:
+def frontend_lines(frontend: FrontendMetrics) -> tuple[str, ...]:
     """The lines of one frontend, by `FRONTEND_COLUMNS`."""
     name = frontend.name
     states = [(series(FRONTEND_STATE.name, frontend=name, state=s.value), s is frontend.state) for s in FrontendState]

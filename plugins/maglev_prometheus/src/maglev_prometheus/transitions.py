@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from maglev.api import (
     BackendEvent,
-    BackendFigures,
+    BackendMetrics,
     BackendState,
     Event,
     EventFilter,
@@ -57,7 +57,7 @@ class Transitions:
             count = changes[change] = Count(series(TRANSITIONS.name, backend=backend, **states))
         count.value += 1
 
-    def lines(self, backends: Sequence[BackendFigures]) -> Iterator[str]:
+    def lines(self, backends: Sequence[BackendMetrics]) -> Iterator[str]:
         """The lines of `maglev_backend_transitions_total`, some at a time; what is not configured is forgotten."""
         all_ = self._counts
         kept = self._counts = {b.name: all_[b.name] for b in backends if b.name in all_}

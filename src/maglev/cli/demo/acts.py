@@ -6,7 +6,14 @@ from collections.abc import Mapping
 
 import attrs
 
-from maglev.api import BackendState, Command, PauseBackend, ResetWeightOf, ResumeBackend, SetWeightOf
+from maglev.api import (
+    BackendState,
+    Command,
+    PauseBackend,
+    ResetFrontendPoolBackendWeight,
+    ResumeBackend,
+    SetFrontendPoolBackendWeight,
+)
 from maglev.cli.demo.servers import Health
 from maglev.cli.demo.setting import PRIMARY
 
@@ -73,7 +80,7 @@ ACTS = (
         "ams-2 is drained",
         "An operator sets its weight in `web` to 0. It stays up, established flows stay with it, and `api` goes on "
         "using it. The prediction is the controller's own preview of the command.",
-        commands=(SetWeightOf("web", "primary", "ams-2", 0),),
+        commands=(SetFrontendPoolBackendWeight("web", "primary", "ams-2", 0),),
     ),
     Act(
         "ams-3 is paused",
@@ -83,6 +90,6 @@ ACTS = (
     Act(
         "everything is put back",
         "The weight is the file's again. ams-3 is probed from `unknown`, and gets its weight with the first pass.",
-        commands=(ResetWeightOf("web", "primary", "ams-2"), ResumeBackend("ams-3")),
+        commands=(ResetFrontendPoolBackendWeight("web", "primary", "ams-2"), ResumeBackend("ams-3")),
     ),
 )

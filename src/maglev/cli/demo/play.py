@@ -21,7 +21,7 @@ from maglev.api import (
     PauseBackend,
     ResetBackend,
     ResumeBackend,
-    SetWeightOf,
+    SetFrontendPoolBackendWeight,
 )
 from maglev.cli.demo.http import Answer, answer_one
 from maglev.cli.demo.screen import Screen
@@ -94,7 +94,7 @@ async def order(stage: Stage, path: str) -> Answer:
         case [what, name] if what in _COMMANDS:
             return await _command(stage, _COMMANDS[what](name))
         case ["weight", frontend, pool, name, weight] if weight.isdecimal():
-            return await _command(stage, SetWeightOf(frontend, pool, name, int(weight)))
+            return await _command(stage, SetFrontendPoolBackendWeight(frontend, pool, name, int(weight)))
         case _:
             return 404, f"no such order: {path}; backends are {', '.join(stage.servers)}\n"
 

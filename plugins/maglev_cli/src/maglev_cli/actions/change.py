@@ -19,9 +19,9 @@ _COMMANDS: Mapping[str, Callable[[Parsed], api.Command]] = {
     "enable": lambda line: api.EnableBackend(line.values["backend"]),
     "disable": lambda line: api.DisableBackend(line.values["backend"]),
     "reset": lambda line: api.ResetBackend(line.values["backend"]),
-    "weight": lambda line: api.SetWeightOf(*_member(line), int(line.values["weight"])),
-    "weight-reset": lambda line: api.ResetWeightOf(*_member(line)),
-    "sync": lambda line: api.Sync(line.values.get("frontend"), line.has("recreate"), line.has("prune")),
+    "weight": lambda line: api.SetFrontendPoolBackendWeight(*_member(line), int(line.values["weight"])),
+    "weight-reset": lambda line: api.ResetFrontendPoolBackendWeight(*_member(line)),
+    "sync": lambda line: api.SyncDataplane(line.values.get("frontend"), line.has("recreate"), line.has("prune")),
     "config-reload": lambda line: api.ReloadConfig(line.has("force")),
 }
 

@@ -40,7 +40,7 @@ class NotAllowed(api.CommandError):
 
 _COMMAND_ERRORS: Mapping[str, Callable[[str], Exception]] = {
     "bad-argument": api.BadArgument,
-    "not-now": api.NotNow,
+    "not-now": api.FailedPrecondition,
     "not-connected": api.NotConnected,
     "not-allowed": NotAllowed,
     "dataplane": api.DataplaneError,

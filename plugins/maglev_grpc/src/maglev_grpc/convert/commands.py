@@ -17,9 +17,9 @@ _CALLS: Mapping[type[Any], tuple[str, str]] = {
     api.EnableBackend: ("EnableBackend", "enable_backend"),
     api.DisableBackend: ("DisableBackend", "disable_backend"),
     api.ResetBackend: ("ResetBackend", "reset_backend"),
-    api.SetWeightOf: ("SetFrontendPoolBackendWeight", "set_weight"),
-    api.ResetWeightOf: ("ResetWeight", "reset_weight"),
-    api.Sync: ("SyncDataplane", "sync_dataplane"),
+    api.SetFrontendPoolBackendWeight: ("SetFrontendPoolBackendWeight", "set_frontend_pool_backend_weight"),
+    api.ResetFrontendPoolBackendWeight: ("ResetFrontendPoolBackendWeight", "reset_frontend_pool_backend_weight"),
+    api.SyncDataplane: ("SyncDataplane", "sync_dataplane"),
     api.ReloadConfig: ("ReloadConfig", "reload_config"),
 }
 """The call that each command is, and the field of a preview's request that holds it."""

@@ -48,7 +48,7 @@ class _Kind:
 
 _KINDS: Sequence[_Kind] = (
     _Kind(api.BadArgument, grpc.StatusCode.INVALID_ARGUMENT, "bad-argument"),
-    _Kind(api.NotNow, grpc.StatusCode.FAILED_PRECONDITION, "not-now"),
+    _Kind(api.FailedPrecondition, grpc.StatusCode.FAILED_PRECONDITION, "not-now"),
     _Kind(api.NotConnected, grpc.StatusCode.UNAVAILABLE, "not-connected"),
     _Kind(api.CommandError, grpc.StatusCode.FAILED_PRECONDITION, "not-now"),
     _Kind(api.DataplaneError, grpc.StatusCode.UNAVAILABLE, "dataplane"),

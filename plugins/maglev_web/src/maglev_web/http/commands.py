@@ -17,9 +17,9 @@ KINDS: Mapping[str, type[Any]] = {
     "enable": api.EnableBackend,
     "disable": api.DisableBackend,
     "reset": api.ResetBackend,
-    "weight": api.SetWeightOf,
-    "reset-weight": api.ResetWeightOf,
-    "sync": api.Sync,
+    "weight": api.SetFrontendPoolBackendWeight,
+    "reset-weight": api.ResetFrontendPoolBackendWeight,
+    "sync": api.SyncDataplane,
     "reload": api.ReloadConfig,
 }
 

@@ -1,4 +1,4 @@
-"""Figures: what metrics are made of, and what stays the same object while nothing changes."""
+"""Metrics: what metrics are made of, and what stays the same object while nothing changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from typing import Any
 import attrs
 import pytest
 
-from maglev.api import BackendState, DisableBackend, FrontendState, NotNow, ReloadConfig, Session, SetWeightOf
+from maglev.api import (
+    BackendState,
+    DisableBackend,
+    FailedPrecondition,
+    FrontendState,
+    ReloadConfig,
+    Session,
+    SetFrontendPoolBackendWeight,
+)
 from maglev.config import BackendConfig
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.runtime import Controller, Settings, open_controller
@@ -19,20 +27,20 @@ from tests.runtime.conftest import ACTOR, PLUGINS, World, apply, config, fronten
 
 def all_up(controller: Controller) -> bool:
     """Whether every backend has its counter at the top."""
-    return all(b.state is BackendState.UP and b.counter == 3 for b in controller.figures().backends if b.type)
+    return all(b.state is BackendState.UP and b.counter == 3 for b in controller.metrics().backends if b.type)
 
 
 async def test_figures_say_what_the_snapshot_says(world: World) -> None:
     statics = {**config().backends, "static": BackendConfig("10.1.0.50")}
     async with world.open(config(backends=statics)) as controller:
         await until(lambda: all_up(controller), "all up")
-        figures, snapshot = controller.figures(), controller.snapshot()
-    assert [b.name for b in figures.backends] == list(snapshot.backends)
-    for backend in figures.backends:
+        metrics, snapshot = controller.metrics(), controller.snapshot()
+    assert [b.name for b in metrics.backends] == list(snapshot.backends)
+    for backend in metrics.backends:
         told = snapshot.backends[backend.name]
         assert (backend.state, backend.counter) == (told.state, told.counter)
         assert backend.type == (None if backend.name == "static" else "scripted")
-    for front in figures.frontends:
+    for front in metrics.frontends:
         members = snapshot.frontends[front.name].members
         assert front.vip == snapshot.frontends[front.name].vip
         assert front.state is snapshot.frontends[front.name].state
@@ -44,25 +52,25 @@ async def test_figures_say_what_the_snapshot_says(world: World) -> None:
 async def test_what_did_not_change_is_the_same_object(world: World) -> None:
     async with world.open(config()) as controller:
         await until(lambda: all_up(controller), "all up")
-        before = controller.figures()
+        before = controller.metrics()
         await controller.command(DisableBackend("spare"), ACTOR)
-        after = controller.figures()
+        after = controller.metrics()
         same = [old is new for old, new in zip(before.backends, after.backends, strict=True)]
         assert same == [True, True, False]
         assert before.frontends[1] is after.frontends[1]
-        await controller.command(SetWeightOf("web", "primary", "a", 10), ACTOR)
-        assert controller.figures().frontends[0].members[0].weight == 10
+        await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 10), ACTOR)
+        assert controller.metrics().frontends[0].members[0].weight == 10
 
 
 async def test_a_reload_takes_figures_away(world: World) -> None:
     async with world.open(config()) as controller:
-        controller.figures()
+        controller.metrics()
         only = {"a": BackendConfig("10.1.0.1", "alive")}
         apply(controller, config(backends=only, frontends={"web": frontend("10.9.0.1", [("primary", {"a": 1})])}))
-        figures = controller.figures()
-        assert [b.name for b in figures.backends] == ["a"]
-        assert [f.name for f in figures.frontends] == ["web"]
-        assert figures.frontends[0].state in FrontendState
+        metrics = controller.metrics()
+        assert [b.name for b in metrics.backends] == ["a"]
+        assert [f.name for f in metrics.frontends] == ["web"]
+        assert metrics.frontends[0].state in FrontendState
 
 
 async def test_status_counts_reloads(world: World) -> None:
@@ -72,7 +80,7 @@ async def test_status_counts_reloads(world: World) -> None:
         await controller.command(ReloadConfig(), ACTOR)
         few = config(frontends={"other": frontend("10.9.9.9", [("primary", {"a": 1})])})
         object.__setattr__(controller.settings, "source", few)
-        with pytest.raises(NotNow):
+        with pytest.raises(FailedPrecondition):
             await controller.command(ReloadConfig(), ACTOR)
         after = controller.status()
         assert after.reloads == {"success": 1, "failure": 1}

@@ -1,6 +1,6 @@
 """What is, in numbers: the part of a snapshot that metrics need, made so that ten thousand backends cost little.
 
-A `Snapshot` says everything and is built whole each time. Figures are made anew only for what changed, so that a value
+A `Snapshot` says everything and is built whole each time. Metrics are made anew only for what changed, so that a value
 that is the *same object* as at the last look has not changed, and what was made of it can be kept.
 """
 
@@ -63,7 +63,7 @@ class Status:
 
 
 @attrs.frozen
-class BackendFigures:
+class BackendMetrics:
     """One backend.
 
     Args:
@@ -80,7 +80,7 @@ class BackendFigures:
 
 
 @attrs.frozen
-class MemberFigures:
+class MemberMetrics:
     """One backend's place in one pool of one frontend.
 
     Args:
@@ -97,7 +97,7 @@ class MemberFigures:
 
 
 @attrs.frozen
-class FrontendFigures:
+class FrontendMetrics:
     """One frontend.
 
     Args:
@@ -110,11 +110,11 @@ class FrontendFigures:
     name: str
     vip: VipKey
     state: FrontendState
-    members: tuple[MemberFigures, ...]
+    members: tuple[MemberMetrics, ...]
 
 
 @attrs.frozen
-class Figures:
+class Metrics:
     """Everything at one moment, in numbers.
 
     Args:
@@ -124,5 +124,5 @@ class Figures:
     """
 
     status: Status
-    backends: tuple[BackendFigures, ...]
-    frontends: tuple[FrontendFigures, ...]
+    backends: tuple[BackendMetrics, ...]
+    frontends: tuple[FrontendMetrics, ...]

@@ -1,20 +1,20 @@
-"""Builds the figures that metrics are made of, and keeps those of what did not change."""
+"""Builds the metrics that metrics are made of, and keeps those of what did not change."""
 
 from __future__ import annotations
 
-from maglev.api import BackendFigures, FrontendFigures, MemberFigures
+from maglev.api import BackendMetrics, FrontendMetrics, MemberMetrics
 from maglev.domain.frontend import Assessment
 from maglev.domain.health import Health
 from maglev.domain.model import Frontend
 from maglev.runtime.backends import Backends
 from maglev.runtime.frontends import Frontends
 
-_KnownBackend = tuple[Health, str | None, BackendFigures]
-_KnownFrontend = tuple[Frontend, Assessment, FrontendFigures]
+_KnownBackend = tuple[Health, str | None, BackendMetrics]
+_KnownFrontend = tuple[Frontend, Assessment, FrontendMetrics]
 
 
-class FigureBook:
-    """Makes figures. What it makes them of is immutable, so the same object means: nothing changed.
+class MetricsCache:
+    """Makes metrics. What it makes them of is immutable, so the same object means: nothing changed.
 
     Args:
         backends: All backends.
@@ -27,19 +27,19 @@ class FigureBook:
         self._known_backends: dict[str, _KnownBackend] = {}
         self._known_frontends: dict[str, _KnownFrontend] = {}
 
-    def backends(self) -> tuple[BackendFigures, ...]:
+    def backends(self) -> tuple[BackendMetrics, ...]:
         """All backends now, in the order of the file."""
         known, now = self._known_backends, {}
         for backend in self._backends:
             health, type_ = backend.health, backend.job.check_type if backend.job is not None else None
             entry = known.get(backend.name)
             if entry is None or entry[0] is not health or entry[1] != type_:
-                entry = health, type_, BackendFigures(backend.name, type_, health.state, health.counter)
+                entry = health, type_, BackendMetrics(backend.name, type_, health.state, health.counter)
             now[backend.name] = entry
         self._known_backends = now
         return tuple([entry[2] for entry in now.values()])
 
-    def frontends(self) -> tuple[FrontendFigures, ...]:
+    def frontends(self) -> tuple[FrontendMetrics, ...]:
         """All frontends now, in the order of the file."""
         known, now = self._known_frontends, {}
         for name, spec in self._frontends.specs.items():
@@ -52,12 +52,12 @@ class FigureBook:
         return tuple([entry[2] for entry in now.values()])
 
 
-def _figures(spec: Frontend, assessment: Assessment) -> FrontendFigures:
+def _figures(spec: Frontend, assessment: Assessment) -> FrontendMetrics:
     wanted = [member.weight for pool in spec.pools for member in pool.members]
     members = zip(assessment.members, wanted, strict=True)
-    return FrontendFigures(
+    return FrontendMetrics(
         spec.name,
         spec.vip,
         assessment.state,
-        tuple([MemberFigures(member.pool, member.backend, weight, member.weight) for member, weight in members]),
+        tuple([MemberMetrics(member.pool, member.backend, weight, member.weight) for member, weight in members]),
     )
