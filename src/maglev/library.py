@@ -15,7 +15,7 @@ from maglev.api import Dataplane
 from maglev.config import Config, Overrides
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.plugin import PluginManager, hookimpl
-from maglev.runtime import Controller, Settings
+from maglev.runtime import LiveControl, Settings
 from maglev.runtime import open_controller as open_with
 
 
@@ -48,7 +48,7 @@ async def open_controller(
     overrides: Overrides | None = None,
     state_dir: Path | None = None,
     observe: bool = False,
-) -> AsyncIterator[Controller]:
+) -> AsyncIterator[LiveControl]:
     """Run maglevd inside a program: probes, decisions and dataplane, as long as the context lasts.
 
     The controller runs in tasks of its own within the context; leaving it stops the probes and leaves the dataplane as

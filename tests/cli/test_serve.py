@@ -21,7 +21,7 @@ from maglev.config import load_text
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.library import installed
 from maglev.plugin import PluginManager, hookimpl
-from maglev.runtime import Controller, Settings, open_controller
+from maglev.runtime import LiveControl, Settings, open_controller
 from maglev.runtime.notify import Notifier
 
 
@@ -95,7 +95,7 @@ class Plugin:
 class Running:
     """A daemon in this process."""
 
-    def __init__(self, controller: Controller, file: Path, send: Callable[[signal.Signals], None]) -> None:
+    def __init__(self, controller: LiveControl, file: Path, send: Callable[[signal.Signals], None]) -> None:
         self.controller = controller
         self.file = file
         self.send = send

@@ -24,21 +24,21 @@ from maglev.api import (
     Encap,
     IPProtocol,
     Operation,
+    ReloadConfig,
     SetFrontendPoolBackendWeight,
     SetWeight,
     SyncDataplane,
     VipAttributes,
     VipKey,
 )
-from maglev.config import FrontendConfig, check
+from maglev.config import Config, FrontendConfig
 from maglev.domain.table import bucket_counts
-from maglev.runtime import Controller
+from maglev.runtime import LiveControl
 from maglev_vpp import VppDataplane
 from plugins.maglev_vpp.tests.standin.harness import ROOT, Process, Standin
 from plugins.maglev_vpp.tests.world import (
     ACTOR,
     PATIENT,
-    PLUGINS,
     Scripted,
     config,
     controller_of,
@@ -83,7 +83,7 @@ class Chance:
         vpp: Whom strangers write to.
     """
 
-    def __init__(self, seed: int, controller: Controller, vpp: Process) -> None:
+    def __init__(self, seed: int, controller: LiveControl, vpp: Process) -> None:
         self.random = random.Random(seed)
         self.controller = controller
         self.vpp = vpp
@@ -97,7 +97,7 @@ class Chance:
         name = self.random.choice("abcd")
         Scripted.down.symmetric_difference_update({name})
         wanted = "down" if name in Scripted.down else "up"
-        await until(lambda: self.controller.backends[name].health.state.value == wanted, f"{name} {wanted}")
+        await until(lambda: self.controller.backend(name).state.value == wanted, f"{name} {wanted}")
 
     async def weight(self) -> None:
         """An operator sets a weight."""
@@ -110,7 +110,7 @@ class Chance:
         """A frontend comes or goes."""
         new = FrontendConfig("192.0.2.81", [pool("only", b=100, d=20)], protocol="udp", port=53)
         changed = self.random.choice([config(new=new), config()])
-        self.controller.apply(check(changed, PLUGINS), "reload")
+        await reload(self.controller, changed)
 
     async def stranger(self) -> None:
         """Somebody removes a server, changes a weight, adds a VIP, removes one."""
@@ -188,7 +188,7 @@ async def test_what_established_flows_hang_on_is_touched_by_nothing_but_a_reload
         await tamper(standin, DeleteVip(WEB), AddVip(WEB, VipAttributes(Encap.GRE4, 4096)))
         await standin.writes(clear=True)
         Scripted.down.update("ab")
-        await until(lambda: controller.backends["b"].health.state.value == "down", "b down")
+        await until(lambda: controller.backend("b").state.value == "down", "b down")
         await controller.command(SyncDataplane(), ACTOR)
         Scripted.down.clear()
         await settled(controller)
@@ -199,7 +199,7 @@ async def test_what_established_flows_hang_on_is_touched_by_nothing_but_a_reload
         await controller.command(SyncDataplane(recreate=True), ACTOR)
         assert (await read(standin)).vips[WEB].attributes == VipAttributes(Encap.GRE4, 1024, sticky=True)
         await standin.writes(clear=True)
-        controller.apply(check(config(web=fresh), PLUGINS), "reload")
+        await reload(controller, config(web=fresh))
         await controller.command(SyncDataplane(), ACTOR)
         touched = lasting(await standin.writes())
         assert [(write["is_del"], write["sticky"]) for write in touched] == [(True, False), (False, False)]
@@ -242,7 +242,7 @@ async def test_probes_go_on_through_every_fault_and_all_is_right_when_it_is_over
         for command, arguments in begin:
             await standin.do(command, **arguments)
         Scripted.down.add("a")
-        await until(lambda: controller.backends["a"].health.state.value == "down", "a down")
+        await until(lambda: controller.backend("a").state.value == "down", "a down")
         probes = Scripted.asked["c"]
         await until(lambda: Scripted.asked["c"] > probes + 20, "probes go on")
         for command, arguments in end:
@@ -250,7 +250,13 @@ async def test_probes_go_on_through_every_fault_and_all_is_right_when_it_is_over
         await until_async(lambda: right(controller, standin), "all is right")
 
 
-async def right(controller: Controller, vpp: Process) -> bool:
+async def reload(controller: LiveControl, new: Config) -> None:
+    """Take over another configuration."""
+    controller.configuration.read_from(new)
+    await controller.command(ReloadConfig(), ACTOR)
+
+
+async def right(controller: LiveControl, vpp: Process) -> bool:
     return controller.reconciler.session is not None and weights_of(await read(vpp)) == wanted_weights(controller)
 
 

@@ -22,7 +22,7 @@ from maglev.config import (
     PluginSet,
     PoolConfig,
 )
-from maglev.runtime import Controller, Settings, open_controller
+from maglev.runtime import LiveControl, Settings, open_controller
 from maglev_vpp import Timings, VppDataplane, VppOptions
 
 ACTOR = Actor("test", "library")
@@ -75,7 +75,7 @@ def config(warm_up_s: tuple[float, float] = (0, 0), **frontends: FrontendConfig)
 
 
 @asynccontextmanager
-async def controller_of(dataplane: VppDataplane, source: Config) -> AsyncIterator[Controller]:
+async def controller_of(dataplane: VppDataplane, source: Config) -> AsyncIterator[LiveControl]:
     """Run a controller on a VPP."""
     async with open_controller(Settings(source, PLUGINS, dataplane)) as controller:
         yield controller
@@ -107,18 +107,22 @@ def weights_of(state: DataplaneState) -> Weights:
     return {key: {a: s.weight for a, s in vip.servers.items()} for key, vip in state.vips.items()}
 
 
-def wanted_weights(controller: Controller) -> Weights:
+def wanted_weights(controller: LiveControl) -> Weights:
     """The weights that a controller wants, by VIP."""
     return {
-        key: {address: server.weight for address, server in vip.servers.items()}
-        for at in controller.frontends.addresses()
-        for key, vip in controller.frontends.desired(at).items()
+        frontend.vip: {
+            member.address: max(m.table_weight for m in frontend.members if m.address == member.address)
+            for member in frontend.members
+        }
+        for frontend in controller.snapshot().frontends.values()
     }
 
 
-async def settled(controller: Controller) -> None:
+async def settled(controller: LiveControl) -> None:
     """Wait until VPP holds what the controller wants, and every backend has been judged."""
-    await until(lambda: not any(b.health.state.value == "unknown" for b in controller.backends), "all judged")
+    await until(
+        lambda: not any(b.state.value == "unknown" for b in controller.snapshot().backends.values()), "all judged"
+    )
 
     async def right() -> bool:
         session = controller.reconciler.session

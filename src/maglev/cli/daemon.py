@@ -27,7 +27,7 @@ from maglev.cli.options import Invocation
 from maglev.cli.permissions import missing_permissions
 from maglev.cli.watchdog import feed_watchdog
 from maglev.config import ConfigError
-from maglev.runtime import Controller, Settings, StateError, open_controller
+from maglev.runtime import LiveControl, Settings, StateError, open_controller
 from maglev.runtime.logging import configure, get_logger
 from maglev.runtime.notify import Notifier
 
@@ -76,8 +76,6 @@ async def _guarded(invocation: Invocation) -> int:
         with anyio.open_signal_receiver(*SIGNALS) as signals, _deadline() as stopping:
             async with open_controller(settings) as controller:
                 _leave_to_itself()
-                # Without collecting first, which would hold the probes up: a few cycles of this moment are kept for it.
-                controller.on_reload.append(lambda _config: gc.freeze())
                 _tell_start(invocation, controller)
                 await serve(controller, invocation, signals, Notifier.from_environment(), stopping)
     except ConfigError as error:
@@ -110,21 +108,27 @@ async def _leave_the_rest_to_itself() -> None:
     gc.freeze()
 
 
-def _tell_start(invocation: Invocation, controller: Controller) -> None:
+async def _leave_reloads_to_themselves(controller: LiveControl) -> None:
+    async for _config in controller.configuration.changes():
+        # Without collecting first, which would hold the probes up: a few cycles of this moment are kept for it.
+        gc.freeze()
+
+
+def _tell_start(invocation: Invocation, controller: LiveControl) -> None:
     build = this_build()
     log.info(
         "started",
         version=build.version,
         commit=build.commit,
         config=str(invocation.config),
-        dataplane=controller.dataplane.name,
+        dataplane=controller.reconciler.dataplane.name,
         frontends=len(controller.config.frontends),
         backends=len(controller.config.backends),
         observe=invocation.observe,
     )
     for problem in invocation.plugins.problems:
         log.warning("plugin-not-loaded", problem=str(problem))
-    for warning in controller.warnings:
+    for warning in controller.configuration.loaded.warnings:
         log.warning("config-warning", problem=str(warning))
     for lack in missing_permissions(controller.config, invocation.plugins.checkers):
         log.warning("permission-missing", problem=lack)
@@ -132,7 +136,7 @@ def _tell_start(invocation: Invocation, controller: Controller) -> None:
 
 @attrs.frozen
 class _Daemon:
-    controller: Controller
+    controller: LiveControl
     notifier: Notifier
 
     @property
@@ -164,7 +168,7 @@ class _Daemon:
 
 
 async def serve(
-    controller: Controller,
+    controller: LiveControl,
     invocation: Invocation,
     signals: AsyncIterator[signal.Signals],
     notifier: Notifier,
@@ -183,8 +187,9 @@ async def serve(
     async with anyio.create_task_group() as tasks:
         with Exporters(controller, invocation.plugins.exporters, tasks) as exporters:
             tasks.start_soon(daemon.tell_ready, exporters)
-            tasks.start_soon(feed_watchdog, controller.prober, notifier)
+            tasks.start_soon(feed_watchdog, controller.jobs.prober, notifier)
             tasks.start_soon(_leave_the_rest_to_itself)
+            tasks.start_soon(_leave_reloads_to_themselves, controller)
             await _until_stopped(signals, partial(tasks.start_soon, daemon.reload))
             stopping()
             notifier.stopping()

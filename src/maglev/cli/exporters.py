@@ -10,9 +10,8 @@ from typing import Any, Self
 import anyio.abc
 
 from maglev.api import Exporter
-from maglev.config import Config
-from maglev.runtime import Controller, Supervisor
-from maglev.runtime.reload import without_restart_only
+from maglev.runtime import LiveControl, Supervisor
+from maglev.runtime.restart_only import without_restart_only
 
 
 class Exporters:
@@ -25,7 +24,7 @@ class Exporters:
     """
 
     def __init__(
-        self, controller: Controller, classes: Mapping[str, type[Exporter]], tasks: anyio.abc.TaskGroup
+        self, controller: LiveControl, classes: Mapping[str, type[Exporter]], tasks: anyio.abc.TaskGroup
     ) -> None:
         self._controller = controller
         self._classes = classes
@@ -36,13 +35,13 @@ class Exporters:
     def __enter__(self) -> Self:
         for name in self._classes:
             self._supervisor.start(self._tasks, name, partial(self._make, name))
-        self._controller.on_reload.append(self._reloaded)
+        self._tasks.start_soon(self._follow_reloads)
         return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._controller.on_reload.remove(self._reloaded)
+        del exc_type, exc, traceback
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,8 +56,9 @@ class Exporters:
         # One that crashes after a reload comes back with the new options.
         return self._classes[name](self._options[name])
 
-    def _reloaded(self, config: Config) -> None:
-        # All of them, changed or not: a certificate behind the same path may be another one by now.
-        for name, options in config.exporters.items():
-            self._options[name] = without_restart_only(self._options.get(name), options)
-        self._tasks.start_soon(self._supervisor.reload, dict(self._options))
+    async def _follow_reloads(self) -> None:
+        async for config in self._controller.configuration.changes():
+            # All of them, changed or not: a certificate behind the same path may be another one by now.
+            for name, options in config.exporters.items():
+                self._options[name] = without_restart_only(self._options.get(name), options)
+            await self._supervisor.reload(dict(self._options))

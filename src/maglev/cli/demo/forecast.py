@@ -12,7 +12,7 @@ import attrs
 
 from maglev.api import BackendState, Control, FrontendState, Preview, VipKey
 from maglev.config import Config
-from maglev.config.resolve import frontends
+from maglev.config.resolve import resolve
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.domain.desired import desired_vip
 from maglev.domain.disruption import Disruption, disruption
@@ -74,7 +74,7 @@ def expect_states(config: Config, states: Mapping[str, BackendState]) -> dict[st
     """
     statuses = {name: BackendStatus(state) for name, state in states.items()}
     expected = {}
-    for name, frontend in frontends(config).items():
+    for name, frontend in resolve(config).frontends.items():
         assessment = assess(frontend, statuses, (), None)
         wanted = desired_vip(frontend, assessment, None)
         weights = {server: one.weight for server, one in wanted.servers.items()}

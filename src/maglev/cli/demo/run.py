@@ -22,7 +22,7 @@ from maglev.cli.demo.setting import SERVERS, configuration
 from maglev.cli.demo.stage import Stage
 from maglev.cli.options import Invocation
 from maglev.dataplanes.memory import MemoryDataplane
-from maglev.runtime import Controller, Settings, open_controller
+from maglev.runtime import LiveControl, Settings, open_controller
 from maglev.runtime.logging import configure
 from maglev.runtime.notify import Notifier
 
@@ -101,7 +101,7 @@ class _Demo:
 
     async def _play(
         self,
-        controller: Controller,
+        controller: LiveControl,
         dataplane: MemoryDataplane,
         servers: dict[str, Server],
         scope: anyio.CancelScope,

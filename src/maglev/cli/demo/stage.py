@@ -16,7 +16,7 @@ from maglev.cli.demo.servers import Server
 from maglev.cli.demo.timing import Stopwatch, detection_bound_s
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.domain.table import Table
-from maglev.runtime import Controller
+from maglev.runtime import LiveControl
 
 PLAYER = Actor("demo", "library")
 
@@ -40,7 +40,7 @@ class Stage:
         events: All events, those of probes included.
     """
 
-    controller: Controller
+    controller: LiveControl
     dataplane: MemoryDataplane
     servers: Mapping[str, Server]
     screen: Screen
