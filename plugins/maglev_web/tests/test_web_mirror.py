@@ -28,7 +28,7 @@ def backend(name: str = "alpha", **changes: Any) -> api.BackendSnapshot:
     values: dict[str, Any] = {
         "name": name, "address": ADDRESS, "healthcheck": "http", "state": UP, "counter": 3, "counter_top": 3,
         "enabled": True, "overridden": False, "frontends": ("web",), "history": (), "last_result": None,
-        "last_result_at_s": None, "stale_since_s": None, "void_code": "", "probes": 1, "next_probe_at_s": None,
+        "last_result_at_s": None, "stale_since_s": None, "void_code": "", "probes": 1,
     }  # fmt: skip
     return api.BackendSnapshot(**values | changes)
 
@@ -76,7 +76,7 @@ def test_first_snapshot_is_all_new() -> None:
 
 def test_same_snapshot_again_changes_nothing() -> None:
     made = mirror()
-    later = backend(probes=99, next_probe_at_s=5.0, last_result_at_s=4.0)
+    later = backend(probes=99, last_result_at_s=4.0)
     made.replace(snapshot(frontends={"web": frontend()}, backends={"alpha": later}))
     assert taken(made) == {}
 

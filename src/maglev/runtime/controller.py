@@ -141,7 +141,7 @@ class Controller:
             config_loaded_at_s=self.config_loaded_at_s,
             warm=self.frontends.warm.over,
             frontends={n: self._snapshots.build(n, backends, self.overrides) for n in self.frontends.specs},
-            backends={name: backend_snapshot(backend, None) for name, backend in backends.items()},
+            backends={name: backend_snapshot(backend) for name, backend in backends.items()},
             healthchecks={
                 name: healthcheck_snapshot(name, check, self.config) for name, check in self.config.healthchecks.items()
             },
@@ -176,7 +176,7 @@ class Controller:
     def backend(self, name: str) -> BackendSnapshot:
         """One backend now; raises `UnknownName`."""
         self._commands.known("backend", name, self.backends.all())
-        return backend_snapshot(self.backends[name], None)
+        return backend_snapshot(self.backends[name])
 
     async def command(self, command: Command, actor: Actor) -> CommandResult:
         """Carry out a command and wait for its effect on the dataplane; raises as `Control.command` says."""

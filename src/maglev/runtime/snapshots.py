@@ -36,7 +36,7 @@ from maglev.runtime.reconciler import Reconciler
 _SECRET = "(secret)"
 
 
-def backend_snapshot(backend: Backend, next_probe_at_s: float | None) -> BackendSnapshot:
+def backend_snapshot(backend: Backend) -> BackendSnapshot:
     """One backend now."""
     return BackendSnapshot(
         name=backend.name,
@@ -54,7 +54,6 @@ def backend_snapshot(backend: Backend, next_probe_at_s: float | None) -> Backend
         stale_since_s=backend.stale_since_s,
         void_code=backend.void_code,
         probes=backend.probes,
-        next_probe_at_s=next_probe_at_s,
     )
 
 
