@@ -1,8 +1,8 @@
 """Writes the page's types, `page/src/messages.ts`, from the `.proto` of maglev-grpc.
 
 The types are those of the JSON that `maglev_grpc.convert.JsonWriter` makes of messages: names are the `.proto`'s, an
-optional field may be `null`, a member of a `oneof` may be missing, an enumeration is the short names of its values, which
-are a constant too. The build calls this before it builds the page; what it writes is not committed.
+optional field may be `null`, a member of a `oneof` may be missing, an enumeration is the short names of its values (a
+constant holds them too). The build calls this before it builds the page; what it writes is not committed.
 """
 
 # ruff: noqa: INP001  (a script of the build, in no package)
