@@ -110,7 +110,7 @@ async def test_no_header_gets_around_the_door(header: bytes) -> None:
 
 async def test_log_records_are_behind_the_door() -> None:
     async with serving() as served:
-        served.world.log_broker.publish(b'"logged"')
+        served.daemons.log_broker.publish(b'"logged"')
         assert (await served.http.get("/admin/api/logs")).status_code == 401
         assert (await served.http.get("/view/api/logs")).status_code == 404
         async with served.http.stream("GET", "/admin/api/logs", auth=BASIC) as answer:

@@ -38,7 +38,7 @@ User and password of `/admin/` come from the environment only, so that no list o
 | `/view/api/state/{name}` | one daemon's, by the name that it has in `--server` |
 | `/view/api/maglevds` | the daemons: name, connection, frontends by state |
 | `/view/api/events` | server-sent events; `?since=<id>` or `Last-Event-ID` replays what came after, `event: reset` says that it cannot, and `/view/api/state` is to be fetched again |
-| `/view/api/beats` | `?maglevd=<name>&frontend=<name>&frontend=…`: the newest probes of these frontends' backends, which are then followed for 30 seconds; for daemons with more than 300 backends, as the probes of fewer are all in the events |
+| `/view/api/probes` | `?maglevd=<name>&frontend=<name>&frontend=…`: the newest probes of these frontends' backends, which are then followed for 30 seconds; for daemons with more than 300 backends, as the probes of fewer are all in the events |
 | `/view/api/version` | version of this server, and whether it has an `/admin/` |
 | `/healthz` | `ok` while the server answers, whatever the daemons do |
 | `/admin/` | the page with commands, behind user and password, as is all below it |

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP with an end to patience: who connects must say what they want, and not byte by byte for ever."""
+"""uvicorn's HTTP with a limit on how long the head of a request may take, so that slow clients hold no connections."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEAD_WITHIN_S = 20.0
 """How long the head of a request may take from when it is waited for, in seconds."""
 
 
-class Patience(H11Protocol):
+class LimitedHeadTime(H11Protocol):
     """Closes a connection whose next request does not come within `HEAD_WITHIN_S`."""
 
     _waiting: asyncio.TimerHandle | None = None

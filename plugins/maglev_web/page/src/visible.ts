@@ -1,13 +1,13 @@
-// Which frontends are in sight: of thousands of backends, the server follows the probes of those alone.
+// Which frontends are visible: of thousands of backends, the server follows the probes of those alone.
 
-import { model, takeLookedAt } from "./model";
-import type { Beat } from "./types";
+import type { Probe } from "./daemon";
+import { model, takeFollowed } from "./model";
 
-const SETTLE_MS = 300; // who scrolls past wants nothing yet
-const AGAIN_MS = 10_000; // the server forgets who looks after three times as long
+const SETTLE_MS = 300; // not while scrolling past
+const AGAIN_MS = 10_000; // the server stops following after three times as long
 const LONGEST = 6000; // characters of a request's line; proxies take 8000
 
-const inSight = new Map<string, Set<string>>();
+const visible = new Map<string, Set<string>>();
 let settling: ReturnType<typeof setTimeout> | undefined;
 let again: ReturnType<typeof setInterval> | undefined;
 
@@ -24,8 +24,8 @@ async function ask(name: string, frontends: string[]): Promise<void> {
     wanted = longer;
   }
   try {
-    const answer = await fetch(`/view/api/beats?${wanted}`, { cache: "no-store", signal: AbortSignal.timeout(8000) });
-    if (answer.ok && isAsked(name)) takeLookedAt(name, (await answer.json()) as Record<string, Beat[]>);
+    const answer = await fetch(`/view/api/probes?${wanted}`, { cache: "no-store", signal: AbortSignal.timeout(8000) });
+    if (answer.ok && isAsked(name)) takeFollowed(name, (await answer.json()) as Record<string, Probe[]>);
   } catch {
     // The page says by itself that the server is away, and asks again.
   }
@@ -33,8 +33,8 @@ async function ask(name: string, frontends: string[]): Promise<void> {
 
 function askAll(): void {
   if (document.hidden) return;
-  // The newest in sight are the last of a set.
-  for (const [name, frontends] of inSight)
+  // The newest visible are the last of a set.
+  for (const [name, frontends] of visible)
     if (frontends.size && isAsked(name)) void ask(name, [...frontends].reverse());
 }
 
@@ -43,14 +43,14 @@ function settle(): void {
   settling = setTimeout(askAll, SETTLE_MS);
 }
 
-/** Tells the server that a frontend's backends are in sight, until the function that is given back is called. */
-export function lookAt(name: string, frontend: string): () => void {
-  if (!inSight.has(name)) inSight.set(name, new Set());
-  inSight.get(name)!.add(frontend);
+/** Has the server follow the probes of a frontend's backends, until the function that is given back is called. */
+export function followProbes(name: string, frontend: string): () => void {
+  if (!visible.has(name)) visible.set(name, new Set());
+  visible.get(name)!.add(frontend);
   settle();
   again ??= setInterval(askAll, AGAIN_MS);
   return () => {
-    inSight.get(name)?.delete(frontend);
+    visible.get(name)?.delete(frontend);
     settle();
   };
 }

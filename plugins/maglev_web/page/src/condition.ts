@@ -1,6 +1,6 @@
 // What a frontend comes to, in one word, and who gets its new flows.
 
-import type { Frontend, Member } from "./types";
+import type { Frontend, Member } from "./messages";
 
 export type Condition = "serving" | "degraded" | "fallback" | "down" | "unknown";
 
@@ -17,8 +17,8 @@ export const WORDS: Record<Condition, string> = {
 export function condition(frontend: Frontend): Condition {
   if (frontend.state === "unknown") return "unknown";
   if (frontend.state === "down") return "down";
-  if (frontend.pool !== frontend.pools[0]) return "fallback";
-  const active = frontend.members.filter((member) => member.pool === frontend.pool);
+  if (frontend.active_pool !== frontend.pools[0]) return "fallback";
+  const active = frontend.members.filter((member) => member.pool === frontend.active_pool);
   if (frontend.holding || active.some((member) => member.state !== "up" && member.weight > 0)) return "degraded";
   return "serving";
 }
@@ -32,9 +32,9 @@ export function shares(frontend: Frontend): number[] {
   const seen = new Set<string>();
   const parts = frontend.members.map((member: Member) => {
     // A server in two pools has one place in the table.
-    if (seen.has(member.address) || (member.table === 0 && !member.buckets)) return 0;
+    if (seen.has(member.address) || (member.table_weight === 0 && !member.buckets)) return 0;
     seen.add(member.address);
-    return member.buckets ?? member.table;
+    return member.buckets ?? member.table_weight;
   });
   const sum = parts.reduce((total, part) => total + part, 0);
   return parts.map((part) => (sum ? part / sum : 0));

@@ -9,13 +9,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import anyio
 
 from maglev_grpc.client import Security, connect
-from maglev_web.feed import wire
+from maglev_grpc.convert import json_bytes
 from maglev_web.feed.broker import Broker
 from maglev_web.feed.daemon import Daemon, summary
 from maglev_web.feed.logs import KEEP_S, KEPT
 
 
-class World:
+class Daemons:
     """The daemons by name, and the broker of what happens to them.
 
     Args:
@@ -25,7 +25,7 @@ class World:
     """
 
     def __init__(self, daemons: Sequence[Daemon], broker: Broker, log_broker: Broker | None = None) -> None:
-        self.daemons = {daemon.name: daemon for daemon in daemons}
+        self.by_name = {daemon.name: daemon for daemon in daemons}
         self.broker = broker
         self.log_broker = log_broker or Broker()
 
@@ -36,27 +36,27 @@ class World:
 
     def state(self) -> bytes:
         """Everything, as JSON, with the id of the newest message that it contains."""
-        daemons = b",".join(daemon.state() for daemon in self.daemons.values())
+        daemons = b",".join(daemon.whole() for daemon in self.by_name.values())
         return self._with_id(daemons)
 
     def state_of(self, name: str) -> bytes | None:
         """One daemon's, likewise; `None` if there is none of this name."""
-        daemon = self.daemons.get(name)
+        daemon = self.by_name.get(name)
         if daemon is None:
             return None
-        return self._with_id(daemon.state())
+        return self._with_id(daemon.whole())
 
     def _with_id(self, daemons: bytes) -> bytes:
         head = {"id": self.broker.position, "at_s": time.time()}
-        return wire.encode(head)[:-1] + b',"maglevds":[' + daemons + b"]}"
+        return json_bytes(head)[:-1] + b',"maglevds":[' + daemons + b"]}"
 
     def summaries(self) -> bytes:
         """The list of daemons, as JSON."""
-        return wire.encode([summary(daemon) for daemon in self.daemons.values()])
+        return json_bytes([summary(daemon) for daemon in self.by_name.values()])
 
 
 @asynccontextmanager
-async def watching(servers: Sequence[str], security: Security | None = None) -> AsyncIterator[World]:
+async def watching(servers: Sequence[str], security: Security | None = None) -> AsyncIterator[Daemons]:
     """Connect to all servers and keep up with them while the context lasts.
 
     Args:
@@ -70,12 +70,12 @@ async def watching(servers: Sequence[str], security: Security | None = None) -> 
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(connect(server, security)) for server in servers]
         pairs = zip(servers, clients, strict=True)
-        world = World([Daemon(name, client, broker, log_broker) for name, client in pairs], broker, log_broker)
+        daemons = Daemons([Daemon(name, client, broker, log_broker) for name, client in pairs], broker, log_broker)
         tasks = await stack.enter_async_context(anyio.create_task_group())
-        for daemon in world.daemons.values():
+        for daemon in daemons.by_name.values():
             tasks.start_soon(daemon.run)
         try:
-            yield world
+            yield daemons
         finally:
-            world.close()
+            daemons.close()
             tasks.cancel_scope.cancel()

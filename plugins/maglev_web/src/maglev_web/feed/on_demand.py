@@ -1,4 +1,4 @@
-"""A stream of events that costs the daemon something, and is asked for only while somebody wants it."""
+"""A stream of events that costs the daemon something, and is asked for only while somebody needs it."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from contextlib import aclosing
 
 import anyio
 
-from maglev import api
+from maglev.api import EventFilter
 from maglev_grpc.client import Client
-from maglev_grpc.convert import read_event, watch_request
+from maglev_grpc.convert import watch_request
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
 
-class Tap:
-    """Runs while it is wanted, and no longer.
+class OnDemandStream:
+    """Runs while it is needed, and no longer.
 
     Args:
         client: Of the daemon.
-        wanted: Which events are wanted now; `None`: none.
-        take: Takes an event as it is delivered.
+        wanted: Which events are needed now; `None`: none.
+        take: Takes an event as it comes.
     """
 
     def __init__(
-        self, client: Client, wanted: Callable[[], api.EventFilter | None], take: Callable[[api.Delivery], None]
+        self, client: Client, wanted: Callable[[], EventFilter | None], take: Callable[[pb.Event], None]
     ) -> None:
         self._client = client
         self._wanted = wanted
         self._take = take
-        self._running: tuple[api.EventFilter, anyio.CancelScope] | None = None
+        self._running: tuple[EventFilter, anyio.CancelScope] | None = None
 
     async def run(self) -> None:
-        """Ask for what is wanted, if anything is, and take it until something else is wanted or the stream ends."""
+        """Ask for what is needed, if anything is, and take it until something else is needed or the stream ends."""
         asked = self._wanted()
         if asked is None:
             return
@@ -43,17 +43,17 @@ class Tap:
                 async with aclosing(self._client.stream("WatchEvents", request)) as answers:
                     async for answer in answers:
                         for event in answer.events:
-                            self._take(read_event(event).delivery)
+                            self._take(event)
             finally:
                 self._running = None
 
     def review(self) -> None:
-        """End the stream if it is not what is wanted now."""
-        if self._running is not None and not serves(self._running[0], self._wanted()):
+        """End the stream if it is not what is needed now."""
+        if self._running is not None and not covers(self._running[0], self._wanted()):
             self._running[1].cancel()
 
 
-def serves(asked: api.EventFilter, wanted: api.EventFilter | None) -> bool:
+def covers(asked: EventFilter, wanted: EventFilter | None) -> bool:
     """Whether who asked for `asked` gets all that is `wanted`, of the same kinds; more backends do no harm."""
     if wanted is None or asked.kinds != wanted.kinds or asked.log_level != wanted.log_level:
         return False

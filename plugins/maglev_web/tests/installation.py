@@ -133,8 +133,8 @@ class Process:
 
 
 @attrs.define
-class Scene:
-    """What plays."""
+class Installation:
+    """All of it, running."""
 
     backends: Backends
     daemon: Process
@@ -177,9 +177,9 @@ def configuration(backends: Backends, frontends: str, dataplane: str = MEMORY) -
 
 
 @contextmanager
-def playing(
+def installation(
     folder: Path, addresses: Mapping[str, str], frontends: str, dataplane: str = MEMORY, **environment: str
-) -> Iterator[Scene]:
+) -> Iterator[Installation]:
     """Start everything, and end it; what is in the environment is for the daemon and for the dashboard."""
     backends = Backends(addresses)
     config = folder / "maglev.yaml"
@@ -205,12 +205,12 @@ def playing(
         {"MAGLEV_FRONTEND_USER": USER, "MAGLEV_FRONTEND_PASSWORD": PASSWORD, **environment},
         folder / "frontend.log",
     )
-    scene = Scene(backends, daemon, frontend, f"127.0.0.1:{grpc_port}", port)
+    installed = Installation(backends, daemon, frontend, f"127.0.0.1:{grpc_port}", port)
     try:
         daemon.start()
         frontend.start()
-        until(scene.serves, "the dashboard serves")
-        yield scene
+        until(installed.serves, "the dashboard serves")
+        yield installed
     finally:
         with suppress(subprocess.TimeoutExpired):
             frontend.stop()
