@@ -11,9 +11,9 @@ import click
 
 from maglev.cli import check, listing
 from maglev.cli.options import Invocation, core_options, plugin_options
-from maglev.golike import GoCommand, GoGroup, version_option
 from maglev.library import installed
 from maglev.plugin import PluginManager
+from maglev.single_dash import SingleDashCommand, SingleDashGroup, version_option
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def command(plugins: PluginManager) -> click.Group:
     Args:
         plugins: What is installed: plugins bring options of their own.
     """
-    return GoGroup(
+    return SingleDashGroup(
         "maglevd",
         callback=click.pass_context(partial(_start, plugins=plugins)),
         invoke_without_command=True,
@@ -52,7 +52,7 @@ def _start(context: click.Context, /, plugins: PluginManager, **values: Any) -> 
 
 
 def _check_command() -> click.Command:
-    @click.command("check", cls=GoCommand, short_help="Check a configuration")
+    @click.command("check", cls=SingleDashCommand, short_help="Check a configuration")
     @click.argument("file", required=False)
     @click.pass_obj
     def check_(invocation: Invocation, file: str | None) -> None:
@@ -63,7 +63,7 @@ def _check_command() -> click.Command:
 
 
 def _plugins_command() -> click.Command:
-    @click.command("plugins", cls=GoCommand, short_help="List the installed plugins")
+    @click.command("plugins", cls=SingleDashCommand, short_help="List the installed plugins")
     @click.pass_obj
     def plugins_(invocation: Invocation) -> None:
         """List plugins: what each gives and where it comes from. Exit 1 if one could not be loaded."""
@@ -74,7 +74,7 @@ def _plugins_command() -> click.Command:
 
 
 def _schema_command() -> click.Command:
-    @click.command("schema", cls=GoCommand, short_help="Print the JSON schema of the configuration")
+    @click.command("schema", cls=SingleDashCommand, short_help="Print the JSON schema of the configuration")
     @click.pass_obj
     def schema_(invocation: Invocation) -> None:
         """Print the JSON schema of the configuration, for a YAML editor, with what the installed plugins add."""
@@ -86,7 +86,7 @@ def _schema_command() -> click.Command:
 
 
 def _demo_command() -> click.Command:
-    @click.command("demo", cls=GoCommand, short_help="Show failovers on real backends on loopback")
+    @click.command("demo", cls=SingleDashCommand, short_help="Show failovers on real backends on loopback")
     @click.option("--once", is_flag=True, help="Run to the end and exit; with 1 if a prediction failed")
     @click.pass_obj
     def demo_(invocation: Invocation, *, once: bool) -> None:
