@@ -1,4 +1,4 @@
-"""The daemon's exporters: all that are installed, supervised, and told of reloads."""
+"""Runs the installed exporters and passes reloads on to them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Exporters:
     """Runs every installed exporter while the context lasts.
 
     Args:
-        controller: What they see.
+        controller: What they export.
         classes: The exporters by name.
         tasks: Where they run.
     """
@@ -54,11 +54,11 @@ class Exporters:
         return await self._supervisor.ready(within_s)
 
     def _make(self, name: str) -> Exporter:
-        # One that crashes after a reload comes back with the new options.
+        # One that crashes after a reload restarts with the new options.
         return self._classes[name](self._options[name])
 
     def _reloaded(self, config: Config) -> None:
-        # All of them, changed or not: a certificate behind the same path may be another one by now.
+        # All of them, changed or not: the file behind an unchanged path may be new.
         for name, options in config.exporters.items():
             self._options[name] = without_restart_only(self._options.get(name), options)
         self._tasks.start_soon(self._supervisor.reload, dict(self._options))
