@@ -13,7 +13,7 @@ from maglev.api import DataplaneError
 from maglev_vpp.codec import Codec
 from maglev_vpp.connection import ApiConnection
 from maglev_vpp.definitions import client_messages, messages_of
-from maglev_vpp.messages import CLIENT, OPTIONAL, REQUIRED, mismatch
+from maglev_vpp.messages import CLIENT, OPTIONAL, REQUIRED, is_request, mismatch
 from maglev_vpp.timings import Timings
 
 CLIENT_NAME = "vpp-maglev"
@@ -94,7 +94,8 @@ async def _handshake(connection: ApiConnection) -> VppVersion:
     if lacking := mismatch(table.keys(), REQUIRED):
         raise DataplaneError(f"VPP {version} cannot be used: {lacking}")
     ping = await connection.call("control_ping")
-    return VppVersion(version, build_date, ping.vpe_pid, mismatch(table.keys(), OPTIONAL).absent)
+    missing = tuple(name for name in OPTIONAL if is_request(name) and name not in usable)
+    return VppVersion(version, build_date, ping.vpe_pid, missing)
 
 
 async def _register(connection: ApiConnection) -> dict[str, int]:

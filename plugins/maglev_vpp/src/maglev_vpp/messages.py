@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-import attrs
-
 CLIENT: Final[dict[str, str]] = {
     "control_ping": "51077d14",
     "control_ping_reply": "f6b0b8ca",
@@ -56,46 +54,27 @@ SOCKCLNT_CREATE_ID, SOCKCLNT_CREATE_REPLY_ID = 15, 16
 """The only messages whose numbers are fixed. The reply has the table of all others."""
 
 
-@attrs.frozen
-class Mismatch:
-    """The messages that a VPP lacks, or has with another layout.
-
-    Args:
-        absent: Messages that it does not know at all.
-        changed: Messages that it knows with another layout.
-    """
-
-    absent: tuple[str, ...]
-    changed: tuple[str, ...]
-
-    def __bool__(self) -> bool:
-        return bool(self.absent or self.changed)
-
-    def __str__(self) -> str:
-        parts = []
-        if {name for name in REQUIRED if name.startswith("lb_") and _is_request(name)} <= set(self.absent):
-            parts.append("its lb plugin is not loaded (plugins { plugin lb_plugin.so { enable } })")
-        elif self.absent:
-            parts.append(f"it lacks {', '.join(self.absent)}")
-        if self.changed:
-            parts.append(f"it has another layout of {', '.join(self.changed)}")
-        return "; ".join(parts)
-
-
-def mismatch(table: Collection[str], wanted: Mapping[str, str]) -> Mismatch:
-    """Compare VPP's message table with the messages that we need.
+def mismatch(table: Collection[str], wanted: Mapping[str, str]) -> str:
+    """Describe the messages that a VPP lacks, or has with another layout; empty if there are none.
 
     Args:
         table: VPP's messages as `name_crc`.
         wanted: Checksums by name. An absent reply or details message is not listed: its request is.
     """
     known = {entry.rpartition("_")[0] for entry in table}
-    lacking = [name for name, crc in wanted.items() if f"{name}_{crc}" not in table]
-    return Mismatch(
-        absent=tuple(name for name in lacking if name not in known and _is_request(name)),
-        changed=tuple(name for name in lacking if name in known),
-    )
+    unusable = [name for name, crc in wanted.items() if f"{name}_{crc}" not in table]
+    absent = [name for name in unusable if name not in known and is_request(name)]
+    changed = [name for name in unusable if name in known]
+    parts = []
+    if {name for name in REQUIRED if name.startswith("lb_") and is_request(name)} <= set(absent):
+        parts.append("its lb plugin is not loaded (plugins { plugin lb_plugin.so { enable } })")
+    elif absent:
+        parts.append(f"it lacks {', '.join(absent)}")
+    if changed:
+        parts.append(f"it has another layout of {', '.join(changed)}")
+    return "; ".join(parts)
 
 
-def _is_request(name: str) -> bool:
+def is_request(name: str) -> bool:
+    """Tell whether a message is a request, not a reply or a row of a dump."""
     return not name.endswith(("_reply", "_details"))

@@ -13,14 +13,13 @@ import click
 from maglev.api import Control, EventFilter, EventKind
 from maglev.cli.daemon import SIGNALS, serve
 from maglev.cli.demo import companions
-from maglev.cli.demo.companions import Companion
 from maglev.cli.demo.instructions import instructions
 from maglev.cli.demo.runner import Runner
 from maglev.cli.demo.scenario import SERVERS, STEPS, configuration
 from maglev.cli.demo.screen import Screen
 from maglev.cli.demo.servers import Server, free_port
 from maglev.cli.options import Invocation
-from maglev.config import Config, ConfigError, load
+from maglev.config import Config, ConfigError, Override, Overrides, load
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.runtime import Settings, open_controller
 from maglev.runtime.logging import configure
@@ -54,15 +53,22 @@ def run(invocation: Invocation, *, once: bool) -> int:
         port = free_port(list(SERVERS.values()))
         file = Path(folder) / "maglev.yaml"
         file.write_text(configuration(port), encoding="utf-8")
-        found = [] if once else companions.find(invocation.plugins, Path(folder))
-        overrides = companions.merged(invocation.overrides, found)
+        overrides = _with_socket(invocation, Path(folder) / "grpc.sock")
         try:
             config = load(file, invocation.plugins, overrides=overrides).config
         except ConfigError as error:
             click.echo(str(error), err=True)
             return error.status
         invocation = attrs.evolve(invocation, config=file, state_dir=None, observe=False, overrides=overrides)
-        return anyio.run(_Demo(invocation, config, port, once, found).run)
+        return anyio.run(_Demo(invocation, config, port, once).run)
+
+
+def _with_socket(invocation: Invocation, socket: Path) -> Overrides:
+    """Let the API listen on a socket of the demonstration's own: on its usual port there may be another maglevd."""
+    if "grpc" not in invocation.plugins.exporters:
+        return invocation.overrides
+    given = invocation.overrides.get(("exporter", "grpc"), {})
+    return {**invocation.overrides, ("exporter", "grpc"): {"socket": Override(str(socket), "the demo"), **given}}
 
 
 @attrs.define
@@ -71,7 +77,6 @@ class _Demo:
     config: Config
     port: int
     once: bool
-    companions: Sequence[Companion]
     right: bool = True
     finished: bool = False
 
@@ -106,9 +111,11 @@ class _Demo:
         daemon: anyio.CancelScope,
     ) -> None:
         with scope:
+            found = [] if self.once else companions.find(self.invocation.plugins)
+            folder, socket = self.invocation.config.parent, getattr(self.config.exporters.get("grpc"), "socket", "")
             async with (
                 control.subscribe(EventFilter(_EVENTS), buffer=4096) as subscription,
-                companions.running(self.companions) as told,
+                companions.running(found, folder, socket) as told,
             ):
                 runner = Runner(control, self.config, dataplane, servers, Screen(), subscription.events)
                 for line in told:
