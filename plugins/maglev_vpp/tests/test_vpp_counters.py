@@ -70,8 +70,9 @@ async def test_without_statistics_there_are_no_counters_and_that_is_told(standin
         assert session.info.boot_id == str(standin.pid)
 
 
-async def test_a_vpp_without_route_lookup_counts_the_rest(folder: Path) -> None:
-    standin = Standin(folder, "without-routes")
+@pytest.mark.parametrize("kind", ["without-routes", "changed-routes"])
+async def test_a_vpp_without_a_usable_route_lookup_counts_the_rest(folder: Path, kind: str) -> None:
+    standin = Standin(folder, kind)
     await standin.start()
     try:
         async with VppDataplane(standin.options, SHORT_TIMINGS).connect() as session:
