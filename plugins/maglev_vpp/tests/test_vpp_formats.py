@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from vpp_papi import vpp_serializer
 
 from maglev.api import Encap, IPProtocol, VipKey
-from maglev_vpp.dataplane import flow_hash
 from maglev_vpp.definitions import build, client_messages, messages_of, select
 from maglev_vpp.dumps import VipRow
 from maglev_vpp.framing import MAX_LENGTH, FramingError, Splitter, frame
+from maglev_vpp.handshake import flow_hash
 from maglev_vpp.messages import CLIENT, OPTIONAL, REQUIRED, mismatch
 from maglev_vpp.show_vips import VipDetails, parse_vip, split_vips
 from maglev_vpp.vip_details import is_outdated

@@ -6,17 +6,15 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any, ClassVar
 
 import anyio
-import anyio.to_thread
 import attrs
 
-from maglev.api import Dataplane, DataplaneError, DataplaneInfo, FlowHash, Session, option
-from maglev_vpp.handshake import VppAbsent, VppVersion, open_api
+from maglev.api import Dataplane, DataplaneError, Session, option
+from maglev_vpp.handshake import VppAbsent, open_api
 from maglev_vpp.session import VppSession
-from maglev_vpp.stats import StatsReader, boot_time_s, open_stats
+from maglev_vpp.stats import boot_time_s, open_stats
 from maglev_vpp.timings import Timings
 
 log = logging.getLogger("maglev.vpp")
@@ -96,34 +94,16 @@ class VppDataplane(Dataplane):
         if stats_addr and not await anyio.Path(stats_addr).exists():
             raise VppAbsent(f"VPP is not there: {stats_addr}: No such file or directory")
         async with AsyncExitStack() as attempt:
-            connection, version = await attempt.enter_async_context(open_api(api_addr, self.timings))
+            connection, info = await attempt.enter_async_context(open_api(api_addr, self.timings))
             stats = None
             if stats_addr:
                 stats = await attempt.enter_async_context(open_stats(stats_addr, self.timings.call_s))
-            session = VppSession(connection, stats, await self._info(version, stats))
+                boot_s = await stats.read(boot_time_s)
+                capabilities = info.capabilities | {"counters"}
+                boot_id = f"{boot_s}-{info.boot_id}"
+                info = attrs.evolve(info, boot_id=boot_id, boot_time_s=boot_s, capabilities=capabilities)
+            else:
+                lacking = "counters, and the time of VPP's start: vpp-stats-addr is empty"
+                info = attrs.evolve(info, missing=(*info.missing, lacking))
             stack.push_async_exit(attempt.pop_all())
-            return session
-
-    async def _info(self, vpp: VppVersion, stats: StatsReader | None) -> DataplaneInfo:
-        boot_s = await stats.read(boot_time_s) if stats else None
-        missing = [f"counters of routes: VPP lacks {name}" for name in vpp.missing]
-        if stats is None:
-            missing.append("counters, and the time of VPP's start: vpp-stats-addr is empty")
-        return DataplaneInfo(
-            name=self.name,
-            version=vpp.version,
-            boot_id=f"{vpp.pid}" if boot_s is None else f"{boot_s}-{vpp.pid}",
-            flow_hash=await anyio.to_thread.run_sync(flow_hash),
-            capabilities=frozenset({"flows", "counters"} if stats else {"flows"}),
-            missing=tuple(missing),
-            build_date=vpp.build_date,
-            pid=vpp.pid,
-            boot_time_s=boot_s,
-            connected_at_s=time.time(),
-        )
-
-
-def flow_hash(cpuinfo: Path = Path("/proc/cpuinfo")) -> FlowHash:
-    """Return how VPP hashes flows on this machine: with CRC-32C if the CPU has instructions for it."""
-    words = set(cpuinfo.read_text().split())
-    return "crc32c" if words & {"sse4_2", "crc32"} else "xxhash"
+            return VppSession(connection, stats, info)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import anyio
-import attrs
+import anyio.to_thread
 
-from maglev.api import DataplaneError
+from maglev.api import DataplaneError, DataplaneInfo, FlowHash
 from maglev_vpp.codec import Codec
 from maglev_vpp.connection import ApiConnection
 from maglev_vpp.definitions import client_messages, messages_of
@@ -32,25 +34,8 @@ def absent_if_refused(path: str) -> Iterator[None]:
         raise VppAbsent(f"VPP is not there: {path}: {error.strerror}") from None
 
 
-@attrs.frozen
-class VppVersion:
-    """Describes the VPP that answered.
-
-    Args:
-        version: Its version.
-        build_date: When it was built, in VPP's words.
-        pid: Its process id.
-        missing: Optional messages that it lacks.
-    """
-
-    version: str
-    build_date: str
-    pid: int
-    missing: tuple[str, ...] = ()
-
-
 @asynccontextmanager
-async def open_api(path: str, timings: Timings) -> AsyncIterator[tuple[ApiConnection, VppVersion]]:
+async def open_api(path: str, timings: Timings) -> AsyncIterator[tuple[ApiConnection, DataplaneInfo]]:
     """Connect to VPP's API; the connection is closed when the context ends.
 
     Args:
@@ -66,22 +51,25 @@ async def open_api(path: str, timings: Timings) -> AsyncIterator[tuple[ApiConnec
     loop = asyncio.get_running_loop()
     try:
         try:
-            with anyio.fail_after(timings.connect_s), absent_if_refused(path):
-                await loop.create_unix_connection(lambda: connection, path)
-                version = await _handshake(connection)
+            with anyio.fail_after(timings.connect_s):
+                with absent_if_refused(path):
+                    await loop.create_unix_connection(lambda: connection, path)
+                info = await _handshake(connection)
         except TimeoutError:
             raise DataplaneError(f"VPP's API at {path} has not answered within {timings.connect_s:g} s") from None
         except OSError as error:
             raise DataplaneError(f"VPP's API at {path}: {error.strerror or error}") from error
-        yield connection, version
+        yield connection, info
     finally:
         with anyio.CancelScope(shield=True):
             await connection.close()
 
 
-async def _handshake(connection: ApiConnection) -> VppVersion:
+async def _handshake(connection: ApiConnection) -> DataplaneInfo:
     table = await _register(connection)
     usable = {name for name, crc in (REQUIRED | OPTIONAL).items() if f"{name}_{crc}" in table}
+    if not OPTIONAL.keys() <= usable:
+        usable -= OPTIONAL.keys()  # a request without its reply is of no use
     definitions = await connection.call("get_api_json")
     try:
         connection.codec.messages |= await messages_of(definitions.json, usable)
@@ -94,8 +82,18 @@ async def _handshake(connection: ApiConnection) -> VppVersion:
     if lacking := mismatch(table.keys(), REQUIRED):
         raise DataplaneError(f"VPP {version} cannot be used: {lacking}")
     ping = await connection.call("control_ping")
-    missing = tuple(name for name in OPTIONAL if is_request(name) and name not in usable)
-    return VppVersion(version, build_date, ping.vpe_pid, missing)
+    missing = [name for name in OPTIONAL if is_request(name) and name not in usable]
+    return DataplaneInfo(
+        name="vpp",
+        version=version,
+        boot_id=str(ping.vpe_pid),
+        flow_hash=await anyio.to_thread.run_sync(flow_hash),
+        capabilities=frozenset({"flows"}),
+        missing=tuple(f"counters of routes: VPP lacks {name}" for name in missing),
+        build_date=build_date,
+        pid=ping.vpe_pid,
+        connected_at_s=time.time(),
+    )
 
 
 async def _register(connection: ApiConnection) -> dict[str, int]:
@@ -107,3 +105,9 @@ async def _register(connection: ApiConnection) -> dict[str, int]:
         raise DataplaneError(f"VPP's API at {connection.path} cannot be used: {lacking}")
     connection.codec.set_table(reply.index, table)
     return table
+
+
+def flow_hash(cpuinfo: Path = Path("/proc/cpuinfo")) -> FlowHash:
+    """Return how VPP hashes flows on this machine: with CRC-32C if the CPU has instructions for it."""
+    words = set(cpuinfo.read_text().split())
+    return "crc32c" if words & {"sse4_2", "crc32"} else "xxhash"

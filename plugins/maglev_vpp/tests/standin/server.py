@@ -235,6 +235,6 @@ def vocabulary_of(kind: str) -> Vocabulary:
         "old": Vocabulary(without=OF_WEIGHTS),
         "without-lb": Vocabulary(without=lb),
         "without-routes": Vocabulary(without=("ip_route_lookup",)),
-        "changed-routes": Vocabulary(changed=("ip_route_lookup",)),
+        "changed-routes": Vocabulary(changed=("ip_route_lookup_reply",)),
         "changed": Vocabulary(changed=("lb_as_v2_details",)),
     }[kind]
