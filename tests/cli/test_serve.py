@@ -54,11 +54,13 @@ class Watcher(Exporter):
     """Reads events, and notes that its stream was ended before it was cancelled."""
 
     name = "watcher"
+    subscribed: ClassVar[bool] = False
 
     async def serve(self, control: Control, ready: Callable[[], None]) -> None:
         from maglev.api import EventFilter
 
         async with control.subscribe(EventFilter()) as subscription:
+            Watcher.subscribed = True
             ready()
             async for _ in subscription.events:
                 pass
@@ -164,8 +166,9 @@ async def test_every_reload_reaches_the_exporters_since_a_certificate_may_be_new
 
 
 async def test_event_streams_are_ended_before_exporters_are(file: Path) -> None:
-    async with serving(file, Watcher, Recorder) as running:
-        await until(lambda: bool(Recorder.seen) and bool(running.controller.bus._subscribers))
+    Watcher.subscribed = False
+    async with serving(file, Watcher, Recorder):
+        await until(lambda: bool(Recorder.seen) and Watcher.subscribed)
     assert Recorder.seen == [("serve", ""), "stream ended", "cancelled"]
 
 
