@@ -75,7 +75,8 @@ class Demo:
         assert self.process.stdout is not None
         self.out = self.process.stdout
         self.url = f"http://{self.until(r'curl (127.0.0.11:[0-9]+)/stop')[1]}"
-        self.maglevc = self.until(r"(\S+maglevc --server \S+) show")[1].split()
+        self.server = self.until(r"export MAGLEV_SERVER=(\S+)")[1]
+        self.maglevc = self.until(r"(\S+maglevc) show")[1]
         self.until("Exporters: ")
 
     def until(self, pattern: str) -> re.Match[str]:
@@ -93,8 +94,9 @@ class Demo:
     def command(self, words: str) -> subprocess.CompletedProcess[str]:
         """Run `maglevc` as the instructions say."""
         environment = {name: value for name, value in ENVIRONMENT.items() if name != "MAGLEV_LOAD_PLUGINS"}
+        environment["MAGLEV_SERVER"] = self.server
         return subprocess.run(
-            [*self.maglevc, *words.split()], capture_output=True, text=True, timeout=60, env=environment, check=False
+            [self.maglevc, *words.split()], capture_output=True, text=True, timeout=60, env=environment, check=False
         )
 
 

@@ -14,8 +14,8 @@ from maglev.config import Config
 
 _COMMANDS = (
     "show frontend web",
-    "set backend ams-2 pause    or resume, disable, enable, reset",
-    "set frontend web pool primary backend ams-3 weight 100 dry-run",
+    "set backend ams-2 pause    # or resume, disable, enable, reset",
+    "set frontend web pool primary backend ams-3 weight 100 dry-run    # or without dry-run",
 )
 
 
@@ -27,13 +27,13 @@ def instructions(config: Config, file: Path, port: int) -> list[str]:
         file: Where it is.
         port: Where the servers listen.
     """
-    maglevc = _maglevc(config.exporters.get("grpc"))
+    grpc = config.exporters.get("grpc")
+    server = f"unix:{socket}" if (socket := getattr(grpc, "socket", "")) else getattr(grpc, "addr", "")
     return [
         "It stays up until you press Ctrl-C. From another terminal:",
         "",
-        f"  curl {SERVERS['ams-1']}:{port}/stop    or /hang: what ams-1 does for {servers.BACK_AFTER_S:g} s",
-        *(f"  {maglevc} {words}" for words in _COMMANDS if maglevc),
-        *([] if maglevc else ["  To give commands, install maglevd[grpc,cli]."]),
+        f"  curl {SERVERS['ams-1']}:{port}/stop    # or /hang, for {servers.BACK_AFTER_S:g} s",
+        *(f"  {line}" for line in _commands(server)),
         "",
         f"Servers, on port {port}:",
         f"  {', '.join(f'{name} {address}' for name, address in SERVERS.items())}",
@@ -43,13 +43,13 @@ def instructions(config: Config, file: Path, port: int) -> list[str]:
     ]
 
 
-def _maglevc(grpc: Any) -> str:
-    """Return how to call `maglevc`; empty if it is not installed, or has no API to talk to."""
+def _commands(server: str) -> list[str]:
+    """Return how to give commands to a server with `maglevc`."""
     path = Path(sys.executable).with_name("maglevc")
-    server = f"unix:{socket}" if (socket := getattr(grpc, "socket", "")) else getattr(grpc, "addr", "")
     if not server or not path.exists():
-        return ""
-    return f"{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path} --server {server}"
+        return ["To give commands, install maglevd[grpc,cli]."]
+    maglevc = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return [f"export MAGLEV_SERVER={server}", *(f"{maglevc} {words}" for words in _COMMANDS)]
 
 
 def _exporters(exporters: Mapping[str, Any]) -> str:
