@@ -1,6 +1,6 @@
-"""maglevd as a library: the controller without a command line, and the plugins that are installed.
+"""maglevd as a library: opens a controller, and finds the installed plugins.
 
-Nothing here installs a signal handler, sets up logging or keeps global state: the program that embeds us decides.
+Nothing here installs a signal handler, configures logging or keeps global state: that is up to the program.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from maglev.runtime import open_controller as open_with
 
 
 class _Memory:
-    """The core's own dataplane, registered through the same hooks as everybody else's."""
+    """The core's own dataplane, registered through the same hooks as those of plugins."""
 
     __name__ = "maglev.dataplanes.memory"
 

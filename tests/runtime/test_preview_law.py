@@ -375,7 +375,7 @@ def test_what_a_preview_says_is_what_happens(
     async def example() -> None:
         memory = MemoryStore()
         for key, vip in vips.items():
-            memory.plant(key, vip)
+            memory.add_foreign_vip(key, vip)
         async with memory.session() as session:
             parts = await opened(config, memory, session)
             try:

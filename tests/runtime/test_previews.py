@@ -133,7 +133,7 @@ async def test_a_reload_that_adds_a_disabled_backend_gives_it_no_flows(world: Wo
 async def test_a_reload_of_an_unchanged_file_leaves_drift_alone(world: World) -> None:
     web = VipKey(ip_address("10.9.0.1"), IPProtocol.TCP, 80)
     made = VipAttributes(Encap.GRE4, 1024)
-    world.store.plant(web, VipState(made, {ip_address(a): ServerState(10) for a in ("10.1.0.1", "10.1.0.2")}))
+    world.store.add_foreign_vip(web, VipState(made, {ip_address(a): ServerState(10) for a in ("10.1.0.1", "10.1.0.2")}))
     async with world.open(config()) as controller:
         await serving(world, controller)
         assert controller.frontend("web").drift
@@ -143,7 +143,7 @@ async def test_a_reload_of_an_unchanged_file_leaves_drift_alone(world: World) ->
 
 async def test_a_sync_that_prunes_says_which_vips_of_others_go(world: World) -> None:
     made = VipState(VipAttributes(Encap.GRE4, 1024), {ip_address("10.1.0.50"): ServerState(7)})
-    world.store.plant(FOREIGN, made)
+    world.store.add_foreign_vip(FOREIGN, made)
     async with world.open(config()) as controller:
         await serving(world, controller)
         preview = await controller.preview(SyncDataplane(prune=True))

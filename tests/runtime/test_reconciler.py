@@ -41,7 +41,9 @@ async def serving(world: World, controller: LiveControl) -> None:
 
 def plant(world: World, key: VipKey, servers: dict[str, int], table_length: int = 16384) -> None:
     made = VipAttributes(Encap.GRE4, table_length)
-    world.store.plant(key, VipState(made, {ip_address(a): ServerState(weight) for a, weight in servers.items()}))
+    world.store.add_foreign_vip(
+        key, VipState(made, {ip_address(a): ServerState(weight) for a, weight in servers.items()})
+    )
 
 
 async def test_a_vip_of_somebody_else_is_reported_and_left_alone_until_pruned(world: World) -> None:

@@ -11,8 +11,8 @@ import attrs
 import click
 
 from maglev.config import FlaggedOption, Overrides, collect_overrides, flagged_options
-from maglev.golike import EmptyIsAValue
 from maglev.plugin import PluginManager
+from maglev.single_dash import EmptyEnvvarOption
 
 DEFAULT_CONFIG = "/etc/vpp-maglev/maglev.yaml"
 DEFAULT_STATE_DIR = "/var/lib/vpp-maglev"
@@ -95,7 +95,7 @@ def core_options() -> list[click.Parameter]:
             help="How to log; json unless standard error is a terminal",
             show_envvar=True,
         ),
-        EmptyIsAValue(
+        EmptyEnvvarOption(
             ["--state-dir"],
             metavar="DIRECTORY",
             envvar="MAGLEV_STATE_DIR",

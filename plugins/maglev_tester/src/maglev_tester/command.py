@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from maglev import Config, ConfigError, load_vips
-from maglev.golike import GoCommand, version_option
+from maglev.single_dash import SingleDashCommand, version_option
 from maglev_tester.options import options
 from maglev_tester.plan import Plan
 from maglev_tester.vips import LeftOut, Vip, together
@@ -30,7 +30,7 @@ Exit status: 0; 1 if a VIP was good less often than --min-ok; 2 if nothing was p
 
 def command() -> click.Command:
     """Build the command."""
-    return GoCommand(
+    return SingleDashCommand(
         "maglevt",
         callback=_start,
         params=[*options(), version_option("maglevt")],

@@ -1,7 +1,7 @@
-"""Command lines as Go programs have them, on click: every long option also with one dash, and `-color=false`.
+"""Accepts long options with one dash too, and `-color=false`, as Go's `flag` package does.
 
-The commands of this project replace Go programs whose options stand in unit files and scripts. Every command of ours,
-those of plugins included, takes both spellings by using `GoCommand` or `GoGroup` in place of click's own classes.
+The commands of this project replace Go programs whose options stand in unit files and scripts. Every command, those of
+plugins included, accepts both spellings by using `SingleDashCommand` or `SingleDashGroup` in place of click's classes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def normalise(
 ) -> list[str]:
     """Rewrite a command line to the spelling that click knows.
 
-    `-config x` becomes `--config x`; `--color=false` becomes `--no-color` where there is such an option, and vanishes
-    where there is not. What no long option matches is left for click to judge.
+    `-config x` becomes `--config x`. `--color=false` becomes `--no-color` if there is such an option, and is removed if
+    there is not. Whatever matches no long option is passed on unchanged.
 
     Args:
         arguments: The command line, without the program's name.
@@ -44,7 +44,7 @@ def normalise(
         name = name if name in known else f"-{name}"
         if not option.is_flag:
             done.append(f"{name}{equals}{value}")
-            # What follows is its value, whatever it looks like.
+            # The option's values follow, whatever they look like.
             done += islice(rest, 0 if equals else option.nargs)
         else:
             done += _flag(option, name, value) if equals else [name]
@@ -89,31 +89,31 @@ def _flag(option: click.Option, long: str, value: str) -> list[str]:
     return [name for name in opposite if name.startswith("--")][:1]
 
 
-class GoCommand(click.Command):
-    """A click command that takes long options with one dash too."""
+class SingleDashCommand(click.Command):
+    """A click command that accepts long options with one dash too."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse as click does, once the spelling is click's."""
+        """Rewrite the arguments to click's spelling and parse them."""
         interspersed = ctx.allow_interspersed_args
         return super().parse_args(ctx, normalise(args, self.get_params(ctx), interspersed=interspersed))
 
 
-class GoGroup(click.Group):
-    """A click group that takes long options with one dash too, and so do its subcommands."""
+class SingleDashGroup(click.Group):
+    """A click group that accepts long options with one dash too; so do its subcommands."""
 
-    command_class: type[click.Command] | None = GoCommand
+    command_class: type[click.Command] | None = SingleDashCommand
     group_class: type[click.Group | type] | None = type
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse as click does, once the spelling is click's."""
+        """Rewrite the arguments to click's spelling and parse them."""
         return super().parse_args(ctx, normalise(args, self.get_params(ctx), interspersed=False))
 
 
-class EmptyIsAValue(click.Option):
-    """An option whose environment variable counts when it is set and empty: `MAGLEV_METRICS_ADDR=` is "off"."""
+class EmptyEnvvarOption(click.Option):
+    """An option for which an empty environment variable is a value too: `MAGLEV_METRICS_ADDR=` means "off"."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """Return the variable's text, the empty one too; `None` if it is not set."""
+        """Return the variable's text, even if empty; `None` if it is not set."""
         if isinstance(self.envvar, str) and self.envvar in os.environ:
             return os.environ[self.envvar]
         return super().resolve_envvar_value(ctx)

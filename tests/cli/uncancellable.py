@@ -1,4 +1,4 @@
-"""A `maglevd` with an exporter that does not let itself be stopped; run as a program by `test_stopping.py`."""
+"""A `maglevd` with an exporter that ignores cancellation; run as a program by `test_stopping.py`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from maglev.dataplanes.memory import MemoryDataplane
 from maglev.plugin import PluginManager, hookimpl
 
 
-class Stubborn(Exporter):
+class Uncancellable(Exporter):
     """Goes on when it is cancelled."""
 
-    name = "stubborn"
+    name = "uncancellable"
 
     async def serve(self, control: Control, ready: Callable[[], None]) -> None:
         ready()
@@ -33,7 +33,7 @@ class Plugin:
 
     @hookimpl
     def maglev_exporters(self) -> Iterable[type[Exporter]]:
-        return (Stubborn,)
+        return (Uncancellable,)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A controller on a VPP, and backends that do as the test says. As a program: the same as a daemon to be killed."""
+"""A controller on a VPP, with a checker that a test controls. Run as a program: the same in a process of its own."""
 
 from __future__ import annotations
 
@@ -10,28 +10,42 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import anyio
+import attrs
 
-from maglev.api import Actor, AsyncChecker, Code, DataplaneState, ProbeResult, Target, VipKey
+from maglev.api import (
+    Actor,
+    AsyncChecker,
+    Code,
+    Control,
+    DataplaneError,
+    DataplaneState,
+    NotConnected,
+    ProbeResult,
+    Target,
+    VipKey,
+)
 from maglev.config import (
     BackendConfig,
     Config,
     FrontendConfig,
     HealthCheckConfig,
     LbConfig,
+    Loaded,
     MemberConfig,
     PluginSet,
     PoolConfig,
+    check,
 )
-from maglev.runtime import LiveControl, Settings, open_controller
+from maglev.runtime import Settings, open_controller
 from maglev_vpp import Timings, VppDataplane, VppOptions
 
 ACTOR = Actor("test", "library")
-PATIENT = Timings(poll_s=0.05)
+TIMINGS = Timings(poll_s=0.05)
 LB: dict[str, Any] = {"ipv4_src_address": "192.0.2.1", "ipv6_src_address": "2001:db8::1", "sync_interval": 3600}
 
 
-class Scripted(AsyncChecker):
-    """Fails for a backend of whose name there is a file in a folder, or a word in a set."""
+class ScriptedChecker(AsyncChecker):
+    """Fails for backends named in `down`, or by a file in `folder`."""
 
     name: ClassVar[str] = "scripted"
     needs_port: ClassVar[bool] = False
@@ -47,7 +61,7 @@ class Scripted(AsyncChecker):
         return ProbeResult(Code.L4CON if failed else Code.L7OK, "as told")
 
 
-PLUGINS = PluginSet(checkers={"scripted": Scripted}, dataplanes={"vpp": VppDataplane})
+PLUGINS = PluginSet(checkers={"scripted": ScriptedChecker}, dataplanes={"vpp": VppDataplane})
 
 
 def pool(name: str, **weights: int) -> PoolConfig:
@@ -74,10 +88,25 @@ def config(warm_up_s: tuple[float, float] = (0, 0), **frontends: FrontendConfig)
     )
 
 
+@attrs.frozen
+class ChangingSettings(Settings):
+    """Settings with which a reload takes the last configuration of a list, if there is one."""
+
+    reloads: list[Config] = attrs.field(factory=list)
+
+    async def reload(self, source: Config | Path) -> Loaded:
+        """Load the last configuration of the list."""
+        del source
+        return check(self.reloads[-1], self.plugins)
+
+
 @asynccontextmanager
-async def controller_of(dataplane: VppDataplane, source: Config) -> AsyncIterator[LiveControl]:
+async def controller_of(
+    dataplane: VppDataplane, source: Config, reloads: list[Config] | None = None
+) -> AsyncIterator[Control]:
     """Run a controller on a VPP."""
-    async with open_controller(Settings(source, PLUGINS, dataplane)) as controller:
+    settings = ChangingSettings(source, PLUGINS, dataplane, reloads=[] if reloads is None else reloads)
+    async with open_controller(settings) as controller:
         yield controller
 
 
@@ -107,34 +136,34 @@ def weights_of(state: DataplaneState) -> Weights:
     return {key: {a: s.weight for a, s in vip.servers.items()} for key, vip in state.vips.items()}
 
 
-def wanted_weights(controller: LiveControl) -> Weights:
+def wanted_weights(control: Control) -> Weights:
     """The weights that a controller wants, by VIP."""
-    return {
-        frontend.vip: {
-            member.address: max(m.table_weight for m in frontend.members if m.address == member.address)
-            for member in frontend.members
-        }
-        for frontend in controller.snapshot().frontends.values()
-    }
+    frontends = control.snapshot().frontends.values()
+    return {each.vip: {member.address: member.table_weight for member in each.members} for each in frontends}
 
 
-async def settled(controller: LiveControl) -> None:
-    """Wait until VPP holds what the controller wants, and every backend has been judged."""
-    await until(
-        lambda: not any(b.state.value == "unknown" for b in controller.snapshot().backends.values()), "all judged"
-    )
+def state_of(control: Control, backend: str) -> str:
+    """The state of a backend."""
+    return control.backend(backend).state.value
+
+
+async def settled(control: Control) -> None:
+    """Wait until VPP holds what the controller wants, and every backend has a verdict."""
+    await until(lambda: all(b.state != "unknown" for b in control.snapshot().backends.values()), "all have a verdict")
 
     async def right() -> bool:
-        session = controller.reconciler.session
-        return session is not None and weights_of(await session.read()) == wanted_weights(controller)
+        try:
+            return weights_of(await control.read_dataplane()) == wanted_weights(control)
+        except (DataplaneError, NotConnected):
+            return False
 
     await until_async(right, "VPP holds what is wanted")
 
 
 async def daemon(folder: Path) -> None:
     """Run until killed, on the VPP of a folder."""
-    Scripted.folder = folder / "down"
-    dataplane = VppDataplane(VppOptions(str(folder / "api.sock"), str(folder / "stats.sock")), PATIENT)
+    ScriptedChecker.folder = folder / "down"
+    dataplane = VppDataplane(VppOptions(str(folder / "api.sock"), str(folder / "stats.sock")), TIMINGS)
     async with controller_of(dataplane, config(warm_up_s=(0.2, 10))):
         await anyio.sleep_forever()
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maglev.golike import EmptyIsAValue, GoGroup, normalise
+from maglev.single_dash import EmptyEnvvarOption, SingleDashGroup, normalise
 
 OPTIONS = (
     click.Option(["--config"]),
@@ -62,8 +62,8 @@ def test_what_was_rewritten_once_stays_as_it_is(words: list[str]) -> None:
     assert normalise(once, OPTIONS) == once
 
 
-@click.group(cls=GoGroup, invoke_without_command=True)
-@click.option("--dir", "directory", cls=EmptyIsAValue, envvar="GOLIKE_DIR", default="default")
+@click.group(cls=SingleDashGroup, invoke_without_command=True)
+@click.option("--dir", "directory", cls=EmptyEnvvarOption, envvar="SINGLE_DASH_DIR", default="default")
 @click.pass_context
 def group(ctx: click.Context, directory: str) -> None:
     ctx.obj = directory
@@ -80,9 +80,9 @@ def sub(directory: str, *, loud: bool) -> None:
     "words, environment, wanted",
     [
         (["sub"], {}, "'default' False"),
-        (["sub", "-loud"], {"GOLIKE_DIR": ""}, "'' True"),
-        (["-dir", "x", "sub", "-loud=false"], {"GOLIKE_DIR": "y"}, "'x' False"),
-        (["sub"], {"GOLIKE_DIR": "y"}, "'y' False"),
+        (["sub", "-loud"], {"SINGLE_DASH_DIR": ""}, "'' True"),
+        (["-dir", "x", "sub", "-loud=false"], {"SINGLE_DASH_DIR": "y"}, "'x' False"),
+        (["sub"], {"SINGLE_DASH_DIR": "y"}, "'y' False"),
     ],
 )
 def test_a_group_and_its_subcommands_take_both(words: list[str], environment: dict[str, str], wanted: str) -> None:

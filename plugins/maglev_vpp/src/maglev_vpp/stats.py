@@ -1,8 +1,8 @@
-"""VPP's statistics, read from the memory that it shares: by vpp_papi's reader, in a worker thread, with a deadline.
+"""Reads VPP's statistics from its shared memory: with vpp_papi's reader, in a worker thread, with a deadline.
 
-The memory stays readable when VPP is gone, and says the same for ever; a VPP that dies while it writes leaves it
-locked, and the reader would then turn in circles. So its lock gives up here, and a session that is lost takes its
-reader with it.
+The memory stays readable, unchanged, after VPP is gone; a VPP that dies while it writes leaves it locked, and
+vpp_papi's reader would then loop for ever. So the lock here gives up at the deadline, and a session that is lost closes
+its reader.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import mmap
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import anyio
@@ -19,6 +20,7 @@ import anyio.to_thread
 from vpp_papi.vpp_stats import StatsVector, VPPStats
 
 from maglev.api import DataplaneError
+from maglev_vpp.handshake import VppAbsent, absent_if_refused
 
 LAYOUT = 2
 """The layout of the shared memory that vpp_papi reads."""
@@ -30,17 +32,17 @@ VIP_COUNTERS: Mapping[str, str] = {
     "untracked": "untracked packet",
     "no_server": "no server configured",
 }
-"""Our names of the counters of a VIP, and VPP's: without a slash, and not there before the first VIP."""
+"""Our names of a VIP's counters, and VPP's. VPP creates them with the first VIP."""
 
 _T = TypeVar("_T")
 
 
 class StatsError(Exception):
-    """The statistics could not be read. Not an OSError: vpp_papi's reader would try those again for ever."""
+    """The statistics could not be read. Not an OSError: vpp_papi's reader would retry it for ever."""
 
 
 class _Lock:
-    """Reads only what was not being written meanwhile, as vpp_papi's own lock, but gives up."""
+    """Checks that nothing was written while reading, as vpp_papi's own lock does, but gives up at the deadline."""
 
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
@@ -59,7 +61,12 @@ class _Lock:
 
 
 class Segment(VPPStats):  # type: ignore[misc]  # vpp_papi has no types
-    """The shared memory of one VPP. All methods block."""
+    """The shared memory of one VPP. All methods block.
+
+    Args:
+        path: The unix socket that hands the memory out.
+        deadline_s: For one read, in seconds.
+    """
 
     def __init__(self, path: str, deadline_s: float) -> None:
         super().__init__(path, deadline_s)
@@ -68,16 +75,16 @@ class Segment(VPPStats):  # type: ignore[misc]  # vpp_papi has no types
         self._until_s = 0.0
 
     def start_clock(self) -> None:
-        """Let what follows end within the deadline."""
+        """Start the deadline of the next read."""
         self._until_s = time.monotonic() + self._deadline_s
 
     def check_deadline(self) -> None:
-        """Raise StatsError when the time is up."""
+        """Raise StatsError after the deadline."""
         if time.monotonic() > self._until_s:
             raise StatsError(f"VPP's statistics could not be read within {self._deadline_s:g} s")
 
     def connect(self) -> None:
-        """Map the memory. vpp_papi's own way leaves sockets open when it fails."""
+        """Map the memory. vpp_papi's own method leaks sockets when it fails."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
             sock.settimeout(self._deadline_s)
             sock.connect(self.socketname)
@@ -91,16 +98,8 @@ class Segment(VPPStats):  # type: ignore[misc]  # vpp_papi has no types
             os.close(descriptors[0])
         self.connected = True
         if self.version != LAYOUT:
-            raise StatsError(f"VPP's statistics have layout {self.version}, known is {LAYOUT}")
+            raise StatsError(f"VPP's statistics have layout {self.version}, supported is {LAYOUT}")
         self.refresh()
-
-    def scalar(self, name: str) -> int:
-        """Read one number.
-
-        Raises:
-            KeyError: There is none of that name.
-        """
-        return int(self[name])
 
     def sums(self, name: str) -> Sequence[int]:
         """Read a simple counter, summed over the threads, by index; empty if there is none of that name."""
@@ -114,7 +113,7 @@ class Segment(VPPStats):  # type: ignore[misc]  # vpp_papi has no types
     def pairs(self, name: str, indices: Iterable[int]) -> dict[int, tuple[int, int]]:
         """Read some (packets, bytes) of a combined counter, summed over the threads.
 
-        Only what is asked for: with a full table of routes this counter has a million entries.
+        vpp_papi would read the whole counter: with a full table of routes it has a million entries.
         """
         wanted = sorted(set(indices))
         while True:
@@ -131,16 +130,12 @@ class Segment(VPPStats):  # type: ignore[misc]  # vpp_papi has no types
         if name not in self.directory:
             return {}
         threads = [StatsVector(self, t[0], "QQ") for t in StatsVector(self, self.directory[name].value, "P")]
-        found = {}
-        for index in wanted:
-            rows = [thread[index] for thread in threads if index < thread.vec_len]
-            if rows:
-                found[index] = (sum(row[0] for row in rows), sum(row[1] for row in rows))
-        return found
+        rows = {index: [thread[index] for thread in threads if index < thread.vec_len] for index in wanted}
+        return {index: (sum(row[0] for row in of), sum(row[1] for row in of)) for index, of in rows.items() if of}
 
 
-class Statistics:
-    """Reads one VPP's statistics without holding the event loop.
+class StatsReader:
+    """Reads one VPP's statistics without blocking the event loop. Made by `open_stats`.
 
     Args:
         path: The unix socket that hands the memory out.
@@ -148,56 +143,60 @@ class Statistics:
     """
 
     def __init__(self, path: str, deadline_s: float) -> None:
-        self.path = path
+        self._path = path
         self._deadline_s = deadline_s
         self._segment = Segment(path, deadline_s)
-        self._turn = anyio.Lock()
-        self._closed = False
-
-    async def connect(self) -> None:
-        """Map the memory.
-
-        Raises:
-            FileNotFoundError: There is no such socket.
-            ConnectionRefusedError: Nobody listens on it.
-            DataplaneError: It could not be mapped or read.
-        """
-        try:
-            await self.read(lambda segment: segment.connect())
-        except BaseException:
-            self.close()
-            raise
+        self._one_at_a_time = anyio.Lock()
 
     async def read(self, call: Callable[[Segment], _T]) -> _T:
-        """Have something read in a worker thread.
+        """Read in a worker thread.
 
         Raises:
+            VppAbsent: Nobody listens on the socket.
             DataplaneError: It could not be read, or not within the deadline.
         """
-        async with self._turn:
+        async with self._one_at_a_time:
             try:
-                # The thread ends by its own clock; a little more is only for one that hangs in the kernel.
-                with anyio.fail_after(self._deadline_s + 1.0):
+                # The thread ends by its own deadline; the extra second is for one that hangs in the kernel.
+                with anyio.fail_after(self._deadline_s + 1.0), absent_if_refused(self._path):
                     return await anyio.to_thread.run_sync(self._read, call, abandon_on_cancel=True)
             except TimeoutError:
-                raise DataplaneError(f"VPP's statistics at {self.path} cannot be read: no end of it") from None
-            except (FileNotFoundError, ConnectionRefusedError, DataplaneError):
+                raise DataplaneError(f"VPP's statistics at {self._path} cannot be read: no end of it") from None
+            except VppAbsent:
                 raise
-            except Exception as error:  # whatever the reader's parts raise over memory that is not what it should be
+            except Exception as error:  # vpp_papi raises what its parts raise, for memory with unexpected contents
                 what = str(error) or type(error).__name__
-                raise DataplaneError(f"VPP's statistics at {self.path} cannot be read: {what}") from error
+                raise DataplaneError(f"VPP's statistics at {self._path} cannot be read: {what}") from error
 
     def _read(self, call: Callable[[Segment], _T]) -> _T:
         self._segment.start_clock()
         return call(self._segment)
 
     def close(self) -> None:
-        """Let go of the memory. A thread that still reads it fails, and nobody waits for it any more."""
-        if not self._closed:
-            self._closed = True
-            self._segment.disconnect()
+        """Unmap the memory. A thread that still reads it fails; nobody waits for it any more."""
+        self._segment.disconnect()
+
+
+@asynccontextmanager
+async def open_stats(path: str, deadline_s: float) -> AsyncIterator[StatsReader]:
+    """Map VPP's statistics while the context lasts.
+
+    Args:
+        path: The unix socket that hands the memory out.
+        deadline_s: For one read, in seconds.
+
+    Raises:
+        VppAbsent: Nobody listens on the socket.
+        DataplaneError: The memory could not be mapped or read.
+    """
+    reader = StatsReader(path, deadline_s)
+    try:
+        await reader.read(lambda segment: segment.connect())
+        yield reader
+    finally:
+        reader.close()
 
 
 def boot_time_s(segment: Any) -> int:
-    """When VPP started, seconds since the epoch."""
-    return int(segment.scalar(BOOT_TIME))
+    """Return when VPP started, in seconds since the epoch."""
+    return int(segment[BOOT_TIME])

@@ -1,4 +1,4 @@
-"""Bytes, definitions and text, without a VPP."""
+"""Frames, definitions and command-line output, without a VPP."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from vpp_papi import vpp_serializer
 
 from maglev.api import Encap, IPProtocol, VipKey
-from maglev_vpp.dataplane import flow_hash
 from maglev_vpp.definitions import build, client_messages, messages_of, select
-from maglev_vpp.messages import CLIENT, OPTIONAL, REQUIRED, shortfall
-from maglev_vpp.reading import Mark, VipRow, marks_are_stale
-from maglev_vpp.verbose import VipText, blocks, parse
-from maglev_vpp.wire import LONGEST, Splitter, WireError, frame
+from maglev_vpp.dumps import VipRow
+from maglev_vpp.framing import MAX_LENGTH, FramingError, Splitter, frame
+from maglev_vpp.handshake import flow_hash
+from maglev_vpp.messages import CLIENT, OPTIONAL, REQUIRED, mismatch
+from maglev_vpp.show_vips import VipDetails, parse_vip, split_vips
+from maglev_vpp.vip_details import is_outdated
 from plugins.maglev_vpp.tests.standin.definitions import LB, TYPES, VPP, Vocabulary
 from plugins.maglev_vpp.tests.standin.lb import Lb, Vip
 from plugins.maglev_vpp.tests.standin.text import show_lb_vips_verbose
@@ -83,14 +84,14 @@ def test_the_command_line_is_read() -> None:
     web, everything = VipKey(IPv4Address("192.0.2.80"), IPProtocol.TCP, 80), IPv6Address("2001:db8:80::1")
     nat = VipKey(IPv4Address("192.0.2.82"), IPProtocol.TCP, 80)
     flows = {ip_address("198.51.100.1"): 12, ip_address("198.51.100.2"): 0}
-    assert [parse(block) for block in blocks(VERBOSE)] == [
-        VipText(web, 1, sticky=True, table_length=65536, flows=flows),
-        VipText(VipKey(everything, IPProtocol.ANY, 0), 3, sticky=False, table_length=512, flows={}),
+    assert [parse_vip(block) for block in split_vips(VERBOSE)] == [
+        VipDetails(web, 1, sticky=True, table_length=65536, flows=flows),
+        VipDetails(VipKey(everything, IPProtocol.ANY, 0), 3, sticky=False, table_length=512, flows={}),
         None,
-        VipText(nat, 5, sticky=False, table_length=1024, flows={}),
+        VipDetails(nat, 5, sticky=False, table_length=1024, flows={}),
         None,
     ]
-    assert list(blocks("")) == []
+    assert list(split_vips("")) == []
 
 
 def test_the_stand_in_prints_what_vpp_prints() -> None:
@@ -107,7 +108,7 @@ def test_the_stand_in_prints_what_vpp_prints() -> None:
 
 def test_text_that_is_not_vpps_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown input"):
-        parse("unknown input `show lb vips verbose'")
+        parse_vip("unknown input `show lb vips verbose'")
 
 
 @given(st.lists(st.binary(max_size=300)), st.lists(st.integers(0, 4000)))
@@ -123,13 +124,13 @@ def test_any_bytes_are_messages_or_an_error(data: bytes) -> None:
     splitter = Splitter()
     try:
         assert sum(map(len, splitter.feed(data))) <= len(data)
-    except WireError:
+    except FramingError:
         assert len(data) >= 16
 
 
 def test_a_length_that_cannot_be_is_an_error() -> None:
-    with pytest.raises(WireError, match=str(LONGEST + 1)):
-        Splitter().feed(bytes(8) + (LONGEST + 1).to_bytes(4, "big") + bytes(4))
+    with pytest.raises(FramingError, match=str(MAX_LENGTH + 1)):
+        Splitter().feed(bytes(8) + (MAX_LENGTH + 1).to_bytes(4, "big") + bytes(4))
 
 
 async def test_definitions_are_read_and_the_processs_own_are_left_as_they_were() -> None:
@@ -166,29 +167,29 @@ async def test_definitions_that_are_none_are_refused(text: str) -> None:
         await messages_of(text, REQUIRED)
 
 
-def test_a_shortfall_names_requests_and_no_replies() -> None:
+def test_a_mismatch_names_requests_and_no_replies() -> None:
     table = {f"{name}_{crc}" for name, crc in REQUIRED.items()}
-    assert not shortfall(table, REQUIRED)
+    assert not mismatch(table, REQUIRED)
     less = {entry for entry in table if not entry.startswith("lb_as_set_weight")}
-    assert str(shortfall(less, REQUIRED)) == "it lacks lb_as_set_weight"
+    assert mismatch(less, REQUIRED) == "it lacks lb_as_set_weight"
     other = {entry if not entry.startswith("lb_conf_5") else "lb_conf_0badc0de" for entry in table}
-    assert str(shortfall(other, REQUIRED)) == "it has another layout of lb_conf"
+    assert mismatch(other, REQUIRED) == "it has another layout of lb_conf"
 
 
 def test_checksums_are_those_of_the_stand_in() -> None:
     table = {entry for _number, entry in Vocabulary().table}
-    assert not shortfall(table, {**CLIENT, **REQUIRED, **OPTIONAL})
+    assert not mismatch(table, {**CLIENT, **REQUIRED, **OPTIONAL})
     assert json.loads(Vocabulary().api_json())
 
 
 def test_what_the_dump_does_not_tell_is_asked_when_the_dump_contradicts_it() -> None:
     first, second = (VipRow(VipKey(IPv4Address(n), IPProtocol.TCP, 80), Encap.GRE4, 1024) for n in (1, 2))
-    marks = {first.key: Mark(sticky=False, index=3, table_length=1024), second.key: Mark(False, 5, 1024)}
-    assert not marks_are_stale(marks, [first, second], haunted=False)
-    assert not marks_are_stale(marks, [second], haunted=False)
-    assert marks_are_stale(marks, [second, first], haunted=False)
-    assert marks_are_stale(marks, [first, second], haunted=True)
-    assert marks_are_stale({}, [first], haunted=False)
+    known = {row.key: VipDetails(row.key, n, False, 1024, {}) for row, n in ((first, 3), (second, 5))}
+    assert not is_outdated(known, [first, second], new_leftovers=False)
+    assert not is_outdated(known, [second], new_leftovers=False)
+    assert is_outdated(known, [second, first], new_leftovers=False)
+    assert is_outdated(known, [first, second], new_leftovers=True)
+    assert is_outdated({}, [first], new_leftovers=False)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""Operations as VPP's messages; what VPP would take and should not is refused here.
+"""Encodes operations as VPP's messages, and refuses those that VPP would accept and should not.
 
-VPP kills itself over a new-flow table of length 0, and over 0 sticky buckets at the next packet; it takes weights above
-100, and a timeout of 0 (all seen on a running VPP).
+VPP aborts over a new-flow table of length 0, and over 0 sticky buckets at the next packet. It accepts weights above
+100 and a timeout of 0. All of this was seen on a running VPP.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from maglev_vpp.addresses import ALL_ONES_4, ALL_ONES_6, pack_address, pack_vip
 
 ENCAPS = {Encap.GRE4: 0, Encap.GRE6: 1}
 ANY_TABLE_LENGTH = 1024
-"""What stands in the field of a table's length where the table is to be deleted: VPP does not look, but never 0."""
-TOO_SMALL = "INVALID_MEMORY_SIZE"
-"""What VPP says to sizes that are no power of two, and should say to 0."""
+"""Sent as the table length of a VIP that is deleted: VPP ignores it, but it must never be 0."""
+INVALID_SIZE = "INVALID_MEMORY_SIZE"
+"""VPP's error for sizes that are not a power of two. It should be the one for 0 too."""
 MAX_WEIGHT, MAX_FLOW_TIMEOUT_S = 100, 120
 
 Request = tuple[str, Mapping[str, Any]]
 
 
 def request(operation: Operation) -> Request | Failed:
-    """Write one operation as a message and its fields, or refuse it."""
+    """Return the message for one operation, or the reason to refuse it."""
     match operation:
         case AddVip():
             return _add_vip(operation)
@@ -57,7 +57,7 @@ def _add_vip(operation: AddVip) -> Request | Failed:
     if attributes.encap not in ENCAPS:
         return Failed(f"INVALID_VALUE: encapsulation {attributes.encap}, allowed are gre4 and gre6")
     if attributes.table_length < 1:
-        return Failed(TOO_SMALL)
+        return Failed(INVALID_SIZE)
     return "lb_add_del_vip_v2", {
         **pack_vip(operation.vip),
         "encap": ENCAPS[attributes.encap],
@@ -75,10 +75,10 @@ def _weighted(name: str, operation: AddServer | SetWeight, more: Mapping[str, An
 
 def _conf(conf: DataplaneConf) -> Request | Failed:
     if conf.sticky_buckets_per_core < 1:
-        return Failed(TOO_SMALL)
+        return Failed(INVALID_SIZE)
     if not 1 <= conf.flow_timeout_s <= MAX_FLOW_TIMEOUT_S:
         return Failed(f"INVALID_VALUE: flow timeout {conf.flow_timeout_s} s, allowed are 1 to {MAX_FLOW_TIMEOUT_S} s")
-    # VPP overwrites both addresses every time; all ones is how it says that one is not set.
+    # VPP overwrites both addresses every time; all ones means that one is not set.
     return "lb_conf", {
         "ip4_src_address": conf.ipv4_source.packed if conf.ipv4_source else ALL_ONES_4,
         "ip6_src_address": conf.ipv6_source.packed if conf.ipv6_source else ALL_ONES_6,
