@@ -17,7 +17,7 @@ import anyio.to_thread
 import attrs
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from maglev.api import CommandError, Control, DataplaneError, Metrics, VipCounters
+from maglev.api import CommandError, Control, DataplaneError, Metrics, RateLimit, VipCounters
 from maglev_prometheus.catalogue import (
     DURATIONS,
     PROBES,
@@ -44,7 +44,6 @@ from maglev_prometheus.transitions import Transitions
 SLICE_S = 0.003
 COUNTERS_WITHIN_S = 2.0
 _FRONTENDS_AT_ONCE = 16
-_COMPLAIN_EVERY_S = 60.0
 
 Section = tuple[Family, Iterable[str]]
 
@@ -103,7 +102,7 @@ class Scrapes:
         self._turn = anyio.Lock()
         self._done: dict[Format, tuple[float, Sequence[bytes]]] = {}
         self._not_before_s = 0.0
-        self._complained_s = -_COMPLAIN_EVERY_S
+        self._complaints = RateLimit()
 
     async def exposition(self, form: Format) -> Sequence[bytes]:
         """Everything now, encoded, in parts. Who waits while it is made for another gets one begun after he asked.
@@ -169,9 +168,7 @@ class Scrapes:
             with anyio.fail_after(COUNTERS_WITHIN_S):
                 return await self._control.counters()
         except (DataplaneError, CommandError, TimeoutError) as error:
-            now_s = time.monotonic()
-            if now_s - self._complained_s >= _COMPLAIN_EVERY_S:
-                self._complained_s = now_s
+            if self._complaints.allow():
                 log.warning("scraped without the dataplane's counters: %s", str(error) or "no answer in time")
             return ()
 
