@@ -14,8 +14,9 @@ import pytest
 
 from maglev import api
 from maglev.listening import listen
+from maglev.serving import Credentials
 from maglev_web.feed import Broker, Daemon, World
-from maglev_web.http import Credentials, create_app
+from maglev_web.http import create_app
 from maglev_web.http.page import Page
 from maglev_web.options import Settings
 from maglev_web.serve import BACKLOG, Server, configuration

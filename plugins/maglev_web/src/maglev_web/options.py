@@ -11,8 +11,8 @@ import attrs
 import click
 
 from maglev.listening import read_address
+from maglev.serving import Credentials
 from maglev_grpc.client import Security, read_target
-from maglev_web.http import Credentials
 from maglev_web.http.hosts import read_hosts
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
