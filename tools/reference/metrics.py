@@ -10,8 +10,10 @@ from maglev_prometheus.text import number
 
 _HEAD = """# Metrics
 
-What the exporter `prometheus` serves at `/metrics`, as text or as OpenMetrics. (Made from the code: a test says how to
-make it anew.) How to set up scraping, alerts and dashboards: [monitor](../how-to/monitor.md).
+<!-- Written by `python -m tools.reference` from the catalogue of metrics: change it there. -->
+
+What the exporter `prometheus` serves at `/metrics`, as text or as OpenMetrics. How to set up scraping, alerts and
+dashboards: [monitor](../how-to/monitor.md).
 
 - State is looked at when a scrape is made, all of it at one moment. What a reload removed is gone at the next scrape.
 - Counters never go back while maglevd runs; those of a dataplane that restarts go on where they were. A backend that
@@ -40,7 +42,7 @@ Prometheus pays more for them than maglevd does: with more than some hundred bac
 """
 
 
-def reference() -> str:
+def page() -> str:
     """The page, in Markdown."""
     parts = [_HEAD, *_table(), *(_section(family) for family in FAMILIES), _COST]
     return "\n".join(parts).rstrip("\n") + "\n"
