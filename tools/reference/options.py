@@ -29,8 +29,9 @@ def _row(option: click.Option) -> str:
     names = " / ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     value = "" if option.is_flag else f" `{_value(option)}`"
     variable = f"`{option.envvar}`" if option.envvar else "–"
+    default = "–" if option.is_flag and not option.secondary_opts else _default(option.default)
     meaning = (option.help or "").replace("|", "\\|")
-    return f"| {names}{value} | {variable} | {_default(option.default)} | {meaning} |"
+    return f"| {names}{value} | {variable} | {default} | {meaning} |"
 
 
 def _value(option: click.Option) -> str:
@@ -40,8 +41,10 @@ def _value(option: click.Option) -> str:
 
 
 def _default(value: Any) -> str:
+    if value in (None, "", [], ()):
+        return "–"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, (list, tuple)):
         return ", ".join(f"`{item}`" for item in value)
-    return f"`{value}`" if isinstance(value, (str, int, float)) and value != "" else "–"
+    return f"`{value}`" if isinstance(value, (str, int, float)) else "–"
