@@ -15,7 +15,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from maglev_prometheus.connection import Connection, Phase, Timings, first_to_go
+from maglev_prometheus.connection import Connection, Phase, Timings, least_useful
 from maglev_prometheus.server import Server, listen
 from plugins.maglev_prometheus.tests.world import Answer, ask, everything, parse
 
@@ -217,7 +217,7 @@ class Held:
         self.since_s = since_s
         self.flow = SimpleNamespace(write_paused=write_paused)
 
-    may_go = Connection.may_go
+    can_be_closed = Connection.can_be_closed
 
 
 def test_who_makes_the_least_of_his_place_goes_first() -> None:
@@ -231,7 +231,7 @@ def test_who_makes_the_least_of_his_place_goes_first() -> None:
         "new": Held(Phase.NEW, 4.0),
     }
     gone = []
-    while (goes := first_to_go(present.values(), stalled_before_s=8.0)) is not None:
+    while (goes := least_useful(present.values(), stalled_before_s=8.0)) is not None:
         gone.append(next(name for name, held in present.items() if held is goes))
         del present[gone[-1]]
     assert gone == ["new", "idle for long", "idle", "stalled"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from email.utils import formatdate
 from enum import IntEnum
+from urllib.parse import urlsplit
 
 import anyio
 import attrs
 import h11
 import uvicorn
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -90,11 +93,11 @@ class Connection(H11Protocol):
             return Phase.IDLE
         return Phase.SENDING if self.cycle.response_started else Phase.WORKING
 
-    def may_go(self, stalled_before_s: float) -> bool:
+    def can_be_closed(self, stalled_before_s: float) -> bool:
         """Whether it may be closed in favour of another client.
 
         Args:
-            stalled_before_s: A client that has taken nothing of its response since then may go.
+            stalled_before_s: A client that has taken nothing of its response since then may be disconnected.
         """
         if self.phase is Phase.SENDING:
             return self.flow.write_paused and self.since_s < stalled_before_s
@@ -121,17 +124,22 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Wait for the rest of the head; once it is complete, for the end of the response."""
         self.since_s = self.loop.time()
+        self.server_state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         before = self.cycle
         if self.phase < Phase.SENDING and not self._head_begun:
             self._head_begun = True
             self._limit(self._timings.head_s)
         super().data_received(data)
-        self._judge(before)
+        self._request_begins(before)
 
-    def _judge(self, before: RequestResponseCycle | None) -> None:
-        if self.cycle is not before:
-            self._head_begun = False
-            self._limit(self._timings.response_s)
+    def _request_begins(self, before: RequestResponseCycle | None) -> None:
+        if self.cycle is before:
+            return
+        self._head_begun = False
+        self._limit(self._timings.response_s)
+        self.scope["path"] = _path(self.scope["path"])
+        if self.conn.their_state is h11.SEND_BODY:
+            self.headers.append(CLOSE_HEADER)  # no page takes a body, so none is read
 
     def on_response_complete(self) -> None:
         """Wait for the next request; if none may come, for the client to take what is left of the response."""
@@ -140,7 +148,7 @@ class Connection(H11Protocol):
             self._limit(None)  # uvicorn's own timer runs until the first byte
         super().on_response_complete()
         self.since_s = self.loop.time()
-        self._judge(before)
+        self._request_begins(before)
 
     def timeout_keep_alive_handler(self) -> None:
         """End the wait for the next request. A client that has not read the last response is not waited for."""
@@ -171,15 +179,25 @@ class Connection(H11Protocol):
         self._deadline = None if within_s is None else self.loop.call_later(within_s, self.transport.abort)
 
 
-def first_to_go(connections: Iterable[Connection], stalled_before_s: float) -> Connection | None:
+def least_useful(connections: Iterable[Connection], stalled_before_s: float) -> Connection | None:
     """Choose the connection to close when another client needs its place; `None` if all are in good use.
 
-    A scraper must get in however many others hold connections open. So those go first that never asked for anything,
-    then those that keep a connection for later, then those that do not read what they asked for.
+    A scraper must be served however many others hold connections open. So connections without a request are closed
+    first, then those that wait for another request, then those that do not read their response.
 
     Args:
         connections: All of them.
-        stalled_before_s: A client that has taken nothing of its response since then may go.
+        stalled_before_s: A client that has taken nothing of its response since then may be disconnected.
     """
-    candidates = (connection for connection in connections if connection.may_go(stalled_before_s))
+    candidates = (connection for connection in connections if connection.can_be_closed(stalled_before_s))
     return min(candidates, key=lambda connection: (connection.phase, connection.since_s), default=None)
+
+
+def _path(target: str) -> str:
+    """The path of a request, also where it has the form that is meant for a proxy."""
+    if target.startswith("/"):
+        return target
+    try:
+        return urlsplit(target).path or "/"
+    except ValueError:
+        return target

@@ -1,30 +1,28 @@
 """The HTTP server: accepts a bounded number of connections, which uvicorn serves.
 
-uvicorn's own `Server` accepts any number of connections, counts a TLS handshake as none, and refuses whom there is no
-room for. Here a scraper must get in whatever others do, so accepting is ours.
+uvicorn's own `Server` accepts any number of connections, does not count those in a TLS handshake, and answers 503 when
+there are too many. Here a scraper must be served whatever others do, so accepting connections is ours.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import socket
 import ssl
 from collections.abc import Callable
-from email.utils import formatdate
-from functools import partial
-from urllib.parse import urlsplit
 
 import anyio
 import anyio.lowlevel
 import uvicorn
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from maglev import listening
 from maglev.api import RateLimit
-from maglev_prometheus.connection import Connection, Timings, first_to_go
+from maglev_prometheus.connection import Connection, Timings, least_useful
 
 MOST_CONNECTIONS = 64
 LARGEST_HEAD = 16 * 1024
@@ -40,8 +38,8 @@ _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 log = logging.getLogger("maglev.prometheus")
 
 
-class _OneAMinute(logging.Filter):
-    """What a client can cause uvicorn to log does not fill the log."""
+class _OnceAMinute(logging.Filter):
+    """Lets each message through once a minute, so that no client can fill the log."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +85,6 @@ class Server:
         self._timings = timings or Timings()
         self._state = ServerState()
         self._connections: set[Connection] = set()
-        self._requests: set[anyio.CancelScope] = set()
 
     @property
     def connections(self) -> int:
@@ -130,21 +127,18 @@ class Server:
         )
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with anyio.CancelScope() as request:
-            self._requests.add(request)
-            try:
-                await self._app({**scope, "path": _path(scope["path"])}, receive, partial(_send, send, _extra(scope)))
-            finally:
-                self._requests.discard(request)
+        # uvicorn would log a request that is cancelled as a fault.
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._app(scope, receive, send)
 
     async def _make_room(self) -> None:
-        while len(self._connections) >= self._most and not self._dismiss():  # noqa: ASYNC110 - a stall is no event
+        while len(self._connections) >= self._most and not self._close_one():  # noqa: ASYNC110 - a stall is no event
             await anyio.sleep(_LOOK_AGAIN_S)
 
-    def _dismiss(self) -> bool:
+    def _close_one(self) -> bool:
         """Close the connection that is of the least use; returns whether there was one."""
         stalled_before_s = asyncio.get_running_loop().time() - self._timings.stall_s
-        connection = first_to_go(self._connections, stalled_before_s)
+        connection = least_useful(self._connections, stalled_before_s)
         if connection is None:
             return False
         self._connections.discard(connection)
@@ -158,8 +152,8 @@ class Server:
         except OSError as error:
             # Whatever else it is, it concerned this one connection.
             if error.errno in _EXHAUSTED:
-                log.warning("a client could not be let in: %s", error.strerror)
-                self._dismiss()
+                log.warning("a connection could not be accepted: %s", error.strerror)
+                self._close_one()
                 await anyio.sleep(WAIT_S)
             return None
         client.setblocking(False)
@@ -176,7 +170,7 @@ class Server:
                     ssl_handshake_timeout=None if context is None else self._timings.first_s,
                 )
         except OSError as error:  # of TLS too
-            log.debug("a client was let go: %s", error)
+            log.debug("a connection could not be opened: %s", error)
         finally:
             if not connection.is_open:
                 self._connections.discard(connection)
@@ -186,34 +180,10 @@ class Server:
         for connection in list(self._connections):
             connection.abort()
         await anyio.lowlevel.checkpoint()  # uvicorn learns that they are closed, and does not miss their responses
-        for request in self._requests:
-            request.cancel()
+        for task in self._state.tasks:
+            task.cancel()
         while self._state.tasks:
             await asyncio.wait(self._state.tasks)
 
 
-def _path(target: str) -> str:
-    """The path of a request, also where it has the form that is meant for a proxy."""
-    if target.startswith("/"):
-        return target
-    try:
-        return urlsplit(target).path or "/"
-    except ValueError:
-        return target
-
-
-def _extra(scope: Scope) -> list[tuple[bytes, bytes]]:
-    headers = dict(scope["headers"])
-    # No page takes a body, so none is read: the connection ends with the answer.
-    has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
-    date = (b"date", formatdate(usegmt=True).encode())
-    return [date, (b"connection", b"close")] if has_body else [date]
-
-
-async def _send(send: Send, extra: list[tuple[bytes, bytes]], message: Message) -> None:
-    if message["type"] == "http.response.start":
-        message = {**message, "headers": [*message["headers"], *extra]}
-    await send(message)
-
-
-log.getChild("http").addFilter(_OneAMinute())
+log.getChild("http").addFilter(_OnceAMinute())
