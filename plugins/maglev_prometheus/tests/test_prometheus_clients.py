@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from maglev_prometheus.connection import Connection, Phase, Timings, least_useful
@@ -65,6 +67,7 @@ async def test_a_request_is_answered() -> None:
         answer = await place.get("/a?b=c")
         assert (answer.status, answer.body) == (200, "GET /a")
         assert answer.headers["connection"] == "close"
+        assert parsedate_to_datetime(answer.headers["date"]).tzinfo is not None
 
 
 async def test_head_says_how_much_it_would_be() -> None:
@@ -125,9 +128,21 @@ async def test_who_takes_too_long_to_ask_is_let_go(beginning: bytes) -> None:
         assert said.count(b"200 OK") == beginning.count(GET)
 
 
-async def test_who_takes_too_long_to_read_is_let_go() -> None:
+async def test_a_pipelined_head_that_never_ends_is_let_go() -> None:
+    timings = Timings(head_s=0.05)
+    async with at(timings=timings) as place, await anyio.connect_tcp("127.0.0.1", place.port) as stream:
+        await stream.send(GET + b"GET / HT")
+        assert b"200 OK" in await stream.receive()
+        await stream.send(b"TP/1.1")
+        assert b"200 OK" not in await everything(stream)
+
+
+@pytest.mark.parametrize(
+    "request_", [GET, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"], ids=["kept", "last"]
+)
+async def test_who_takes_too_long_to_read_is_let_go(request_: bytes) -> None:
     async with at(large, timings=HASTY) as place, await anyio.connect_tcp("127.0.0.1", place.port) as stream:
-        await stream.send(GET)
+        await stream.send(request_)
         while place.server.connections:  # noqa: ASYNC110 - the server tells nobody
             await anyio.sleep(0.005)
         assert len(await everything(stream)) < LARGE
@@ -140,6 +155,28 @@ async def test_who_goes_in_the_middle_of_an_answer_leaves_nothing_behind() -> No
             await stream.receive()
         while place.server.connections:  # noqa: ASYNC110 - the server tells nobody
             await anyio.sleep(0.005)
+
+
+async def test_the_end_of_the_server_is_no_fault_of_a_page(caplog: pytest.LogCaptureFixture) -> None:
+    async def endless(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        await anyio.sleep_forever()
+
+    async def unread(scope: Scope, receive: Receive, send: Send) -> None:
+        await StreamingResponse(itertools.repeat(b"x" * 100_000, 200))(scope, receive, send)
+
+    for app in (endless, unread):
+        async with at(app) as place, await anyio.connect_tcp("127.0.0.1", place.port) as stream:
+            await stream.send(GET)
+            while not place.server._state.tasks:  # noqa: ASYNC110 - the server tells nobody
+                await anyio.sleep(0.005)
+    assert caplog.text == ""
+
+
+async def test_garbage_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with at() as place:
+        for _ in range(5):
+            await place.say(b"garbage\r\n\r\n")
+    assert len(caplog.records) <= 1
 
 
 async def test_a_page_that_fails_is_logged_and_the_next_one_is_served(caplog: pytest.LogCaptureFixture) -> None:
