@@ -28,7 +28,10 @@ def options_of(cls: type[Any]) -> list[click.Parameter]:
     Args:
         cls: An attrs class. Fields that were not declared by `maglev.api.option` are left out.
     """
-    return [made for field, wanted, info in _fields(cls) for made in _options(field, wanted, info)]
+    made: list[click.Parameter] = []
+    for field, wanted, info in _fields(cls):
+        made += options_of(wanted) if info is None else [_option(field, wanted, info)]
+    return made
 
 
 def read(cls: type[Options], values: Mapping[str, Any], **others: Any) -> Options:
@@ -74,28 +77,25 @@ def _without_none(wanted: Any) -> Any:
     return next(member for member in members if member is not NoneType) if NoneType in members else wanted
 
 
-def _options(field: attrs.Attribute[Any], wanted: Any, info: OptionInfo | None) -> list[click.Parameter]:
-    if info is None:
-        return options_of(wanted)
+def _option(field: attrs.Attribute[Any], wanted: Any, info: OptionInfo) -> click.Option:
     default: Any = field.default
-    shown = default not in (None, "", ()) and bool(info.envvar)
     optional = NoneType in get_args(field.type)
-    kind = EmptyIsAValue if optional and default is not None else click.Option
     switch = wanted is bool
     names = f"--{info.flag}/--no-{info.flag}" if switch and info.envvar else f"--{info.flag}"
     settings: dict[str, Any] = {"is_flag": True} if switch else {"type": _type(field, wanted, info, optional=optional)}
-    made = kind(
+    # Where there is a default, an empty variable says that there is to be no value.
+    kind = EmptyIsAValue if optional and default is not None else click.Option
+    return kind(
         [field.name, names],
         default=_plain(default),
         metavar=info.metavar or None,
         multiple=info.multiple,
         envvar=info.envvar or None,
         show_envvar=True,
-        show_default=shown,
+        show_default=bool(info.envvar) and default not in (None, "", ()),
         help=info.help,
         **settings,
     )
-    return [made]
 
 
 def _plain(default: Any) -> Any:
