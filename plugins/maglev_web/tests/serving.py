@@ -14,10 +14,11 @@ import pytest
 
 from maglev import api
 from maglev.listening import listen
+from maglev.serving import Credentials
 from maglev_grpc.convert import change_of, command_of, to_message
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_web.feed import Broker, Daemon, Daemons
-from maglev_web.http import Credentials, create_app
+from maglev_web.http import create_app
 from maglev_web.http.page import Page
 from maglev_web.options import Settings
 from maglev_web.serve import BACKLOG, Server, configuration

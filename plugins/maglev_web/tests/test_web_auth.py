@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maglev_web.http.auth import FREE_TRIES, SlowDown, read_basic
+from maglev.serving import read_basic
+from maglev_web.http.auth import FREE_TRIES, SlowDown
 from plugins.maglev_web.tests.serving import BASIC, PASSWORD, USER, raw, serving
 
 SECRET = b'"token"'

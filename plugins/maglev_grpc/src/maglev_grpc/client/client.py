@@ -15,11 +15,12 @@ from google.protobuf import message_factory
 from google.protobuf.message import Message
 
 from maglev import api
-from maglev_grpc.client.channel import Security, open_channel, read_credentials, read_target
+from maglev_grpc.client.channel import open_channel, read_credentials, read_target
 from maglev_grpc.client.errors import Unreachable, error_of
 from maglev_grpc.client.watch import Disconnected, Item, as_items, watch_messages
 from maglev_grpc.convert import Info, call_of, from_message, preview_request, request_of, to_message, watch_request
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
+from maglev_grpc.security import Security
 
 T = TypeVar("T")
 

@@ -11,11 +11,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from maglev import api
+from maglev.serving import read_basic
 from maglev_grpc.client import ClientError, NotAllowed
 from maglev_grpc.convert import call_of, preview_request, request_of
 from maglev_web.feed import Daemon, Daemons
 from maglev_web.feed.messages import JSON
-from maglev_web.http.auth import read_basic
 from maglev_web.http.commands import Malformed, Order, read_order
 from maglev_web.http.csrf import CsrfGuard
 from maglev_web.http.headers import TooLarge, read_body

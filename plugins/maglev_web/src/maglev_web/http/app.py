@@ -11,9 +11,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from maglev.build import this_build
+from maglev.serving import Credentials
 from maglev_web.feed import Daemons
 from maglev_web.http.admin import Admin
-from maglev_web.http.auth import Credentials, Door
+from maglev_web.http.auth import BasicAuth
 from maglev_web.http.csrf import CsrfGuard
 from maglev_web.http.headers import SafeHeaders
 from maglev_web.http.hosts import KnownHosts
@@ -125,7 +126,7 @@ def create_app(
             routes=[*Admin(daemons, CsrfGuard()).routes, Route("/", page.answer, methods=["GET"])],
             exception_handlers={404: _nothing},
         )
-        routes += [Route("/admin", _to_admin, methods=["GET"]), Mount("/admin", app=Door(inside, credentials))]
+        routes += [Route("/admin", _to_admin, methods=["GET"]), Mount("/admin", app=BasicAuth(inside, credentials))]
     app = Starlette(routes=routes, exception_handlers={404: _nothing})
     app.router.redirect_slashes = False
     return SafeHeaders(KnownHosts(app, allowed_hosts) if allowed_hosts else app)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import click
-
 from maglev_cli.command import command
 from maglev_cli.grammar import Node
 from maglev_cli.syntax import Form, flag_syntax, forms
 from maglev_cli.tree import ROOT
+from tools.reference.options import options_table
 
 _HEAD = """\
 # maglevc reference
 
-<!-- Written by maglev_cli.reference from the tree of commands: change it there. -->
+<!-- Written by `python -m tools.reference` from the tree of commands: change it there. -->
 
 `maglevc [OPTION]... [COMMAND]...` runs one command. Without one it is a shell; on a pipe it reads a command from each
 line, runs none of them if one is wrong, and stops at the first that fails. Empty lines, and lines that begin with `#`,
@@ -36,11 +35,10 @@ are left out.
 
 Each may also be written with one dash (`-server`, `-color=false`).
 
-| option | environment | default | meaning |
-|---|---|---|---|
 """
 
 _COMPLETION = """
+
 ## Completion
 
 `source <(maglevc --completion bash)` in `~/.bashrc`, the same with `zsh` in `~/.zshrc` (after `compinit`), and
@@ -51,26 +49,10 @@ line names, for one second at most.
 
 def page() -> str:
     """The whole page."""
-    parts = [_HEAD, *map(_option, _options()), _COMPLETION, "\n## Commands\n"]
+    parts = [_HEAD, options_table(command()), _COMPLETION, "\n## Commands\n"]
     for node in ROOT.then:
         parts += _section(node)
     return "".join(parts)
-
-
-def _options() -> Iterator[click.Option]:
-    with click.Context(command()) as context:
-        parameters = context.command.get_params(context)
-    return (parameter for parameter in parameters if isinstance(parameter, click.Option))
-
-
-def _option(option: click.Option) -> str:
-    names = " / ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
-    metavar = f" {option.metavar}" if option.metavar else ""
-    if isinstance(option.type, click.Choice):
-        metavar = f" {'/'.join(option.type.choices)}"
-    default = f"`{option.default}`" if isinstance(option.default, str) else "–"
-    variable = f"`{option.envvar}`" if option.envvar else "–"
-    return f"| {names}{metavar} | {variable} | {default} | {_sentence(option.help or '')} |\n"
 
 
 def _section(top: Node) -> Iterator[str]:

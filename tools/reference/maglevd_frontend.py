@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import click
-
 from maglev_web.command import command
+from tools.reference.options import options_table
 
 _HEAD = """\
 # maglevd-frontend
 
-<!-- Written by maglev_web.reference from the command itself: change it there. -->
+<!-- Written by `python -m tools.reference` from the command itself: change it there. -->
 
 Serve a web page that shows one or more running maglevds: `/view/` for everybody who can connect, and, where user and
 password are set, `/admin/` with commands. How to set it up is in [the dashboard](../how-to/dashboard.md).
@@ -22,8 +21,6 @@ command line.
 
 ## Options
 
-| option | variable | default | meaning |
-|---|---|---|---|
 """
 _TAIL = """
 User and password of `/admin/` come from the environment only, so that no list of processes shows them:
@@ -66,12 +63,4 @@ is no such name, 409 not now, 413 too large, 421 not under that host name, 429 t
 
 def page() -> str:
     """The page, as Markdown."""
-    options = [one for one in command().params if isinstance(one, click.Option)]
-    return _HEAD + "".join(_row(one) for one in options) + _TAIL
-
-
-def _row(option: click.Option) -> str:
-    value = f" `{option.metavar or 'LEVEL'}`" if not option.is_flag else ""
-    variable = f"`{option.envvar}`" if option.envvar else ""
-    default = f"`{option.default}`" if isinstance(option.default, str) else ""
-    return f"| `{option.opts[0]}`{value} | {variable} | {default} | {option.help} |\n"
+    return f"{_HEAD}{options_table(command())}\n{_TAIL}"

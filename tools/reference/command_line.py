@@ -1,4 +1,4 @@
-"""The reference page of the command line, made from the command itself: `python -m maglev.cli.reference`."""
+"""Writes the reference page of `maglevd` from the command itself."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import click
 
 from maglev.cli.command import command
 from maglev.library import installed
+from tools.reference.options import options_table
 
 _OPENING = """\
 # maglevd: the command line
 
-<!-- Written by maglev.cli.reference from the command itself: change it there. -->
+<!-- Written by `python -m tools.reference` from the command itself: change it there. -->
 
 Every option has an environment variable, and the option wins over it. Long options may be written with one dash too
 (`-config x`, `-observe=false`).
@@ -49,25 +50,12 @@ _CLOSING = """\
 """
 
 
-def reference() -> str:
+def page() -> str:
     """Write the page: what the core has, whatever is installed beside it."""
     group = command(installed(environ={"MAGLEV_LOAD_PLUGINS": ""}))
-    options = [_row(parameter) for parameter in group.params if isinstance(parameter, click.Option)]
-    table = ["## Options", "", "| option | variable | default | meaning |", "|---|---|---|---|", *options, ""]
-    return "\n".join([_OPENING, *table, "## Subcommands", "", *_subcommands(group), _CLOSING])
-
-
-def _row(option: click.Option) -> str:
-    default = option.default if isinstance(option.default, str) else "false" if option.secondary_opts else ""
-    choices = option.type.choices if isinstance(option.type, click.Choice) else ()
-    allowed = f": {', '.join(f'`{choice}`' for choice in choices)}" if choices else ""
-    return _line(option, str(option.envvar or ""), default, f"{option.help}{allowed}")
-
-
-def _line(option: click.Option, variable: str, default: str, meaning: str) -> str:
-    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
-    metavar = f" `{option.metavar}`" if option.metavar else ""
-    return f"| {names}{metavar} | {_code(variable)} | {_code(default)} | {meaning} |"
+    return "\n".join(
+        [_OPENING, "## Options", "", options_table(group), "", "## Subcommands", "", *_subcommands(group), _CLOSING]
+    )
 
 
 def _code(text: str) -> str:
@@ -85,7 +73,3 @@ def _subcommands(group: click.Group) -> Iterator[str]:
         yield from (f"- {_code(option.opts[0])}: {option.help}" for option in options)
         if options:
             yield ""
-
-
-if __name__ == "__main__":
-    click.echo(reference(), nl=False)

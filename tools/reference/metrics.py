@@ -10,17 +10,19 @@ from maglev_prometheus.text import number
 
 _HEAD = """# Metrics
 
-What the exporter `prometheus` serves at `/metrics`, as text or as OpenMetrics. (Made from the code: a test says how to
-make it anew.) How to set up scraping, alerts and dashboards: [monitor](../how-to/monitor.md).
+<!-- Written by `python -m tools.reference` from the catalogue of metrics: change it there. -->
 
-- State is looked at when a scrape is made, all of it at one moment. What a reload removed is gone at the next scrape.
-- Counters never go back while maglevd runs; those of a dataplane that restarts go on where they were. A backend that
-  leaves the configuration takes its counters along, once a scrape was made without it.
-- `maglev_vpp_…` are of whichever dataplane is configured, VPP or not. With `--observe` nothing is written, and so no
-  operation is counted.
-- Series of a dataplane are absent while it is not connected, except for what maglevd counts itself.
+What the exporter `prometheus` serves at `/metrics`, as text or as OpenMetrics. How to set up scraping, alerts and
+dashboards: [monitor](../how-to/monitor.md).
+
+- A scrape shows the state of one moment. What a reload removed is gone at the next scrape.
+- Counters never go back while maglevd runs; those of a dataplane that restarts continue. The counters of a backend that
+  left the configuration are gone after the first scrape without it.
+- `maglev_vpp_…` is the configured dataplane, VPP or another. With `--observe` nothing is written, so no operation is
+  counted.
+- While the dataplane is not connected, its series are absent, except for what maglevd counts itself.
 - `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_open_fds` and the other metrics of the process
-  that every Prometheus client has come last.
+  come last, as every Prometheus client has them.
 """
 
 _COST = """
@@ -36,18 +38,18 @@ With `B` backends, each in one pool, and `F` frontends: about `12 B + 15 F + 100
 | CPU of maglevd, a scrape (`benchmarks/bench_scrape.py`) | 60 ms | 125 ms |
 | scraped every 15 s | 0.4 % of a core | 0.8 % of a core |
 
-Prometheus pays more for them than maglevd does: with more than some hundred backends `type` is the better choice.
+They cost Prometheus more than maglevd: with more than a few hundred backends choose `type`.
 """
 
 
-def reference() -> str:
+def page() -> str:
     """The page, in Markdown."""
     parts = [_HEAD, *_table(), *(_section(family) for family in FAMILIES), _COST]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
 def _table() -> Iterator[str]:
-    yield "| metric | type | labels | says |"
+    yield "| metric | type | labels | meaning |"
     yield "|---|---|---|---|"
     for family in FAMILIES:
         labels = ", ".join(f"`{label}`" for label in family.labels)

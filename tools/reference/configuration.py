@@ -15,7 +15,7 @@ from maglev.api import Reload
 from maglev.config.describe import describe_type
 from maglev.config.fields import Key, keys_of
 from maglev.config.json_schema import plain
-from maglev.config.plugins import Installed
+from maglev.config.plugins import OFFICIAL, Installed, PluginSet
 from maglev.config.rules import allowed_by
 from maglev.config.schema import (
     BackendConfig,
@@ -26,11 +26,12 @@ from maglev.config.schema import (
     MemberConfig,
     PoolConfig,
 )
+from maglev.plugin import PluginManager
 
 _INTRODUCTION = """\
 # Configuration reference
 
-<!-- Written by maglev.config.reference from the options' metadata: change it there. -->
+<!-- Written by `python -m tools.reference` from the classes of options: change it there. -->
 
 One YAML file, everything below `maglev:`. Keys that are not listed here are errors, and so are values of another type:
 5 is no string, "10" is no number, `no` is no boolean. A *duration* is written as Go does (`500ms`, `1m30s`, `1h`) or
@@ -53,6 +54,18 @@ _CORE: tuple[tuple[str, type[Any]], ...] = (
     ("maglev.frontends.&lt;name&gt;.pools[]", PoolConfig),
     ("maglev.frontends.&lt;name&gt;.pools[].backends.&lt;name&gt;", MemberConfig),
 )
+
+
+def page() -> str:
+    """Return the page, with the options of the official plugins: others have pages of their own."""
+    found = PluginSet.of(PluginManager(environ={}))
+    return reference(
+        PluginSet(
+            {name: cls for name, cls in found.checkers.items() if ("checker", name) in OFFICIAL},
+            {name: cls for name, cls in found.dataplanes.items() if ("dataplane", name) in OFFICIAL},
+            {name: cls for name, cls in found.exporters.items() if ("exporter", name) in OFFICIAL},
+        )
+    )
 
 
 def reference(plugins: Installed) -> str:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import Any
-
-import click
 
 from maglev import format_duration
 from maglev_tester import report
@@ -20,6 +17,7 @@ from maglev_tester.screen.dialogs import HELP
 from maglev_tester.tally import FRESH_NS, MOST
 from maglev_tester.vips import KIND_OF_PORT, Kind, LeftOut, Vip
 from maglev_tester.window import ENOUGH_TO_COMPARE, SIZE, SPIKE_EXTRA_NS, SPIKE_FACTOR
+from tools.reference.options import options_table
 
 _MEANINGS = {
     ErrorClass.TIMEOUT: "no answer within `--timeout`; the panel says what was waited for",
@@ -35,9 +33,18 @@ _MEANINGS = {
 }
 
 
-def reference() -> str:
+def page() -> str:
     """Return the page, in Markdown."""
-    sections = (_introduction(), _options(), _kinds(), _terms(), _errors(), _screen(), _summary(), _ends())
+    sections = (
+        _introduction(),
+        f"## Options\n\n{options_table(command())}\n",
+        _kinds(),
+        _terms(),
+        _errors(),
+        _screen(),
+        _summary(),
+        _ends(),
+    )
     return "\n".join(sections)
 
 
@@ -45,41 +52,13 @@ def _introduction() -> str:
     return f"""\
 # maglevt
 
-<!-- Written by maglev_tester.reference from the command itself: change it there. -->
+<!-- Written by `python -m tools.reference` from the command itself: change it there. -->
 
 {command().help}
 
 Every option has an environment variable, and the option wins over it. Long options may be written with one dash too
 (`-config x`, `-keepalive=false`).
 """
-
-
-def _options() -> str:
-    rows = [_row(option) for option in command().params if isinstance(option, click.Option)]
-    return "\n".join(["## Options", "", "| option | variable | default | meaning |", "|---|---|---|---|", *rows, ""])
-
-
-def _row(option: click.Option) -> str:
-    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
-    takes_value = not option.is_flag
-    metavar = f" `{_value(option)}`" if takes_value else ""
-    variable = f"`{option.envvar}`" if option.envvar else ""
-    help_ = (option.help or "").replace("|", "\\|")
-    return f"| {names}{metavar} | {variable} | {_default(option.default)} | {help_} |"
-
-
-def _value(option: click.Option) -> str:
-    if isinstance(option.type, click.Choice):
-        return "\\|".join(option.type.choices)
-    return option.metavar or option.type.name.upper()
-
-
-def _default(value: Any) -> str:
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(f"`{item}`" for item in value)
-    return f"`{value}`" if isinstance(value, (str, int, float)) and value != "" else ""
 
 
 def _kinds() -> str:
