@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from maglev.api import BackendState, FrontendEvent, Transition, WeightEvent
 from maglev.domain import warmup
@@ -55,20 +55,21 @@ def note_flush(state: State, spec: Frontend, backend: str, transition: Transitio
             state.dataplane.flush(spec.vip, address)
 
 
-def note_departures(state: State, spec: Frontend, kept: Iterable[Address], last: dict[str, BackendState]) -> None:
+def note_departures(state: State, spec: Frontend, staying: Sequence[Address]) -> None:
     """Note the flushes of servers that leave a frontend, as the last state of their backends says.
 
     Args:
-        state: The state before the frontend changes.
+        state: The State before the frontend changes.
         spec: The frontend as it was.
-        kept: The servers that stay on its VIP.
-        last: What each backend was last.
+        staying: The servers that stay on its VIP.
     """
-    staying = set(kept)
-    for member in (m for pool in spec.pools for m in pool.members if m.address not in staying):
+    members = [member for pool in spec.pools for member in pool.members]
+    if [member.address for member in members] == staying:
+        return  # Mostly so; and to look an address up takes long.
+    for member in (member for member in members if member.address not in staying):
         state.dataplane.unflush(spec.vip, member.address)
         carried = state.carried(spec.vip, spec.name, member.address)
-        if flush_due(spec, last[member.backend], BackendState.REMOVED, carried=carried):
+        if flush_due(spec, state.health[member.backend].state, BackendState.REMOVED, carried=carried):
             state.dataplane.flush(spec.vip, member.address)
 
 

@@ -40,10 +40,9 @@ def take_config(
     overrides = state.overrides.against(config)
     new = _same_if_equal(old, overrides.applied(config.frontends))
     refuse_mass_removal(old, new, force=force)
-    last = {name: health.state for name, health in state.health.items()}
     for name, spec in old.items():
         if new.get(name) is not spec:
-            note_departures(state, spec, _servers_that_stay(spec, new.get(name)), last)
+            note_departures(state, spec, _servers_that_stay(spec, new.get(name)))
     _note_rebuilds(state, new, config)
     moved = _take_backends(state, config, why, overrides, users_of(new), out)
     state.overrides = overrides
@@ -83,10 +82,8 @@ def _same_if_equal(old: Mapping[str, Frontend], new: Mapping[str, Frontend]) -> 
     return {name: old[name] if old.get(name) == spec else spec for name, spec in new.items()}
 
 
-def _servers_that_stay(old: Frontend, new: Frontend | None) -> set[Address]:
-    if new is None or new.vip != old.vip:
-        return set()
-    return {member.address for pool in new.pools for member in pool.members}
+def _servers_that_stay(old: Frontend, new: Frontend | None) -> list[Address]:
+    return [m.address for pool in new.pools for m in pool.members] if new is not None and new.vip == old.vip else []
 
 
 # --- backends -----------------------------------------------------------------------------------------------------
