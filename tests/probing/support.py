@@ -172,8 +172,10 @@ class Watch:
         self.interval_ns = interval_ns
         self.then: Callable[[Ended], None] | None = None
         self._told = anyio.Event()
+        self._on_start: Callable[[Job, int], None] | None = None
         self.prober = Prober(
             self._on_result,
+            on_start=self._start,
             on_lag=self._on_lag,
             warn=lambda message, error: self.warnings.append((message, error)),
             **options,
@@ -186,6 +188,15 @@ class Watch:
         if self.then:
             self.then(ended)
         return self.interval_ns
+
+    def report_starts(self, on_start: Callable[[Job, int], None] | None) -> None:
+        """Call this for every start from now on; `None`: nothing."""
+        self._on_start = on_start
+        self.prober.report_starts = on_start is not None
+
+    def _start(self, job: Job, started_ns: int) -> None:
+        assert self._on_start is not None
+        self._on_start(job, started_ns)
 
     def _on_lag(self, lag_ns: int, voided: int) -> None:
         self.lags.append((lag_ns, voided))

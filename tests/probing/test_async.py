@@ -163,7 +163,7 @@ async def test_a_checker_is_released_after_its_last_task() -> None:
     job = job_of(checker, None, timeout_ns=10**12)
     async with probing(job) as watch:
         begun = anyio.Event()
-        watch.prober.on_start = lambda job, started_ns: begun.set()
+        watch.report_starts(lambda job, started_ns: begun.set())
         await begun.wait()
         await anyio.lowlevel.checkpoint()
         watch.prober.remove(job)

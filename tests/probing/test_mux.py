@@ -169,7 +169,7 @@ async def test_a_removed_job_is_forgotten_by_the_mux_and_the_last_one_closes_it(
     jobs = [job_of(checker, silence, timeout_ns=10**12) for _ in range(2)]
     async with probing(*jobs) as watch:
         begun: list[Job] = []
-        watch.prober.on_start = lambda job, _: begun.append(job)
+        watch.report_starts(lambda job, _: begun.append(job))
         other = job_of(Echo(Options(b"clock")), 1, timeout_ns=1)
         watch.prober.add(other, 0)
         await watch.until(lambda: len(watch.of(other)) > 3 and len(checker.muxes[0].tokens) == 2)

@@ -213,7 +213,7 @@ async def test_running_out_of_local_ports_is_void_and_passes(net: Net) -> None:
                 if len(begun) == 4:
                     told.set()
 
-            watch.prober.on_start = note
+            watch.report_starts(note)
             await told.wait()
             watch.prober.add(more, 0)
             await watch.results(3)

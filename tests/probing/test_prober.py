@@ -7,8 +7,8 @@ from typing import Any
 import anyio
 import pytest
 
-from maglev.api import Checker, Code, Done, ProbeResult, Target
-from maglev.probing import Job
+from maglev.api import Checker, Code, Done, MuxChecker, ProbeResult, StreamChecker, Target
+from maglev.probing import Job, shape_of
 from tests.probing.support import Scripted, Stopped, hold, job_of, open_fds, probing, says, server
 
 CONNECTED = Done(ProbeResult(Code.L4OK))
@@ -42,6 +42,13 @@ async def test_a_checker_must_have_one_of_the_three_shapes(listener: int) -> Non
         with pytest.raises(TypeError, match="shapeless"):
             watch.prober.add(job_of(Shapeless(None), listener), 0)
         assert not watch.prober.jobs
+    with pytest.raises(TypeError, match="shapeless"):
+        shape_of(Shapeless(None))
+
+
+def test_the_shape_of_a_checker_can_be_told_without_a_prober() -> None:
+    assert shape_of(Scripted()) is StreamChecker
+    assert shape_of(Stopped()) is MuxChecker
 
 
 async def test_a_job_is_named_for_its_checker_unless_it_says_otherwise(listener: int) -> None:
@@ -114,7 +121,7 @@ async def test_a_job_may_be_removed_by_its_own_start(listener: int) -> None:
             if not watch.prober.jobs:
                 gone.set()
 
-        watch.prober.on_start = remove
+        watch.report_starts(remove)
         with anyio.fail_after(30):
             await gone.wait()
         assert watch.prober.running == 0
@@ -155,7 +162,7 @@ async def test_a_job_swapped_while_it_runs_is_silent_and_the_new_one_starts(list
     new = job_of(Scripted(CONNECTED), listener)
     async with probing(old) as watch:
         begun = anyio.Event()
-        watch.prober.on_start = lambda job, started_ns: begun.set()
+        watch.report_starts(lambda job, started_ns: begun.set())
         await begun.wait()
         watch.prober.swap(old, new)
         await watch.results(1)
@@ -181,7 +188,7 @@ async def test_a_probe_can_be_asked_for_out_of_turn(listener: int) -> None:
 async def test_a_probe_under_way_is_not_started_twice(listener: int) -> None:
     job = job_of(Scripted(b"x"), listener)
     async with probing(job, interval_ns=FOREVER_NS) as watch:
-        watch.prober.on_start = lambda job, started_ns: watch.prober.probe_now(job)
+        watch.report_starts(lambda job, started_ns: watch.prober.probe_now(job))
         await watch.results(1)
         assert watch.prober.stats.started == 1
 
@@ -193,9 +200,9 @@ async def test_starts_are_told_while_somebody_watches(listener: int) -> None:
     job = job_of(Scripted(CONNECTED), listener)
     starts: list[int] = []
     async with probing(job) as watch:
-        watch.prober.on_start = lambda job, started_ns: starts.append(started_ns)
+        watch.report_starts(lambda job, started_ns: starts.append(started_ns))
         await watch.results(3)
-        watch.prober.on_start = None
+        watch.report_starts(None)
         seen = len(starts)
         await watch.results(6)
     assert len(starts) == seen
@@ -210,7 +217,7 @@ async def test_a_callback_that_raises_stops_nobody(listener: int) -> None:
     async with probing(job_of(Scripted(CONNECTED), listener), job_of(Scripted(CONNECTED), listener)) as watch:
         await watch.results(2)  # from here on the last interval is known
         watch.then = explode
-        watch.prober.on_start = explode
+        watch.report_starts(explode)
         await watch.results(10)
     assert 1 <= len(watch.warnings) <= 2
 
@@ -241,7 +248,7 @@ async def test_nothing_is_left_of_a_prober_that_was_cancelled_in_full_swing(list
             if len(begun) == 101:
                 all_begun.set()
 
-        watch.prober.on_start = note
+        watch.report_starts(note)
         with anyio.fail_after(30):
             await all_begun.wait()
         assert watch.prober.running == 101

@@ -135,7 +135,7 @@ async def test_probe_events_come_only_to_those_who_ask(world: World) -> None:
             events = [await next_event(asked, ProbeEvent) for _ in range(4)]
         assert {event.backend for event in events} == {"a"}
         assert {str(event.phase) for event in events} == {"start", "done"}
-        assert controller.prober.on_start is None
+        assert not controller.prober.report_starts
 
 
 async def test_events_alone_come_from_now_on_and_end_with_the_context(world: World) -> None:
@@ -143,11 +143,11 @@ async def test_events_alone_come_from_now_on_and_end_with_the_context(world: Wor
         async with controller.events(EventFilter(frozenset({EventKind.PROBE}))) as events:
             before = controller.bus.sequence
             deliveries = await events.batch()
-            assert controller.prober.on_start is not None
+            assert controller.prober.report_starts
         assert deliveries
         assert all(delivery.sequence > before for delivery in deliveries)
         assert all(isinstance(delivery.event, ProbeEvent) for delivery in deliveries)
-        assert controller.prober.on_start is None
+        assert not controller.prober.report_starts
 
 
 async def test_a_probe_observer_hears_of_every_probe(world: World) -> None:

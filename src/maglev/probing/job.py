@@ -8,7 +8,7 @@ from typing import Protocol
 
 import attrs
 
-from maglev.api import TLS, Checker, Conversation, ProbeResult, Target
+from maglev.api import TLS, AsyncChecker, Checker, Conversation, MuxChecker, ProbeResult, StreamChecker, Target
 from maglev.probing.netns import Namespaces
 from maglev.probing.poller import Poller
 
@@ -32,6 +32,21 @@ class Job:
     def __attrs_post_init__(self) -> None:
         if not self.check_type:
             object.__setattr__(self, "check_type", self.checker.name)
+
+
+def shape_of(checker: Checker) -> type[Checker]:
+    """Tell which of the three shapes a checker has.
+
+    Returns:
+        `StreamChecker`, `MuxChecker` or `AsyncChecker`.
+
+    Raises:
+        TypeError: It has none of them: no prober can run it.
+    """
+    for shape in (StreamChecker, MuxChecker, AsyncChecker):
+        if isinstance(checker, shape):
+            return shape
+    raise TypeError(f"checker {checker.name} is no StreamChecker, MuxChecker or AsyncChecker")
 
 
 class Shape(Protocol):

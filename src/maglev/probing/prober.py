@@ -19,7 +19,7 @@ from maglev.probing import verdicts
 from maglev.probing.agenda import Agenda
 from maglev.probing.async_probes import AsyncProbes
 from maglev.probing.engine import Streams
-from maglev.probing.job import Facilities, Job, Plan, Run, Shape
+from maglev.probing.job import Facilities, Job, Plan, Run, Shape, shape_of
 from maglev.probing.lag import LagMeter
 from maglev.probing.mux import Muxes
 from maglev.probing.netns import Namespaces
@@ -47,6 +47,7 @@ class Prober:
         on_result: Called for every probe that ended, void ones included, as `on_result(job, result, started_ns,
             ended_ns)`; returns the interval from that start to the next in nanoseconds, without jitter. What it
             returns for `Code.LAG` is ignored: that probe is run again at once.
+        on_start: Called for every start as `on_start(job, started_ns)`, while `report_starts` is set.
         on_lag: Called after a stall as `on_lag(lag_ns, voided)`, at most once a second, when all that it expired is
             dealt with: the longest stall and the number of results voided since the last call (0 if it hurt nobody).
         warn: Called with a message and an exception, at most once a minute about each checker; logs by default.
@@ -62,17 +63,19 @@ class Prober:
         self,
         on_result: Callable[[Job, ProbeResult, int, int], int],
         *,
+        on_start: Callable[[Job, int], None] | None = None,
         on_lag: Callable[[int, int], None] | None = None,
         warn: Callable[[str, BaseException | None], None] | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         random: Callable[[], float] = random_module.random,
         tick_ns: int = 10_000_000,
     ) -> None:
-        self.on_start: Callable[[Job, int], None] | None = None
-        """Called for every start as `on_start(job, started_ns)`; set it only while somebody watches."""
+        self.report_starts = False
+        """Whether `on_start` is called. Set it only while somebody watches: each call costs CPU."""
         self.stats = ProberStats(tick_ns)
         self.lag = LagMeter(tick_ns)
         self._on_result = on_result
+        self._on_start = on_start
         self._on_lag = on_lag
         self._warn = Warner(warn or log_warning, clock_ns)
         self._clock_ns = clock_ns
@@ -285,15 +288,9 @@ class Prober:
     def _add(self, job: Job, due_ns: int) -> None:
         if job in self._plans:
             raise ValueError(f"{job.name} is probed already")
-        plan = Plan(job, self._shape(job.checker), due_ns)
+        plan = Plan(job, self._shapes[shape_of(job.checker)], due_ns)
         self._plans[job] = plan
         self._agenda.plan(plan, due_ns)
-
-    def _shape(self, checker: Checker) -> Shape:
-        for kind, shape in self._shapes.items():
-            if isinstance(checker, kind):
-                return shape
-        raise TypeError(f"checker {checker.name} is no StreamChecker, MuxChecker or AsyncChecker")
 
     def _begin(self, run: Run) -> None:
         plan = run.plan
@@ -301,13 +298,14 @@ class Prober:
         run.stalled_before_ns = self.lag.stalled_ns
         self._agenda.watch(run)
         self.stats.start(run.started_ns - plan.due_ns)
-        if self.on_start is not None:
-            self._guarded_on_start(plan, run.started_ns)
+        if self.report_starts:
+            self._report_start(plan, run.started_ns)
 
-    def _guarded_on_start(self, plan: Plan, started_ns: int) -> None:
+    def _report_start(self, plan: Plan, started_ns: int) -> None:
+        if self._on_start is None:
+            return
         try:
-            if self.on_start is not None:
-                self.on_start(plan.job, started_ns)
+            self._on_start(plan.job, started_ns)
         except Exception as error:  # noqa: BLE001 - one bad callback must not stop the probing
             self._warn(self, "on_start failed", error)
 

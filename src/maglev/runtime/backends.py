@@ -154,7 +154,7 @@ class Backends:
         backend.probes += 1
         for observer in self._observers:
             observer(job.name, job.check_type, result, result.duration_ns)
-        if self.prober.on_start is not None:  # set while somebody watches probes
+        if self.prober.report_starts:  # set while somebody watches probes
             self._bus.publish(ProbeEvent(time(), job.name, ProbePhase.DONE, result))
         if verdict is _VOID:
             self._void(backend, result)

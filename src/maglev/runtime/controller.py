@@ -101,7 +101,7 @@ class Controller:
         self.overrides = overrides
         self.checkers = Checkers(settings.plugins.checkers)
         self.backends = Backends(self.checkers, self.bus, self._moved, self._excused)
-        self.prober = Prober(self.backends.on_result, on_lag=self._on_lag)
+        self.prober = Prober(self.backends.on_result, on_start=self.backends.on_start, on_lag=self._on_lag)
         self.backends.prober = self.prober
         warm = warmup.start(
             time.monotonic_ns(),
@@ -304,7 +304,7 @@ class Controller:
 
     def _watch_starts(self) -> None:
         # The prober calls for every start of a probe, so only while somebody wants to see it.
-        self.prober.on_start = self.backends.on_start if self.bus.wants(EventKind.PROBE) else None
+        self.prober.report_starts = self.bus.wants(EventKind.PROBE)
 
     def _on_lag(self, lag_ns: int, voided: int) -> None:
         log.warning("stalled", lag_ms=lag_ns // 1_000_000, voided=voided)
