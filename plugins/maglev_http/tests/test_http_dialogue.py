@@ -8,7 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from maglev.api import Closed, Code, StreamChecker, Target
-from maglev.testing import Dialogue, cut, drive
+from maglev.testing import Transcript, run_conversation, split_at
 from maglev.testing.checker_suite import StreamCheckerSuite
 from maglev_http.checkers import HttpChecker
 from maglev_http.options import HttpOptions
@@ -17,8 +17,8 @@ TARGET = Target("a", ip_address("192.0.2.1"), 80)
 KIB64 = 65_536
 
 
-def talk(options: HttpOptions, answer: bytes | Iterable[bytes], end: Closed | None = Closed.EOF) -> Dialogue:
-    return drive(HttpChecker(options).conversations(TARGET)(), answer, end)
+def talk(options: HttpOptions, answer: bytes | Iterable[bytes], end: Closed | None = Closed.EOF) -> Transcript:
+    return run_conversation(HttpChecker(options).conversations(TARGET)(), answer, end)
 
 
 def ok(body: bytes, *headers: bytes) -> bytes:
@@ -125,17 +125,17 @@ class TestBody(StreamCheckerSuite):
 def test_a_status_met_before_changes_no_verdict(answer: bytes) -> None:
     checker = HttpChecker(HttpOptions())
     start = checker.conversations(TARGET)
-    fresh = drive(start(), answer).result
+    fresh = run_conversation(start(), answer).result
     for met in GOOD_HEADS + BAD_HEADS:
-        drive(start(), met)
-    assert drive(start(), answer).result == fresh
-    assert drive(start(), cut(answer, [1])).result == fresh
+        run_conversation(start(), met)
+    assert run_conversation(start(), answer).result == fresh
+    assert run_conversation(start(), split_at(answer, [1])).result == fresh
 
 
 def test_results_are_built_once() -> None:
     start = HttpChecker(HttpOptions()).conversations(TARGET)
-    first = drive(start(), GOOD_HEADS[0]).result
-    assert drive(start(), GOOD_HEADS[0]).result is first
+    first = run_conversation(start(), GOOD_HEADS[0]).result
+    assert run_conversation(start(), GOOD_HEADS[0]).result is first
 
 
 @pytest.mark.parametrize("pattern", ["", "ok"])

@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from maglev.api import Code, ProbeResult, Target
-from maglev.testing import probe
+from maglev.testing import probe_once
 from maglev_http.checkers import HttpChecker, HttpsChecker
 from maglev_http.options import HttpOptions, HttpsOptions
 
@@ -42,21 +42,21 @@ def ask(
     serve: Serve, target: MakeTarget, options: HttpsOptions, context: ssl.SSLContext, handler: Any = None
 ) -> ProbeResult:
     server = serve(handler or Recorder(), context)
-    return probe(HttpsChecker(options), target(server.port))
+    return probe_once(HttpsChecker(options), target(server.port))
 
 
 def test_http_over_ipv4_and_ipv6(serve: Serve, loopback_target: MakeTarget) -> None:
     for family, address, host in ((socket.AF_INET, "127.0.0.1", b"127.0.0.1"), (socket.AF_INET6, "::1", b"[::1]")):
         handler = Recorder()
         server = serve(handler, None, family)
-        assert probe(HttpChecker(HttpOptions()), loopback_target(server.port, address)).code is Code.L7OK
+        assert probe_once(HttpChecker(HttpOptions()), loopback_target(server.port, address)).code is Code.L7OK
         assert handler.requests[0].startswith(b"GET / HTTP/1.1\r\nHost: %b:%d\r\n" % (host, server.port))
 
 
 def test_every_option_of_the_request_is_sent(serve: Serve, loopback_target: MakeTarget) -> None:
     handler = Recorder()
     options = HttpOptions(path="/x?y=z", host="a.example", method="OPTIONS", headers={"X-Probe": "maglev"})
-    assert probe(HttpChecker(options), loopback_target(serve(handler).port)).ok
+    assert probe_once(HttpChecker(options), loopback_target(serve(handler).port)).ok
     (request,) = handler.requests
     assert request.startswith(b"OPTIONS /x?y=z HTTP/1.1\r\nHost: a.example\r\n")
     assert b"\r\nX-Probe: maglev\r\n" in request
@@ -65,7 +65,7 @@ def test_every_option_of_the_request_is_sent(serve: Serve, loopback_target: Make
 @pytest.mark.parametrize("pattern,code", [("^ok$", Code.L7OK), ("^no$", Code.L7RSP)])
 def test_the_body_is_judged(serve: Serve, loopback_target: MakeTarget, pattern: str, code: Code) -> None:
     checker = HttpChecker(HttpOptions(response_regexp=pattern))
-    assert probe(checker, loopback_target(serve(Recorder()).port)).code is code
+    assert probe_once(checker, loopback_target(serve(Recorder()).port)).code is code
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_alpn_is_offered(
 
 def test_a_server_without_tls(serve: Serve, loopback_target: MakeTarget) -> None:
     server = serve(Recorder(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
-    assert probe(HttpsChecker(HttpsOptions()), loopback_target(server.port)).code is Code.L6RSP
+    assert probe_once(HttpsChecker(HttpsOptions()), loopback_target(server.port)).code is Code.L6RSP
 
 
 @pytest.mark.parametrize("resume", [True, False])

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from maglev.api import Closed, Code, StreamChecker, Target
-from maglev.testing import Dialogue, cut, drive
+from maglev.testing import Transcript, run_conversation, split_at
 from maglev.testing.checker_suite import StreamCheckerSuite
 from maglev_tcp.checker import TcpChecker
 from maglev_tcp.expect import EAGER, WINDOW
@@ -44,8 +44,8 @@ class TestConnect(StreamCheckerSuite):
         return [b"", b"anything"]
 
 
-def talk(options: TcpOptions, *answer: bytes, end: Closed | None = Closed.EOF) -> Dialogue:
-    return drive(TcpChecker(options).conversations(TARGET)(), answer, end)
+def talk(options: TcpOptions, *answer: bytes, end: Closed | None = Closed.EOF) -> Transcript:
+    return run_conversation(TcpChecker(options).conversations(TARGET)(), answer, end)
 
 
 def test_being_connected_is_enough_where_nothing_is_asked() -> None:
@@ -58,11 +58,11 @@ def test_a_handshake_is_enough_where_only_tls_is_asked() -> None:
 
 def test_send_alone_is_said_in_parting() -> None:
     dialogue = talk(TcpOptions(send="QUIT\r\n"))
-    assert (dialogue.farewell, dialogue.result.code) == (b"QUIT\r\n", Code.L4OK)
+    assert (dialogue.last_send, dialogue.result.code) == (b"QUIT\r\n", Code.L4OK)
 
 
 def test_send_is_utf8() -> None:
-    assert talk(TcpOptions(send="grüß\r\n", expect="x")).said == "grüß\r\n".encode()
+    assert talk(TcpOptions(send="grüß\r\n", expect="x")).all_sent == "grüß\r\n".encode()
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_an_answer_matches_as_soon_as_it_is_there() -> None:
 @pytest.mark.parametrize("step", [1, 700, WINDOW])
 def test_what_matches_late_is_found_by_the_end(step: int) -> None:
     answer = b"-" * 30_000 + b"PONG" + b"-" * 20
-    assert talk(TcpOptions(expect="PONG"), *cut(answer, range(0, len(answer), step))).result.code is Code.L7OK
-    assert talk(TcpOptions(expect="PONG"), *cut(answer, range(0, len(answer), step)), end=None).result.ok
+    assert talk(TcpOptions(expect="PONG"), *split_at(answer, range(0, len(answer), step))).result.code is Code.L7OK
+    assert talk(TcpOptions(expect="PONG"), *split_at(answer, range(0, len(answer), step)), end=None).result.ok
 
 
 def test_endless_answer_is_given_up_at_the_window() -> None:

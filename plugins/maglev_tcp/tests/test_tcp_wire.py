@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -12,7 +13,7 @@ import pytest
 import trustme
 
 from maglev.api import Code, Target
-from maglev.testing import probe
+from maglev.testing import probe_once
 from maglev_tcp.checker import TcpChecker
 from maglev_tcp.options import TcpOptions
 
@@ -36,25 +37,30 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Serves one connection in a thread with the given function; returns the port."""
-    threads: list[threading.Thread] = []
+    started: list[tuple[socket.socket, threading.Thread]] = []
 
     def start(handler: Handler) -> int:
         listener = socket.create_server(("127.0.0.1", 0))
         thread = threading.Thread(target=_one, args=(listener, handler))
         thread.start()
-        threads.append(thread)
+        started.append((listener, thread))
         port: int = listener.getsockname()[1]
         return port
 
     yield start
-    for thread in threads:
+    for listener, thread in started:
+        with contextlib.suppress(OSError):  # closed after its one connection
+            listener.shutdown(socket.SHUT_RDWR)  # a probe that only connects is never accepted
         thread.join()
 
 
 def _one(listener: socket.socket, handler: Handler) -> None:
     with listener:
-        connection, _ = listener.accept()
-    with connection:
+        try:
+            connection, _ = listener.accept()
+        except OSError:  # nobody came
+            return
+    with connection, contextlib.suppress(ConnectionResetError):  # probes close by a reset
         handler(connection)
 
 
@@ -83,29 +89,29 @@ def over_tls(
 
 def test_a_redis_answers(serve: Serve, loopback_target: MakeTarget) -> None:
     checker = TcpChecker(TcpOptions(send="PING\r\n", expect=r"^\+PONG\r\n"))
-    assert probe(checker, loopback_target(serve(redis))).code is Code.L7OK
+    assert probe_once(checker, loopback_target(serve(redis))).code is Code.L7OK
 
 
 def test_being_connected_is_enough(serve: Serve, loopback_target: MakeTarget) -> None:
-    assert probe(TcpChecker(TcpOptions()), loopback_target(serve(redis))).code is Code.L4OK
+    assert probe_once(TcpChecker(TcpOptions()), loopback_target(serve(redis))).code is Code.L4OK
 
 
 def test_nobody_listens(loopback_target: MakeTarget) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    assert probe(TcpChecker(TcpOptions()), loopback_target(port)).code is Code.L4CON
+    assert probe_once(TcpChecker(TcpOptions()), loopback_target(port)).code is Code.L4CON
 
 
 def test_a_handshake_is_enough(serve: Serve, loopback_target: MakeTarget, authority: trustme.CA, ca_file: str) -> None:
     port = serve(over_tls(authority, "a.example", redis))
     checker = TcpChecker(TcpOptions(ssl=True, server_name="a.example", ca_file=ca_file))
-    assert probe(checker, loopback_target(port)).code is Code.L6OK
+    assert probe_once(checker, loopback_target(port)).code is Code.L6OK
 
 
 def test_a_dialogue_over_tls(serve: Serve, loopback_target: MakeTarget, authority: trustme.CA, ca_file: str) -> None:
     port = serve(over_tls(authority, "127.0.0.1", redis))
     options = TcpOptions(send="PING\r\n", expect=r"^\+PONG", ssl=True, ca_file=ca_file)
-    assert probe(TcpChecker(options), loopback_target(port)).code is Code.L7OK
+    assert probe_once(TcpChecker(options), loopback_target(port)).code is Code.L7OK
 
 
 @pytest.mark.parametrize(
@@ -130,10 +136,10 @@ def test_certificates_are_checked_unless_told_not_to(
 ) -> None:
     port = serve(over_tls(authority if trusted else trustme.CA(), name, redis))
     options = TcpOptions(ssl=True, server_name="a.example", ca_file=ca_file, insecure_skip_verify=insecure)
-    assert probe(TcpChecker(options), loopback_target(port)).code is code
+    assert probe_once(TcpChecker(options), loopback_target(port)).code is code
 
 
 def test_a_server_without_tls(serve: Serve, loopback_target: MakeTarget) -> None:
     port = serve(lambda connection: connection.sendall(b"220 hello\r\n"))
     options = TcpOptions(ssl=True, insecure_skip_verify=True)
-    assert probe(TcpChecker(options), loopback_target(port)).code is Code.L6RSP
+    assert probe_once(TcpChecker(options), loopback_target(port)).code is Code.L6RSP

@@ -110,12 +110,12 @@ class Done:
     """The verdict is known.
 
     Args:
-        result: It.
-        farewell: Sent without waiting, as a courtesy (`QUIT`); the connection is then closed.
+        result: The result of the probe.
+        last_send: Sent before the connection is closed (`QUIT`); whether it arrives decides nothing.
     """
 
     result: ProbeResult
-    farewell: bytes = b""
+    last_send: bytes = b""
 
 
 Action = Send | StartTLS | Done
@@ -126,7 +126,7 @@ RESET_EARLY = ProbeResult(Code.L7RSP, "reset by the peer before the answer was c
 
 
 class Conversation:
-    """One probe's side of a dialogue, without any I/O: bytes in, actions out. Made anew for every probe; keep it small.
+    """One probe's side of a conversation, without any I/O: bytes in, actions out. Made for every probe; keep it small.
 
     An exception raised by `receive`, `closed` or `expired` is a failure (`L7RSP`): the peer sent something that could
     not be read. An exception anywhere else is void (`ERROR`).
@@ -135,15 +135,15 @@ class Conversation:
     __slots__ = ()
 
     def opening(self) -> bytes | Done:
-        """What to say first, once connected (and once TLS is up, where the checker starts with TLS).
+        """What to send first, once connected (and once TLS is up, where the checker starts with TLS).
 
         Returns:
-            Bytes to send; `b""` when the server speaks first; `Done` when being connected is all that was asked.
+            Bytes to send; `b""` when the server sends first; `Done` when being connected is all that was asked.
         """
         return b""
 
     def secured(self) -> bytes | Done:
-        """What to say after a handshake that `StartTLS` asked for. As `opening`."""
+        """What to send after a handshake that `StartTLS` asked for. As `opening`."""
         return b""
 
     def receive(self, data: bytes) -> Action | None:
@@ -166,7 +166,7 @@ class Conversation:
         return CLOSED_EARLY if why is Closed.EOF else RESET_EARLY
 
     def expired(self) -> ProbeResult:
-        """Judge a dialogue whose time ran out. Only asked above TCP and TLS, which the engine judges itself."""
+        """Judge a conversation that has timed out. Not called while TCP or TLS is still being set up."""
         return TIMED_OUT_L7
 
 
@@ -221,7 +221,7 @@ class Checker(ABC):
 
 
 class StreamChecker(Checker):
-    """A dialogue over TCP, TLS or connected UDP. The engine owns sockets, TLS, deadlines and namespaces.
+    """A conversation over TCP, TLS or connected UDP. The engine owns sockets, TLS, deadlines and namespaces.
 
     Every method that takes a target is asked once per backend, not once per probe.
     """

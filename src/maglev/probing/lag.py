@@ -1,4 +1,4 @@
-"""How late this process runs, and for how long it was stalled: a frozen checker must not declare the world dead.
+"""Measures how late this process runs and for how long it was stalled: failures during a stall prove nothing.
 
 The prober says at the end of each turn when it means to wake up again, at most one tick later while probes run. What
 it then wakes up later than that, it was stalled: stopped, starved of CPU, or held up by something in its own loop.

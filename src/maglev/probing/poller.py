@@ -50,7 +50,7 @@ class Poller:
         self._full = False
         self._polled_ns = 0
         self._again: deque[tuple[int, int, Handler]] = deque()
-        self.heard = False
+        self.had_events = False
         """Whether the last `dispatch` had anything to hand out."""
         self.timer = Timer()
         self._register(self.timer.fd, INPUT_EDGES)
@@ -96,7 +96,7 @@ class Poller:
         if not self._batch:
             self._poll()
         batch = self._batch
-        self.heard = bool(batch)
+        self.had_events = bool(batch)
         handlers = self._handlers
         serial = self._serial
         for _ in range(min(limit, len(batch))):

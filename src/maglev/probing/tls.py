@@ -25,7 +25,7 @@ class TLSLayer:
         ValueError: The context demands a server name and there is none.
     """
 
-    __slots__ = ("_incoming", "_object", "_outgoing", "up")
+    __slots__ = ("_incoming", "_object", "_outgoing", "established")
 
     def __init__(self, tls: TLS, session: ssl.SSLSession | None) -> None:
         if tls.context.check_hostname and not tls.server_name:
@@ -36,10 +36,10 @@ class TLSLayer:
         self._object = tls.context.wrap_bio(
             self._incoming, self._outgoing, server_hostname=tls.server_name, session=session
         )
-        self.up = False
+        self.established = False
         """Whether the handshake is done."""
 
-    def shake(self) -> None:
+    def handshake(self) -> None:
         """Go on with the handshake as far as what came in allows.
 
         Raises:
@@ -49,10 +49,10 @@ class TLSLayer:
             self._object.do_handshake()
         except ssl.SSLWantReadError:
             return
-        self.up = True
+        self.established = True
 
     def receive(self, data: bytes) -> None:
-        """Take in what came over the wire; `shake` or `clear_text` then make something of it."""
+        """Take in what came over the wire; `handshake` or `clear_text` then make something of it."""
         self._incoming.write(data)
 
     def clear_text(self) -> Iterator[bytes]:

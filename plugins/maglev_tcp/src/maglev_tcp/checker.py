@@ -67,7 +67,7 @@ def _dialogue(options: TcpOptions) -> Callable[[], Conversation]:
     said = options.send.encode()
     if options.expect:
         return partial(Expect, said, Expectation(compile_pattern(options.expect), Done(_MATCHED)))
-    return partial(Verdict, Done(_SECURED if options.ssl else _CONNECTED, farewell=said))
+    return partial(Verdict, Done(_SECURED if options.ssl else _CONNECTED, last_send=said))
 
 
 def client_context(options: TcpOptions) -> ssl.SSLContext:

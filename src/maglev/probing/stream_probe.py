@@ -1,6 +1,6 @@
-"""One probe of a `StreamChecker` under way: a socket on one side, a conversation on the other.
+"""One probe of a `StreamChecker` in flight: connects a socket to a conversation.
 
-Nothing here knows of other probes or of time. A run ends exactly once: by a verdict, by a fault, or by being cancelled.
+A probe ends exactly once: by a verdict, by a fault in the checker, or by being cancelled.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 from maglev.api import Closed, Conversation, Done, ProbeResult, Send, StartTLS
 from maglev.probing import verdicts
-from maglev.probing.job import Facilities, Plan
+from maglev.probing.job import EngineContext, ScheduledJob
+from maglev.probing.socket_probe import RESETS, Phase, SocketProbe
 from maglev.probing.sockets import RawSocket, acknowledge
 from maglev.probing.tls import MOST_SESSIONS, TLSLayer
-from maglev.probing.wire import RESETS, Phase, Wire
 
 _READ_SIZE = 16384
 _DATAGRAM_SIZE = 65536
@@ -26,48 +26,53 @@ _BROKEN = select.EPOLLERR | select.EPOLLHUP
 _READABLE = select.EPOLLIN | select.EPOLLRDHUP | _BROKEN
 _ENDED = select.EPOLLRDHUP | _BROKEN
 _WRITABLE = select.EPOLLOUT
-_CONNECT, _HANDSHAKE, _TALK, _OVER = Phase.CONNECT, Phase.HANDSHAKE, Phase.TALK, Phase.OVER
+_CONNECT, _HANDSHAKE, _CONVERSATION, _OVER = Phase.CONNECT, Phase.HANDSHAKE, Phase.CONVERSATION, Phase.OVER
 
 
-class StreamRun(Wire):
-    """One dialogue with one backend, over TCP, TLS or connected UDP.
+class StreamProbe(SocketProbe):
+    """One conversation with one backend, over TCP, TLS or connected UDP.
 
     Args:
-        plan: Whose probe it is.
+        scheduled: The job that it belongs to.
         started_ns: When it started.
-        facilities: What it works with.
-        sock: Non-blocking, not connected yet; this run closes it.
-        talk: The checker's side.
+        context: What the runners share.
+        sock: Non-blocking, not connected yet; this probe closes it.
+        conversation: A new one, of the checker.
     """
 
-    __slots__ = ("_talk", "_tls", "batch")
+    __slots__ = ("_conversation", "_tls", "batch")
 
     def __init__(
-        self, plan: Plan, started_ns: int, facilities: Facilities, sock: RawSocket, talk: Conversation
+        self,
+        scheduled: ScheduledJob,
+        started_ns: int,
+        context: EngineContext,
+        sock: RawSocket,
+        conversation: Conversation,
     ) -> None:
-        # All that `Wire` and `Run` declare is set here too: their constructors would be two calls more for every probe.
-        self.plan = plan
+        # What the base class sets is set here instead: calling its constructor would cost each probe another frame.
+        self.scheduled = scheduled
         self.started_ns = started_ns
         self.stalled_before_ns = 0
         self.deadline_slot = None
         self.phase = _CONNECT
         self.batch = 0
-        self._facilities = facilities
+        self._context = context
         self._sock = sock
         self._fd = sock.fileno()
         self._outbox = None
         self._reset = False
-        self._talk = talk
+        self._conversation = conversation
         self._tls: TLSLayer | None = None
 
     def connect(self) -> None:
-        """Reach out; all that follows comes by events."""
-        number = self._sock.connect_ex(self.plan.address)
+        """Begin to connect; events bring the rest."""
+        number = self._sock.connect_ex(self.scheduled.address)
         if number and number != errno.EINPROGRESS:
             self.end(verdicts.connect_failed(number))
             return
         try:
-            self._facilities.poller.add(self._fd, self)
+            self._context.poller.add(self._fd, self)
         except OSError as error:
             self.end(verdicts.socket_failed(error))
             return
@@ -75,7 +80,7 @@ class StreamRun(Wire):
             self._connected()
 
     def ready(self, events: int) -> bool:
-        """Take what the kernel says of the socket; return whether there may be more to read."""
+        """Handle events of the socket; returns whether there may be more to read."""
         if self.phase is _CONNECT:
             if events & _BROKEN and not self._was_connected():
                 return False
@@ -92,45 +97,45 @@ class StreamRun(Wire):
         elif self.phase is _HANDSHAKE:
             self.end(verdicts.HANDSHAKE_TIMED_OUT)
         else:
-            self._judge(self._talk.expired)
+            self._end_with(self._conversation.expired)
 
     def cancel(self) -> None:
         if self.phase is not _OVER:
             self._close(orderly=False)
 
-    def end(self, result: ProbeResult, farewell: bytes = b"") -> None:
+    def end(self, result: ProbeResult, last_send: bytes = b"") -> None:
         """Close the socket and report."""
         if self.phase is _OVER:
             return
-        if self._tls is not None and self._tls.up:
+        if self._tls is not None and self._tls.established:
             self._keep_session(self._tls)
-        if farewell and self._outbox is None and self.phase is _TALK:
-            self._send(farewell)
-            if self.phase is not _TALK:  # it could not be sent, and that has ended it
+        if last_send and self._outbox is None and self.phase is _CONVERSATION:
+            self._send(last_send)
+            if self.phase is not _CONVERSATION:  # it could not be sent, and that has ended it
                 return
-        self._close(orderly=bool(farewell))
-        self._facilities.report(self, result)
+        self._close(orderly=bool(last_send))
+        self._context.report(self, result)
 
-    # What the connection brings
+    # Receiving
 
     def _was_connected(self) -> bool:
         number = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number in RESETS:
-            # The peer accepted and then reset, sooner than we looked. To a conversation that is no different from a
-            # reset a moment later, and what it sent before can still be read.
+            # The peer accepted and then reset before this event was handled. For the conversation that is the same as
+            # a reset a moment later, and what was sent before can still be read.
             self._reset = True
             return True
         self.end(verdicts.connect_failed(number or errno.ECONNRESET))
         return False
 
     def _connected(self) -> None:
-        if self.plan.tls_first:
+        if self.scheduled.tls_first:
             self._begin_tls()
         else:
-            self._speak(self._talk.opening)
+            self._send_next(self._conversation.opening)
 
     def _read(self, events: int) -> bool:
-        udp = self.plan.udp
+        udp = self.scheduled.udp
         size = _DATAGRAM_SIZE if udp else _READ_SIZE
         recv = self._sock.recv
         for _ in range(_READS_A_TURN):
@@ -145,14 +150,14 @@ class StreamRun(Wire):
                 return False
             if data:
                 if self._tls is None:
-                    self._hear(data)
+                    self._receive(data)
                 else:
-                    self._hear_tls(self._tls, data)
+                    self._receive_tls(self._tls, data)
             elif not udp:
                 self._peer_closed(Closed.RESET if self._reset else Closed.EOF)
                 return False
-            # Less than asked for: the kernel had no more, and tells of what comes later. But of an end that is
-            # already there it has told in these very events.
+            # Less than asked for: the kernel had no more, and reports what comes later. But an end that has come
+            # already was reported in these events.
             if len(data) < size and not udp and not events & _ENDED:
                 return False
         return self.phase is not _OVER
@@ -160,8 +165,8 @@ class StreamRun(Wire):
     def _peer_closed(self, why: Closed) -> None:
         if self.phase is _HANDSHAKE:
             self.end(verdicts.HANDSHAKE_CLOSED if why is Closed.EOF else verdicts.HANDSHAKE_RESET)
-        elif self.phase is _TALK:
-            self._judge(lambda: self._talk.closed(why))
+        elif self.phase is _CONVERSATION:
+            self._end_with(lambda: self._conversation.closed(why))
 
     def _receive_failed(self, number: int) -> None:
         if number in RESETS:
@@ -169,23 +174,23 @@ class StreamRun(Wire):
         else:
             self.end(verdicts.connect_failed(number))
 
-    # What the checker wants
+    # Carrying out what the checker returns
 
-    def _speak(self, say: Callable[[], bytes | Done]) -> None:
-        self.phase = _TALK
+    def _send_next(self, next_data: Callable[[], bytes | Done]) -> None:
+        self.phase = _CONVERSATION
         try:
-            words = say()
+            data = next_data()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
             self._fault(error)
             return
-        if isinstance(words, Done):
-            self.end(words.result, words.farewell)
-        elif words:
-            self._send(words)
-        elif not self.plan.udp:
+        if isinstance(data, Done):
+            self.end(data.result, data.last_send)
+        elif data:
+            self._send(data)
+        elif not self.scheduled.udp:
             acknowledge(self._sock)
 
-    def _act(self, action: object) -> None:
+    def _perform(self, action: object) -> None:
         if isinstance(action, Send):
             self._send(action.data)
         elif isinstance(action, StartTLS):
@@ -193,90 +198,89 @@ class StreamRun(Wire):
         else:
             self._fault(TypeError(f"receive returned {type(action).__name__}"))
 
-    def _judge(self, verdict: Callable[[], ProbeResult]) -> None:
+    def _end_with(self, verdict: Callable[[], ProbeResult]) -> None:
         try:
             result = verdict()
-        except Exception as error:  # noqa: BLE001 - a checker may stumble over anything its peer did
+        except Exception as error:  # noqa: BLE001 - a checker may fail on anything its peer did
             self._unreadable(error)
             return
         self.end(result)
 
     def _unreadable(self, error: Exception) -> None:
-        self._facilities.warn(self.plan.job.checker, f"{self.plan.job.name}: the answer cannot be read", error)
+        self._context.warn(self.scheduled.job.checker, f"{self.scheduled.job.name}: the answer cannot be read", error)
         self.end(verdicts.unreadable(error))
 
     def _fault(self, error: Exception) -> None:
-        self._facilities.warn(self.plan.job.checker, f"{self.plan.job.name}: fault in the checker", error)
-        self.end(verdicts.checker_fault(error))
+        self.end(self._context.fault(self.scheduled.job, "fault in the checker", error))
 
     # TLS
 
     def _begin_tls(self) -> None:
-        tls = self.plan.tls
-        if tls is None or self._tls is not None or self.plan.udp:
-            self._fault(RuntimeError("TLS was asked for where there is none to be had"))
+        tls = self.scheduled.tls
+        if tls is None or self._tls is not None or self.scheduled.udp:
+            self._fault(RuntimeError("TLS was asked for, but the checker configures none"))
             return
         self.phase = _HANDSHAKE
         try:
-            self._tls = TLSLayer(tls, self.plan.session if tls.resume else None)
+            self._tls = TLSLayer(tls, self.scheduled.session if tls.resume else None)
         except (ValueError, ssl.SSLError) as error:
             self._fault(error)
             return
-        self._shake(self._tls)
+        self._handshake(self._tls)
 
-    def _shake(self, tls: TLSLayer) -> None:
+    def _handshake(self, tls: TLSLayer) -> None:
         try:
-            tls.shake()
+            tls.handshake()
         except ssl.SSLError as error:
-            self.plan.session = None
+            self.scheduled.session = None
             self.end(verdicts.tls_failed(error))
             return
-        self._pass_on(tls)
-        if tls.up and self.phase is _HANDSHAKE:
-            self._speak(self._talk.opening if self.plan.tls_first else self._talk.secured)
+        self._send_encrypted(tls)
+        if tls.established and self.phase is _HANDSHAKE:
+            self._send_next(self._conversation.opening if self.scheduled.tls_first else self._conversation.secured)
 
-    def _hear_tls(self, tls: TLSLayer, data: bytes) -> None:
+    def _receive_tls(self, tls: TLSLayer, data: bytes) -> None:
         tls.receive(data)
         if self.phase is _HANDSHAKE:
-            self._shake(tls)
-        if self.phase is not _TALK:
+            self._handshake(tls)
+        if self.phase is not _CONVERSATION:
             return
         try:
             for piece in tls.clear_text():
                 if piece:
-                    self._hear(piece)
+                    self._receive(piece)
                 else:
                     self._peer_closed(Closed.EOF)
-                if self.phase is not _TALK:
+                if self.phase is not _CONVERSATION:
                     return
         except ssl.SSLError as error:
-            tls.up = False  # whatever went wrong, its session is not worth keeping
-            self.plan.session = None
+            tls.established = False  # whatever went wrong, its session is not worth keeping
+            self.scheduled.session = None
             self.end(verdicts.tls_failed(error))
             return
-        self._pass_on(tls)
+        self._send_encrypted(tls)
 
-    def _hear(self, data: bytes) -> None:
+    def _receive(self, data: bytes) -> None:
         try:
-            action = self._talk.receive(data)
-        except Exception as error:  # noqa: BLE001 - a checker may stumble over anything its peer sends
+            action = self._conversation.receive(data)
+        except Exception as error:  # noqa: BLE001 - a checker may fail on anything its peer sends
             self._unreadable(error)
             return
         if isinstance(action, Done):
-            self.end(action.result, action.farewell)
+            self.end(action.result, action.last_send)
         elif action is not None:
-            self._act(action)
+            self._perform(action)
 
     def _keep_session(self, tls: TLSLayer) -> None:
         # A session that was resumed is kept as it is until the server refuses it: to ask for the newer one that came
         # with it would cost as much as resuming saves.
-        plan = self.plan
-        if plan.tls is None or not plan.tls.resume or tls.resumed:
+        scheduled = self.scheduled
+        if scheduled.tls is None or not scheduled.tls.resume or tls.resumed:
             return
-        plan.session = None
-        if plan.sessions_taken < MOST_SESSIONS:
-            plan.sessions_taken += 1
-            plan.session = tls.session()
+        scheduled.session = None
+        if scheduled.sessions_taken < MOST_SESSIONS:
+            scheduled.sessions_taken += 1
+            scheduled.session = tls.session()
 
     # Sending
 
@@ -287,11 +291,11 @@ class StreamRun(Wire):
                 self._transmit(data)
             else:
                 tls.send(data)
-                self._pass_on(tls)
+                self._send_encrypted(tls)
         except (TypeError, ssl.SSLError) as error:
             self._fault(error)
 
-    def _pass_on(self, tls: TLSLayer) -> None:
+    def _send_encrypted(self, tls: TLSLayer) -> None:
         data = tls.take_outgoing()
         if data:
             self._transmit(data)

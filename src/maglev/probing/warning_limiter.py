@@ -15,7 +15,7 @@ def log_warning(message: str, error: BaseException | None) -> None:
     _log.warning(message, exc_info=error)
 
 
-class Warner:
+class WarningLimiter:
     """Passes warnings on, at most one a minute about each subject.
 
     Args:
