@@ -14,7 +14,7 @@ import click
 from maglev import Config, ConfigError, load_vips
 from maglev.golike import GoCommand, version_option
 from maglev_tester.options import options
-from maglev_tester.plan import Plan
+from maglev_tester.settings import ProbeSettings
 from maglev_tester.vips import LeftOut, Vip, together
 
 NOTHING_PROBED = 2
@@ -42,27 +42,27 @@ def command() -> click.Command:
 
 def _start(**values: Any) -> None:
     vips, left_out = _vips(values["config"], values["filter"])
-    plan = _plan(vips, values)
+    settings = _settings(vips, values)
     once, duration, output = values["once"], values["duration"], values["output"]
     duration_s = None if duration is None else duration.total_seconds()
     on_screen = once is None and output is None and sys.stdin.isatty() and sys.stdout.isatty()
     if on_screen:
         from maglev_tester.screen import run_screen  # noqa: PLC0415 - textual is not needed in scripts
 
-        board = run_screen(plan, left_out, duration_s)
+        results = run_screen(settings, left_out, duration_s)
     else:
         if once is None and duration is None and not sys.stdout.isatty():
             raise click.UsageError("there is no terminal for the screen: how long to probe? Give --once or --duration")
         from maglev_tester.plain import run_plain  # noqa: PLC0415 - nor is this for the screen
 
-        board = run_plain(plan, left_out, duration_s)
+        results = run_plain(settings, left_out, duration_s)
     from maglev_tester.summary import show  # noqa: PLC0415
 
-    sys.exit(show(board, output or "text", values["min_ok"]))
+    sys.exit(show(results, output or "text", values["min_ok"]))
 
 
-def _plan(vips: tuple[Vip, ...], values: dict[str, Any]) -> Plan:
-    return Plan(
+def _settings(vips: tuple[Vip, ...], values: dict[str, Any]) -> ProbeSettings:
+    return ProbeSettings(
         vips,
         interval_ns=_ns(values["interval"]),
         timeout_ns=_ns(values["timeout"]),

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from maglev import format_duration, parse_duration
-from maglev_tester.plan import Plan
+from maglev_tester.settings import ProbeSettings
 
 DEFAULT_CONFIG = "/etc/vpp-maglev/maglev.yaml"
 
@@ -98,7 +98,7 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
 
 def options() -> list[click.Parameter]:
     """All options but `--version` and `--help`."""
-    plan = Plan(())
+    plan = ProbeSettings(())
     return [
         _option(
             "--config", type=click.Path(), metavar="FILE", multiple=True, default=[DEFAULT_CONFIG],

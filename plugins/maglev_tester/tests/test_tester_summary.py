@@ -1,4 +1,4 @@
-"""The board of a run, and its summary in JSON and in words."""
+"""The results of a run, and its summary in JSON and in words."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from maglev_tester import report, words
-from maglev_tester.board import KEPT_ERRORS, Board
+from maglev_tester import json_summary, text_summary
 from maglev_tester.outcome import ErrorClass, Outcome
-from maglev_tester.plan import Plan
+from maglev_tester.results import KEPT_ERRORS, Results
+from maglev_tester.settings import ProbeSettings
 from maglev_tester.summary import show
 from maglev_tester.vips import Kind, LeftOut, Vip
 
@@ -31,24 +31,26 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def board(clock: Clock) -> Board:
-    return Board(Plan(VIPS), (LeftOut("dns", "UDP"),), clock_ns=clock, wall_ns=lambda: 1_700_000_000_000_000_000)
+def results(clock: Clock) -> Results:
+    return Results(
+        ProbeSettings(VIPS), (LeftOut("dns", "UDP"),), clock_ns=clock, wall_ns=lambda: 1_700_000_000_000_000_000
+    )
 
 
-def failover(board: Board, clock: Clock) -> None:
+def failover(results: Results, clock: Clock) -> None:
     """Ten seconds of answers from a, 300 ms of failures, ten seconds of answers from b."""
     for at_ms in range(0, 20_300, 100):
         clock.now_ns = (at_ms + 1) * MS
         if 10_000 <= at_ms < 10_300:
-            board.add(0, Outcome(at_ms * MS, clock.now_ns, "refused", ErrorClass.NET, "connection refused"))
+            results.add(0, Outcome(at_ms * MS, clock.now_ns, "refused", ErrorClass.NET, "connection refused"))
         else:
             who = "a" if at_ms < 10_000 else "b"
-            board.add(0, Outcome(at_ms * MS, clock.now_ns, "200", who=who, answered=True))
+            results.add(0, Outcome(at_ms * MS, clock.now_ns, "200", who=who, answered=True))
 
 
-def test_json_tells_all_of_a_failover(board: Board, clock: Clock) -> None:
-    failover(board, clock)
-    told = json.loads(json.dumps(report.summary(board, 99.9)))
+def test_json_tells_all_of_a_failover(results: Results, clock: Clock) -> None:
+    failover(results, clock)
+    told = json.loads(json.dumps(json_summary.summary(results, 99.9)))
     web, smtp = told["vips"]
     assert (web["count"], web["failed"]) == (203, 3)
     assert web["tally"][0] | {"last": ""} == {"who": "a", "count": 100, "fresh": False, "last": ""}
@@ -62,9 +64,9 @@ def test_json_tells_all_of_a_failover(board: Board, clock: Clock) -> None:
     assert told["left_out"] == [{"name": "dns", "why": "UDP"}]
 
 
-def test_words_tell_the_same(board: Board, clock: Clock) -> None:
-    failover(board, clock)
-    text = words.text(board, 99.9)
+def test_words_tell_the_same(results: Results, clock: Clock) -> None:
+    failover(results, clock)
+    text = text_summary.text(results, 99.9)
     assert "web: a 100 (drained), b 100" in text
     assert "3 failed, longest gap 400ms, tally shifted after 301ms, left: a, joined: b" in text
     assert "net: connection refused ×3" in text
@@ -75,53 +77,53 @@ def test_words_tell_the_same(board: Board, clock: Clock) -> None:
 
 @pytest.mark.parametrize("min_ok, status", [(0.0, 0), (50.0, 0), (99.0, 1)])
 def test_exit_status_is_1_below_min_ok(
-    board: Board, clock: Clock, min_ok: float, status: int, capsys: pytest.CaptureFixture[str]
+    results: Results, clock: Clock, min_ok: float, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    failover(board, clock)
-    board.add(1, Outcome(0, MS, "connected"))
-    assert show(board, "json", min_ok) == status
+    failover(results, clock)
+    results.add(1, Outcome(0, MS, "connected"))
+    assert show(results, "json", min_ok) == status
     assert json.loads(capsys.readouterr().out)["ok"] is (status == 0)
 
 
-def test_vip_without_a_judged_probe_has_proven_nothing(board: Board) -> None:
-    assert board.below(0.1) == ("web", "smtp")
-    assert board.below(0.0) == ()
+def test_vip_without_a_judged_probe_has_proven_nothing(results: Results) -> None:
+    assert results.below(0.1) == ("web", "smtp")
+    assert results.below(0.0) == ()
 
 
-def test_reset_forgets_all_and_takes_nothing_older(board: Board, clock: Clock) -> None:
-    failover(board, clock)
+def test_reset_forgets_all_and_takes_nothing_older(results: Results, clock: Clock) -> None:
+    failover(results, clock)
     clock.now_ns += MS
-    board.reset()
-    board.add(0, Outcome(clock.now_ns - 1, clock.now_ns, "200"))
-    assert board.records[0].count == 0
-    assert not board.troubles
-    board.add(0, Outcome(clock.now_ns, clock.now_ns + 1, "200"))
-    assert board.records[0].count == 1
+    results.reset()
+    results.add(0, Outcome(clock.now_ns - 1, clock.now_ns, "200"))
+    assert results.records[0].count == 0
+    assert not results.error_entries
+    results.add(0, Outcome(clock.now_ns, clock.now_ns + 1, "200"))
+    assert results.records[0].count == 1
 
 
-def test_same_error_again_is_one_entry_and_the_newest_is_last(board: Board) -> None:
+def test_same_error_again_is_one_entry_and_the_newest_is_last(results: Results) -> None:
     for at_ns, vip in ((1, 0), (2, 1), (3, 0)):
-        board.add(vip, Outcome(at_ns, at_ns, "refused", ErrorClass.NET, "connection refused"))
-    assert [(trouble.vip, trouble.count) for trouble in board.troubles] == [("smtp", 1), ("web", 2)]
+        results.add(vip, Outcome(at_ns, at_ns, "refused", ErrorClass.NET, "connection refused"))
+    assert [(entry.vip, entry.count) for entry in results.error_entries] == [("smtp", 1), ("web", 2)]
 
 
-def test_errors_that_are_all_different_do_not_fill_the_memory(board: Board) -> None:
+def test_errors_that_are_all_different_do_not_fill_the_memory(results: Results) -> None:
     for number in range(2 * KEPT_ERRORS):
-        board.add(0, Outcome(number, number, "no-http", ErrorClass.HTTP, f"error {number}"))
-    assert len(board.troubles) == KEPT_ERRORS
-    assert board.troubles[-1].detail == f"error {2 * KEPT_ERRORS - 1}"
+        results.add(0, Outcome(number, number, "no-http", ErrorClass.HTTP, f"error {number}"))
+    assert len(results.error_entries) == KEPT_ERRORS
+    assert results.error_entries[-1].detail == f"error {2 * KEPT_ERRORS - 1}"
 
 
-def test_summary_lists_the_newest_errors_and_counts_spikes(board: Board) -> None:
+def test_summary_lists_the_newest_errors_and_counts_spikes(results: Results) -> None:
     for number in range(40):
-        board.add(0, Outcome(number, number + 1, "200"))
-    board.add(0, Outcome(100, 100 + 99 * MS, "200"))
-    for number in range(words.TOLD + 5):
-        board.add(1, Outcome(number, number, "no-http", ErrorClass.HTTP, f"error {number}"))
-    text = words.text(board)
+        results.add(0, Outcome(number, number + 1, "200"))
+    results.add(0, Outcome(100, 100 + 99 * MS, "200"))
+    for number in range(text_summary.LISTED + 5):
+        results.add(1, Outcome(number, number, "no-http", ErrorClass.HTTP, f"error {number}"))
+    text = text_summary.text(results)
     assert "… and 5 more before" in text
     assert "error 4 " not in text
-    assert f"error {words.TOLD + 4} ×1" in text
+    assert f"error {text_summary.LISTED + 4} ×1" in text
     assert "spikes: 1 good answers of web that took far longer than usual" in text
 
 
@@ -142,5 +144,5 @@ def test_summary_lists_the_newest_errors_and_counts_spikes(board: Board) -> None
     ],
 )
 def test_durations_fit_narrow_columns(time_ns: int | None, text: str) -> None:
-    assert words.duration(time_ns) == text
+    assert text_summary.duration(time_ns) == text
     assert len(text) <= 6

@@ -1,4 +1,4 @@
-"""The parent's side of the probing process: starts it, hears it, tells it to pause, ends it."""
+"""The parent's side of the probing process: starts and ends it, receives outcomes, sends it commands."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from contextlib import asynccontextmanager
 import anyio
 import anyio.abc
 
-from maglev_tester.plan import Plan
 from maglev_tester.runner import OnOutcome
+from maglev_tester.settings import ProbeSettings
 from maglev_tester.worker import loads
 
 _END_WITHIN_S = 2.0
 
 
-class ProberDied(Exception):
-    """The probing process ended by itself; the message is what it said last."""
+class ProbeProcessEnded(Exception):
+    """The probing process ended by itself; the message is what it wrote to standard error."""
 
 
-class Elsewhere:
-    """A plan being probed in a process of its own.
+class ProbeProcess:
+    """VIPs being probed in a process of their own.
 
     Args:
-        process: Which runs `maglev_tester.worker`.
+        process: A process that runs `maglev_tester.worker`.
     """
 
     def __init__(self, process: anyio.abc.Process) -> None:
         self._process = process
 
-    async def listen(self, on_outcome: OnOutcome) -> None:
-        """Hand on outcomes until cancelled.
+    async def receive(self, on_outcome: OnOutcome) -> None:
+        """Hand outcomes on until cancelled.
 
         Raises:
-            ProberDied: The process ended.
+            ProbeProcessEnded: The process ended.
         """
         assert self._process.stdout is not None  # noqa: S101 - it was asked for
         rest = b""
@@ -44,32 +44,32 @@ class Elsewhere:
             for line in lines:
                 for index, outcome in loads(line):
                     on_outcome(index, outcome)
-        raise ProberDied(await self._last_words())
+        raise ProbeProcessEnded(await self._errors())
 
-    async def say(self, command: str) -> None:
-        """Tell it to `pause` or `resume`."""
+    async def send(self, command: str) -> None:
+        """Send it the command `pause` or `resume`."""
         assert self._process.stdin is not None  # noqa: S101 - it was asked for
         await self._process.stdin.send(f"{command}\n".encode())
 
-    async def _last_words(self) -> str:
+    async def _errors(self) -> str:
         assert self._process.stderr is not None  # noqa: S101 - it was asked for
-        said = b"".join([piece async for piece in self._process.stderr])
-        return said.decode(errors="replace").strip() or "without a word"
+        written = b"".join([piece async for piece in self._process.stderr])
+        return written.decode(errors="replace").strip() or "without an error message"
 
 
 @asynccontextmanager
-async def probing_elsewhere(plan: Plan) -> AsyncIterator[Elsewhere]:
-    """Probe in a process of its own as long as the context lasts.
+async def probe_process(settings: ProbeSettings) -> AsyncIterator[ProbeProcess]:
+    """Probe in a process of its own while the context lasts.
 
     Args:
-        plan: What and how.
+        settings: What to probe and how.
     """
     command = [sys.executable, "-m", "maglev_tester.worker"]
     async with await anyio.open_process(command, stderr=subprocess.PIPE) as process:
-        elsewhere = Elsewhere(process)
+        probing = ProbeProcess(process)
         try:
-            await elsewhere.say(plan.dumps())
-            yield elsewhere
+            await probing.send(settings.dumps())
+            yield probing
         finally:
             await _end(process)
 
@@ -78,7 +78,7 @@ async def _end(process: anyio.abc.Process) -> None:
     with anyio.CancelScope(shield=True):
         if process.returncode is None:
             process.terminate()
-        with anyio.move_on_after(_END_WITHIN_S) as patience:
+        with anyio.move_on_after(_END_WITHIN_S) as waiting:
             await process.wait()
-        if patience.cancelled_caught:
+        if waiting.cancelled_caught:
             process.kill()

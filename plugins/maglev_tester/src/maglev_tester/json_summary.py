@@ -5,36 +5,36 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from maglev_tester.board import Board
 from maglev_tester.failover import Failover
 from maglev_tester.record import Record
+from maglev_tester.results import Results
 from maglev_tester.vips import Vip
 
 
-def summary(board: Board, min_ok: float = 0.0) -> dict[str, Any]:
+def summary(results: Results, min_ok: float = 0.0) -> dict[str, Any]:
     """Sum a run up. Times are in milliseconds, moments in UTC.
 
     Args:
-        board: The run.
+        results: The run.
         min_ok: What share of good probes was wanted of each VIP, 0 to 100.
     """
-    now_ns = board.now_ns
-    below = board.below(min_ok)
+    now_ns = results.now_ns
+    below = results.below(min_ok)
     return {
-        "host": board.host,
-        "started": _moment(board, board.started_ns),
-        "duration_s": round((now_ns - board.started_ns) / 1e9, 3),
-        "interval_ms": _ms(board.plan.interval_ns),
-        "timeout_ms": _ms(board.plan.timeout_ns),
+        "host": results.host,
+        "started": _moment(results, results.started_ns),
+        "duration_s": round((now_ns - results.started_ns) / 1e9, 3),
+        "interval_ms": _ms(results.settings.interval_ns),
+        "timeout_ms": _ms(results.settings.timeout_ns),
         "min_ok": min_ok,
         "ok": not below,
         "below_min_ok": list(below),
-        "vips": [_vip(board, vip, record, now_ns) for vip, record in zip(board.plan.vips, board.records, strict=True)],
-        "left_out": [{"name": item.name, "why": item.why} for item in board.left_out],
+        "vips": [_vip(results, *pair, now_ns) for pair in zip(results.settings.vips, results.records, strict=True)],
+        "left_out": [{"name": item.name, "why": item.why} for item in results.left_out],
     }
 
 
-def _vip(board: Board, vip: Vip, record: Record, now_ns: int) -> dict[str, Any]:
+def _vip(results: Results, vip: Vip, record: Record, now_ns: int) -> dict[str, Any]:
     latency = record.window.percentiles()
     return {
         "name": vip.name,
@@ -53,20 +53,20 @@ def _vip(board: Board, vip: Vip, record: Record, now_ns: int) -> dict[str, Any]:
         },
         "errors": {str(error): count for error, count in sorted(record.errors.items())},
         "tally": [
-            {"who": entry.who, "count": entry.count, "fresh": entry.fresh, "last": _moment(board, entry.last_ns)}
+            {"who": entry.who, "count": entry.count, "fresh": entry.fresh, "last": _moment(results, entry.last_ns)}
             for entry in record.tally.entries(now_ns)
         ],
         "longest_gap_ms": _ms(record.failovers.longest_gap_ns(now_ns)),
-        "failovers": [_failover(board, failover) for failover in record.failovers.seen],
+        "failovers": [_failover(results, failover) for failover in record.failovers.seen],
     }
 
 
-def _failover(board: Board, failover: Failover) -> dict[str, Any]:
+def _failover(results: Results, failover: Failover) -> dict[str, Any]:
     return {
-        "started": _moment(board, failover.started_ns),
+        "started": _moment(results, failover.started_ns),
         "failed": failover.failed,
         "longest_gap_ms": _ms(failover.gap_ns) if failover.gap_ns else None,
-        "recovered": None if failover.recovered_ns is None else _moment(board, failover.recovered_ns),
+        "recovered": None if failover.recovered_ns is None else _moment(results, failover.recovered_ns),
         "over": failover.over,
         "shifted_ms": _ms(failover.shifted_ns),
         "left": list(failover.left),
@@ -83,5 +83,5 @@ def _ms(time_ns: int | None) -> float | None:
     return None if time_ns is None else round(time_ns / 1e6, 3)
 
 
-def _moment(board: Board, monotonic_ns: int) -> str:
-    return datetime.fromtimestamp(board.wall_s(monotonic_ns), UTC).isoformat(timespec="milliseconds")
+def _moment(results: Results, monotonic_ns: int) -> str:
+    return datetime.fromtimestamp(results.wall_s(monotonic_ns), UTC).isoformat(timespec="milliseconds")

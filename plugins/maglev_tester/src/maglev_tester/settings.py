@@ -1,4 +1,4 @@
-"""What is to be probed and how, as one value that can be written down and handed to another process."""
+"""What is probed and how, as one value that can be sent to another process."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from maglev_tester.vips import Kind, Vip
 
 
 @attrs.frozen
-class Plan:
-    """A job for the probing loop.
+class ProbeSettings:
+    """What the runner needs to know.
 
     Args:
         vips: What to probe.
@@ -40,7 +40,7 @@ class Plan:
         return json.dumps(attrs.asdict(self))
 
     @classmethod
-    def loads(cls, text: str | bytes) -> Plan:
+    def loads(cls, text: str | bytes) -> ProbeSettings:
         """Read what `dumps` wrote."""
         fields = json.loads(text)
         vips = tuple(Vip(**{**vip, "kind": Kind(vip["kind"])}) for vip in fields.pop("vips"))

@@ -1,7 +1,7 @@
 """Real servers that keep logs, and a balancer before them that notices the dead: what maglevd and its dataplane do.
 
-    python farm.py serve ADDRESS PORT NAME LOG
-    python farm.py balance ADDRESS PORT LOG CHECKED_EVERY_S BACKEND_PORT…
+    python servers.py serve ADDRESS PORT NAME LOG
+    python servers.py balance ADDRESS PORT LOG CHECKED_EVERY_S BACKEND_PORT…
 
 A server writes a line per request that it answers: the time of the monotonic clock, in nanoseconds. The balancer
 spreads connections over the servers that were alive at its latest check, so that some fail when one dies; it writes a

@@ -1,4 +1,4 @@
-"""The summary at the end of a run, in words and columns: what `--output text` prints, and a screen leaves behind."""
+"""The summary at the end of a run, as text: what `--output text` prints, and what is printed after the screen."""
 
 from __future__ import annotations
 
@@ -6,74 +6,74 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from maglev import format_duration
-from maglev_tester.board import Board
 from maglev_tester.failover import Failover
 from maglev_tester.outcome import ErrorClass
 from maglev_tester.record import Record, percent
+from maglev_tester.results import Results
 from maglev_tester.vips import Vip
 
-TOLD = 30
-"""So many errors are listed in the summary."""
+LISTED = 30
+"""How many errors are listed in the summary."""
 
 _HEADER = ("VIP", "ENDPOINT", "KIND", "COUNT", "FAILED", "OK%", "P50", "P95", "P99", "MAX", "GAP", "LAST")
 _TO_THE_RIGHT = frozenset({"COUNT", "FAILED", "OK%", "P50", "P95", "P99", "MAX", "GAP"})
 
 
-def text(board: Board, min_ok: float = 0.0) -> str:
+def text(results: Results, min_ok: float = 0.0) -> str:
     """Sum a run up for people.
 
     Args:
-        board: The run.
+        results: The run.
         min_ok: What share of good probes was wanted of each VIP, 0 to 100.
     """
-    now_ns = board.now_ns
-    named = tuple(zip(board.plan.vips, board.records, strict=True))
-    lines = [heading(board), "", *_columns([_HEADER, *(_row(vip, record, now_ns) for vip, record in named)])]
+    now_ns = results.now_ns
+    named = tuple(zip(results.settings.vips, results.records, strict=True))
+    lines = [heading(results), "", *_columns([_HEADER, *(_row(vip, record, now_ns) for vip, record in named)])]
     lines += _section(
         "Who answered", [f"{vip.name}: {_who(record, now_ns)}" for vip, record in named if _who(record, now_ns)]
     )
-    lines += _section("Failovers", failovers(board))
-    lines += _section("Errors", _errors(board))
-    lines += _section("Not probed", [f"{item.name}: {item.why}" for item in board.left_out])
-    below = board.below(min_ok)
+    lines += _section("Failovers", failovers(results))
+    lines += _section("Errors", _errors(results))
+    lines += _section("Not probed", [f"{item.name}: {item.why}" for item in results.left_out])
+    below = results.below(min_ok)
     lines += _section(f"Good less often than {min_ok:g} %", below)
     return "\n".join(lines)
 
 
-def heading(board: Board) -> str:
+def heading(results: Results) -> str:
     """Who probed what, how often and for how long."""
-    count = len(board.plan.vips)
-    interval = format_duration(timedelta(microseconds=board.plan.interval_ns // 1_000))
-    took = duration(board.now_ns - board.started_ns)
-    return f"maglevt on {board.host}: {count} VIP{'s' * (count != 1)}, one probe each in {interval}, for {took}"
+    count = len(results.settings.vips)
+    interval = format_duration(timedelta(microseconds=results.settings.interval_ns // 1_000))
+    took = duration(results.now_ns - results.started_ns)
+    return f"maglevt on {results.host}: {count} VIP{'s' * (count != 1)}, one probe each in {interval}, for {took}"
 
 
-def failovers(board: Board) -> list[str]:
+def failovers(results: Results) -> list[str]:
     """A line for each failover that was seen, from the first to the last."""
     seen = [
         (failover.started_ns, vip.name, failover)
-        for vip, record in zip(board.plan.vips, board.records, strict=True)
+        for vip, record in zip(results.settings.vips, results.records, strict=True)
         for failover in record.failovers.seen
     ]
     seen.sort(key=lambda item: item[:2])
-    return [f"{name}: {failover_words(board, failover)}" for _, name, failover in seen]
+    return [f"{name}: {failover_line(results, failover)}" for _, name, failover in seen]
 
 
-def failover_words(board: Board, failover: Failover) -> str:
+def failover_line(results: Results, failover: Failover) -> str:
     """One failover as a client saw it."""
-    words = [f"{clock(board, failover.started_ns)} {failover.failed} failed"]
+    parts = [f"{clock(results, failover.started_ns)} {failover.failed} failed"]
     if failover.gap_ns:
-        words.append(f"longest gap {duration(failover.gap_ns)}")
+        parts.append(f"longest gap {duration(failover.gap_ns)}")
     if failover.recovered_ns is None:
-        words.append("not recovered")
+        parts.append("not recovered")
     elif failover.shifted_ns is not None:
-        words.append(f"tally shifted after {duration(failover.shifted_ns)}")
+        parts.append(f"tally shifted after {duration(failover.shifted_ns)}")
     elif failover.over:
-        words.append(f"over after {duration(failover.recovered_ns - failover.started_ns)}")
-    words += [
+        parts.append(f"over after {duration(failover.recovered_ns - failover.started_ns)}")
+    parts += [
         f"{what}: {', '.join(who)}" for what, who in (("left", failover.left), ("joined", failover.joined)) if who
     ]
-    return ", ".join(words)
+    return ", ".join(parts)
 
 
 def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
@@ -96,17 +96,17 @@ def _who(record: Record, now_ns: int) -> str:
     return ", ".join(f"{entry.who} {entry.count}{'' if entry.fresh else ' (drained)'}" for entry in entries)
 
 
-def _errors(board: Board) -> list[str]:
+def _errors(results: Results) -> list[str]:
     """The newest errors. Spikes are only counted: where this host was busy for a moment, each VIP has some."""
-    told = [trouble for trouble in board.troubles if trouble.error is not ErrorClass.SPIKE]
+    listed = [entry for entry in results.error_entries if entry.error is not ErrorClass.SPIKE]
     lines = [
-        f"{clock(board, trouble.first_ns)} to {clock(board, trouble.last_ns)} {trouble.vip}: {trouble.error}: "
-        f"{trouble.detail} ×{trouble.count}"
-        for trouble in told[-TOLD:]
+        f"{clock(results, entry.first_ns)} to {clock(results, entry.last_ns)} {entry.vip}: {entry.error}: "
+        f"{entry.detail} ×{entry.count}"
+        for entry in listed[-LISTED:]
     ]
-    if len(told) > TOLD:
-        lines.insert(0, f"… and {len(told) - TOLD} more before")
-    named = zip(board.plan.vips, board.records, strict=True)
+    if len(listed) > LISTED:
+        lines.insert(0, f"… and {len(listed) - LISTED} more before")
+    named = zip(results.settings.vips, results.records, strict=True)
     spikes = {vip.name: record.errors[ErrorClass.SPIKE] for vip, record in named}
     concerned = [name for name, count in spikes.items() if count]
     if concerned:
@@ -115,9 +115,9 @@ def _errors(board: Board) -> list[str]:
     return lines
 
 
-def error_counts(board: Board) -> list[tuple[ErrorClass, int]]:
+def error_counts(results: Results) -> list[tuple[ErrorClass, int]]:
     """How often each class of error was seen; our own faults only if there are any."""
-    errors = board.errors
+    errors = results.errors
     return [(error, errors[error]) for error in ErrorClass if errors[error] or error is not ErrorClass.LOCAL]
 
 
@@ -146,7 +146,7 @@ def duration(time_ns: int | None) -> str:
     return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{seconds:02}s"
 
 
-def clock(board: Board, monotonic_ns: int) -> str:
+def clock(results: Results, monotonic_ns: int) -> str:
     """The time of day here, to the tenth of a second."""
-    moment = datetime.fromtimestamp(board.wall_s(monotonic_ns)).astimezone()
+    moment = datetime.fromtimestamp(results.wall_s(monotonic_ns)).astimezone()
     return f"{moment:%H:%M:%S}.{moment.microsecond // 100_000}"

@@ -1,4 +1,4 @@
-"""The schedule, on a clock of its own."""
+"""The cadence of one job that is probed ten times a second, as `maglevt` probes VIPs, on a clock of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maglev_tester.cadence import Cadence
+from maglev.probing.cadence import first_due_ns, next_due_ns
 
 MS = 1_000_000
 INTERVAL_NS = 100 * MS
@@ -28,13 +28,13 @@ def starts(
         seed: Of the jitter.
         lateness_ns: By how much a timer goes off too late.
     """
-    cadence = Cadence(INTERVAL_NS, random.Random(seed).random)
-    cadence.begin(0)
+    uniform = random.Random(seed).random
+    due_ns = first_due_ns(0, INTERVAL_NS, uniform)
     found, now_ns = [], 0
     while now_ns < until_ns:
-        started_ns = max(now_ns, cadence.due_ns) + lateness_ns()
+        started_ns = max(now_ns, due_ns) + lateness_ns()
         now_ns = started_ns + probe_ns(started_ns)
-        cadence.ended(started_ns, now_ns)
+        due_ns = next_due_ns(due_ns, started_ns, now_ns, INTERVAL_NS, uniform)
         found.append(started_ns)
     return found
 
@@ -79,18 +79,16 @@ def test_there_is_no_burst_after_this_process_stood_still() -> None:
 @given(st.lists(st.integers(0, 1000), min_size=2, max_size=60), st.integers(0, 100))
 def test_whatever_probes_take_starts_are_never_too_close(durations_ms: list[int], seed: int) -> None:
     durations = iter(durations_ms)
-    cadence = Cadence(INTERVAL_NS, random.Random(seed).random)
-    cadence.begin(0)
+    uniform = random.Random(seed).random
+    due_ns = first_due_ns(0, INTERVAL_NS, uniform)
     started_ns, now_ns = -INTERVAL_NS, 0
     for duration_ms in durations:
-        previous_ns, started_ns = started_ns, max(now_ns, cadence.due_ns)
+        previous_ns, started_ns = started_ns, max(now_ns, due_ns)
         assert started_ns - previous_ns >= LEAST_NS
         now_ns = started_ns + duration_ms * MS
-        cadence.ended(started_ns, now_ns)
+        due_ns = next_due_ns(due_ns, started_ns, now_ns, INTERVAL_NS, uniform)
 
 
 @given(st.floats(0, 1, exclude_max=True), st.integers(0, 10**15))
 def test_first_probe_is_due_within_one_interval(uniform: float, now_ns: int) -> None:
-    cadence = Cadence(INTERVAL_NS, lambda: uniform)
-    cadence.begin(now_ns)
-    assert now_ns <= cadence.due_ns <= now_ns + INTERVAL_NS
+    assert now_ns <= first_due_ns(now_ns, INTERVAL_NS, lambda: uniform) <= now_ns + INTERVAL_NS
