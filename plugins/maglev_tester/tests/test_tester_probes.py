@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import ssl
@@ -20,7 +21,7 @@ from maglev_tester.probes import checkers_of
 from maglev_tester.probes.answer import printable
 from maglev_tester.probes.checkers import HttpVipChecker
 from maglev_tester.probes.exchange import Exchange
-from maglev_tester.probes.keepalive import KeepaliveChecker, KeptConnection
+from maglev_tester.probes.keepalive import KeepaliveChecker
 from maglev_tester.runner import Runner
 from maglev_tester.settings import ProbeSettings
 from maglev_tester.vips import Kind, Vip
@@ -248,18 +249,18 @@ async def test_kept_connection_that_the_server_closed_is_replaced_without_an_err
     settings = ProbeSettings((Vip("vip", "127.0.0.1", server.port, Kind.HTTP),), keepalive=True)
     (checker,) = checkers_of(settings)
     assert isinstance(checker, KeepaliveChecker)
-    original = KeptConnection.connection_lost
+    original = asyncio.StreamReader.feed_eof
 
-    def connection_lost(self: KeptConnection, error: Exception | None) -> None:
-        original(self, error)
-        lost.set()
+    def feed_eof(self: asyncio.StreamReader) -> None:
+        original(self)
+        closed.set()
 
-    monkeypatch.setattr(KeptConnection, "connection_lost", connection_lost)
+    monkeypatch.setattr(asyncio.StreamReader, "feed_eof", feed_eof)
     for _ in range(3):
-        lost = anyio.Event()
+        closed = anyio.Event()
         assert (await checker.probe(target)).ok
         with anyio.fail_after(60):
-            await lost.wait()
+            await closed.wait()
     await checker.aclose()
     assert server.accepted == 3
 
