@@ -8,10 +8,11 @@ from ipaddress import ip_address
 import pytest
 
 from maglev.api import Closed, Code, StreamChecker, Target
+from maglev.patterns import MOST_TEXT
 from maglev.testing import Transcript, run_conversation, split_at
 from maglev.testing.checker_suite import StreamCheckerSuite
 from maglev_tcp.checker import TcpChecker
-from maglev_tcp.expect import EAGER, WINDOW
+from maglev_tcp.expect import EAGER
 from maglev_tcp.options import TcpOptions
 
 TARGET = Target("a", ip_address("192.0.2.1"), 6379)
@@ -25,7 +26,7 @@ class TestPingPong(StreamCheckerSuite):
         return [b"+PONG\r\n", b"+PONG", b"+PONG\r\n" * 2000]
 
     def failing(self) -> Sequence[bytes]:
-        return [b"-ERR\r\n", b"", b"\xff" * WINDOW, b"-" * EAGER + b"+PONG"]
+        return [b"-ERR\r\n", b"", b"\xff" * MOST_TEXT, b"-" * EAGER + b"+PONG"]
 
 
 class TestBanner(StreamCheckerSuite):
@@ -90,7 +91,7 @@ def test_an_answer_matches_as_soon_as_it_is_there() -> None:
     assert talk(TcpOptions(expect="PONG"), b"PO", b"NG", b"more", end=None).unread == 1
 
 
-@pytest.mark.parametrize("step", [1, 700, WINDOW])
+@pytest.mark.parametrize("step", [1, 700, MOST_TEXT])
 def test_what_matches_late_is_found_by_the_end(step: int) -> None:
     answer = b"-" * 30_000 + b"PONG" + b"-" * 20
     assert talk(TcpOptions(expect="PONG"), *split_at(answer, range(0, len(answer), step))).result.code is Code.L7OK
@@ -103,12 +104,12 @@ def test_endless_answer_is_given_up_at_the_window() -> None:
 
 
 def test_what_lies_behind_the_window_is_not_looked_at() -> None:
-    assert talk(TcpOptions(expect="PONG"), b"-" * (WINDOW - 2) + b"PONG").result.code is Code.L7RSP
+    assert talk(TcpOptions(expect="PONG"), b"-" * (MOST_TEXT - 2) + b"PONG").result.code is Code.L7RSP
 
 
 @pytest.mark.parametrize("pattern", ["(a*)*b", "(a|aa)+$b", "(a|a?)+b"])
 def test_pattern_made_to_backtrack_takes_one_pass(pattern: str) -> None:
-    assert talk(TcpOptions(expect=pattern), b"a" * WINDOW).result.code is Code.L7RSP
+    assert talk(TcpOptions(expect=pattern), b"a" * MOST_TEXT).result.code is Code.L7RSP
 
 
 def test_pattern_and_answer_may_hold_any_utf8_and_any_bytes() -> None:
