@@ -15,12 +15,12 @@ import attrs
 import pytest
 import trustme
 
-import maglev_http.rich  # noqa: F401 - built on first use, which in a test would be an import in the event loop
+import maglev_http.httpx_checkers  # noqa: F401 - built on first use, which in a test would be an import in the event loop
 from maglev.api import AsyncChecker, Checker, MuxChecker, ProbeResult, StreamChecker, Target
 from maglev.probing import Job, Prober
 from maglev_http.checkers import HttpChecker, HttpsChecker
 from maglev_http.options import HttpOptions, HttpsOptions
-from plugins.maglev_http.tests.talking import PlainSockets
+from plugins.maglev_http.tests.httpx_servers import PlainSockets
 
 Handler = Callable[[socket.socket], None]
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import attrs
 
 from maglev.api import Code, Mux, ProbeResult, Target
+from maglev_icmp.icmp_errors import failure_of
 from maglev_icmp.packet import Kind, Packet, echo_request, parse, parse_quoted, token_of
 from maglev_icmp.sockets import (
     Address,
@@ -21,7 +22,6 @@ from maglev_icmp.sockets import (
     source_ancillary,
     source_is_local,
 )
-from maglev_icmp.words import refusal
 
 BOUND = 64
 """The most packets that are read in one turn."""
@@ -159,7 +159,7 @@ class EchoMux(Mux):
         if waiting is None or packet.destination != waiting.packed or not self._numbers_match(packet, wire_token):
             return
         del self._waiting[wire_token]
-        self._report(waiting.token, refusal(self._opened.family.version, packet.type, packet.code, reporter))
+        self._report(waiting.token, failure_of(self._opened.family.version, packet.type, packet.code, reporter))
 
     def _numbers_match(self, packet: Packet, wire_token: int) -> bool:
         """Whether identifier and sequence are those sent. A datagram socket's identifier is the kernel's affair."""

@@ -1,4 +1,4 @@
-"""A mux, and a peer that sees its requests and says whatever a test wants."""
+"""A mux, and a peer that sees its requests and sends what a test wants."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ UNREACHABLE, EXCEEDED = {4: 3, 6: 1}, {4: 11, 6: 3}
 HOST = {4: "127.0.0.{}", 6: "fd00::{}"}
 
 
-class Stage:
-    """A mux, and a peer at host number 2 that sees requests and says what the test wants."""
+class MuxAndPeer:
+    """A mux, and a peer at host number 2 that sees requests and sends what the test wants."""
 
-    def __init__(self, island: Any, version: int) -> None:
+    def __init__(self, namespace: Any, version: int) -> None:
         self.version = version
-        self.island = island
+        self.namespace = namespace
         self.reports: list[tuple[int, ProbeResult]] = []
-        self.mux: EchoMux = island.run(IcmpChecker(IcmpChecker.Options()).open, INET[version], self.hear)
-        self.peer = self.voice(2)
-        self.other = self.voice(3)
+        self.mux: EchoMux = namespace.run(IcmpChecker(IcmpChecker.Options()).open, INET[version], self.on_report)
+        self.peer = self.open_host(2)
+        self.other = self.open_host(3)
 
-    def hear(self, token: int, result: ProbeResult) -> None:
+    def on_report(self, token: int, result: ProbeResult) -> None:
         self.reports.append((token, result))
 
-    def voice(self, number: int) -> socket.socket:
-        """A raw socket that hears and speaks as one host."""
-        sock: socket.socket = self.island.run(socket.socket, INET[self.version], socket.SOCK_RAW, PROTO[self.version])
+    def open_host(self, number: int) -> socket.socket:
+        """A raw socket that receives and sends as one host."""
+        sock: socket.socket = self.namespace.run(
+            socket.socket, INET[self.version], socket.SOCK_RAW, PROTO[self.version]
+        )
         sock.bind((HOST[self.version].format(number), 0))
         sock.settimeout(20)  # only so that a failing test ends
         return sock
@@ -56,15 +58,15 @@ class Stage:
         self.mux.start(token, self.target())
         return self.request()
 
-    def answer(self, request: bytes, address: tuple[Any, ...], voice: socket.socket | None = None) -> None:
-        (voice or self.peer).sendto(self.packet(REPLY[self.version], request[4:]), address)
+    def answer(self, request: bytes, address: tuple[Any, ...], open_host: socket.socket | None = None) -> None:
+        (open_host or self.peer).sendto(self.packet(REPLY[self.version], request[4:]), address)
 
     def packet(self, type_: int, rest: bytes, code: int = 0) -> bytes:
         packet = struct.pack("!BBH", type_, code, 0) + rest
         even = packet + bytes(len(packet) % 2)
         return packet[:2] + struct.pack("!H", _checksum(even)) + packet[4:]
 
-    def complain(
+    def send_error(
         self, type_: int, request: bytes, address: tuple[Any, ...], quoted: int | None = None, destination: int = 2
     ) -> None:
         """Send an error message about a request, as a router would."""
@@ -77,7 +79,7 @@ class Stage:
             header = struct.pack("!IHBB16s16s", 6 << 28, len(request), 58, 64, from_, to)
         self.other.sendto(self.packet(type_, bytes(4) + header + request[:quoted]), address)
 
-    def hear_out(self) -> list[tuple[int, ProbeResult]]:
+    def drain(self) -> list[tuple[int, ProbeResult]]:
         """Read until a probe that was started last has its answer, so that all said before was read too."""
         self.answer(*self.ask(FENCE))
         self.wait_for(FENCE)

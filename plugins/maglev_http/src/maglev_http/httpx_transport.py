@@ -11,7 +11,7 @@ import httpcore
 import httpx
 
 from maglev.api import Target
-from maglev_http.network import TargetNetwork
+from maglev_http.httpx_network import TargetNetwork
 from maglev_http.options import HttpOptions, HttpsOptions
 
 

@@ -17,7 +17,7 @@ from anyio import to_thread
 from maglev.api import AsyncChecker, Code, Target
 from maglev_http.checkers import HttpChecker
 from maglev_http.options import HttpOptions
-from plugins.maglev_http.tests.talking import OK, PlainSockets, answering, redirect
+from plugins.maglev_http.tests.httpx_servers import OK, PlainSockets, answering, redirect
 
 Serve = Callable[..., Any]
 MakeTarget = Callable[..., Target]

@@ -1,6 +1,6 @@
 """Hostile backends, in a process of their own: what they do to their own CPU is not the prober's stall.
 
-    python -m plugins.maglev_http.tests.zoo
+    python -m plugins.maglev_http.tests.hostile_servers
 
 Says the port of each in a line of JSON, and serves until its standard input ends.
 """

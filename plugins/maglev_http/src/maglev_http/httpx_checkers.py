@@ -17,15 +17,15 @@ import httpx
 
 from maglev.api import AsyncChecker, Code, ProbeResult, Target
 from maglev_http.body import LIMIT
-from maglev_http.network import Ended
+from maglev_http.httpx_network import Ended
+from maglev_http.httpx_transport import BackendTransport, check_proxy
 from maglev_http.options import HttpOptions, HttpsOptions
 from maglev_http.request import header_lines, host_header, host_name
 from maglev_http.tls import client_context
-from maglev_http.transport import BackendTransport, check_proxy
 from maglev_http.verdicts import Verdicts
 
 
-class RichHttpChecker(AsyncChecker):
+class HttpxHttpChecker(AsyncChecker):
     """`type: http` with `engine: httpx`. See `HttpOptions`."""
 
     name: ClassVar[str] = "http"
@@ -79,7 +79,7 @@ class RichHttpChecker(AsyncChecker):
         self._backends.clear()
 
 
-class RichHttpsChecker(RichHttpChecker):
+class HttpxHttpsChecker(HttpxHttpChecker):
     """`type: https` with `engine: httpx`. See `HttpsOptions`."""
 
     name: ClassVar[str] = "https"

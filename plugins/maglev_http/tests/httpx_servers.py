@@ -47,7 +47,7 @@ def redirect(to: str) -> bytes:
     return f"HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode()
 
 
-def speak_http2(connection: socket.socket) -> None:
+def serve_http2(connection: socket.socket) -> None:
     """Answers the requests of one HTTP/2 connection with the version in the body."""
     server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
     server.initiate_connection()

@@ -11,7 +11,7 @@ from maglev.api import Code, ProbeResult
 
 
 @lru_cache(maxsize=256)
-def refusal(version: int, type_: int, code: int, reporter: str) -> ProbeResult:
+def failure_of(version: int, type_: int, code: int, reporter: str) -> ProbeResult:
     """The failure that an ICMP error message stands for.
 
     Args:

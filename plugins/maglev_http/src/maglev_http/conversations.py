@@ -12,7 +12,7 @@ _LATE_ANSWER = ProbeResult(Code.L7TOUT, "connected, but no answer in time")
 _LATE_HEAD = ProbeResult(Code.L7TOUT, "the answer's head was not complete in time")
 
 
-class HeadProbe(Conversation):
+class HeadConversation(Conversation):
     """Asks, and judges the status at the end of the head."""
 
     __slots__ = ("_reader", "_request", "_verdicts")
@@ -47,7 +47,7 @@ class HeadProbe(Conversation):
         return _LATE_ANSWER if self._reader is None or self._reader.empty else _LATE_HEAD
 
 
-class BodyProbe(Conversation):
+class BodyConversation(Conversation):
     """Asks, and judges the status at the end of the head, the body at its end or when enough of it is there."""
 
     __slots__ = ("_body", "_method", "_reader", "_request", "_status", "_verdicts")

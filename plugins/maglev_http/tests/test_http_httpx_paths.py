@@ -13,7 +13,7 @@ from anyio import to_thread
 
 from maglev.api import Code, Target
 from maglev_http.options import HttpOptions, HttpsOptions
-from plugins.maglev_http.tests.talking import OK, answering, speak_http2
+from plugins.maglev_http.tests.httpx_servers import OK, answering, serve_http2
 
 Serve = Callable[..., Any]
 MakeTarget = Callable[..., Target]
@@ -22,7 +22,7 @@ Ask = Callable[..., Any]
 
 
 async def test_http2_in_clear_text(serve: Serve, ask: Ask) -> None:
-    result = await ask(HttpOptions(http2=True, response_regexp="over h2"), serve(speak_http2).port)
+    result = await ask(HttpOptions(http2=True, response_regexp="over h2"), serve(serve_http2).port)
     assert result.code is Code.L7OK
 
 
@@ -34,7 +34,7 @@ async def test_http2_over_tls_is_negotiated(
     context.set_alpn_protocols(["h2", "http/1.1"])
 
     def speak(connection: ssl.SSLSocket) -> None:
-        (speak_http2 if connection.selected_alpn_protocol() == "h2" else answering({b"/": OK}))(connection)
+        (serve_http2 if connection.selected_alpn_protocol() == "h2" else answering({b"/": OK}))(connection)
 
     options = HttpsOptions(host="a.example", ca_file=ca_file, http2=http2, response_regexp="h2" if http2 else "^ok$")
     assert (await ask(options, serve(speak, context).port)).code is Code.L7OK
