@@ -73,7 +73,7 @@ class Target:
 
 @attrs.frozen
 class TLS:
-    """How to speak TLS to one backend.
+    """How to use TLS with one backend.
 
     Args:
         context: A client context, built once per health check, never per probe.
@@ -216,7 +216,7 @@ class Checker(ABC):
         return ()
 
     def close(self) -> None:
-        """Let go of what the checker holds. Called once, after its last probe has ended."""
+        """Release what the checker holds. Called once, after its last probe has ended."""
         return
 
 
@@ -229,7 +229,7 @@ class StreamChecker(Checker):
     transport: ClassVar[Literal["tcp", "udp"]] = "tcp"
 
     def tls(self, target: Target) -> TLS | None:
-        """How to speak TLS to this backend, from the first byte or after `StartTLS`; `None` for clear text."""
+        """How to use TLS with this backend, from the first byte or after `StartTLS`; `None` for clear text."""
         return None
 
     def tls_first(self, target: Target) -> bool:
@@ -326,5 +326,5 @@ class AsyncChecker(Checker):
         """
 
     async def aclose(self) -> None:
-        """Let go of what the probes share (clients, pools). Called once, after the last probe."""
+        """Release what the probes share (clients, pools). Called once, after the last probe."""
         return

@@ -48,7 +48,7 @@ class Prober:
             returns for `Code.LAG` is ignored: that probe is run again at once.
         on_start: Called for every start as `on_start(job, started_ns)`, while `report_starts` is set.
         on_lag: Called after a stall as `on_lag(lag_ns, voided)`, at most once a second, when all that it expired is
-            dealt with: the longest stall and the number of results voided since the last call (0 if it hurt nobody).
+            dealt with: the longest stall and the number of results voided since the last call (0 if there were none).
         warn: Called with a message and an exception, at most once a minute about each checker; logs by default.
         clock_ns: The monotonic clock, in nanoseconds.
         random: Gives floats, uniform in [0, 1).
@@ -102,7 +102,7 @@ class Prober:
 
     @property
     def running(self) -> int:
-        """How many probes are under way."""
+        """How many probes are in flight."""
         return sum(scheduled.probe is not None for scheduled in self._jobs.values())
 
     def add(self, job: Job, first_within_ns: int) -> None:
@@ -119,7 +119,7 @@ class Prober:
         self._add(job, first_due_ns(self._clock_ns(), first_within_ns, self._random))
 
     def remove(self, job: Job) -> None:
-        """Probe a job no more. A probe under way is cancelled, and nothing more is heard of the job."""
+        """Stop probing a job. A probe in flight is cancelled and not reported."""
         scheduled = self._jobs.pop(job, None)
         if scheduled is None:
             return
@@ -136,7 +136,7 @@ class Prober:
     def swap(self, old: Job, new: Job) -> None:
         """Probe one job in place of another, from when the old one would have been due.
 
-        A probe of the old job under way is cancelled; the new one then starts at once.
+        A probe of the old job in flight is cancelled; the new one then starts at once.
 
         Raises:
             KeyError: The old one is not probed.
@@ -148,7 +148,7 @@ class Prober:
         self.remove(old)
 
     def probe_now(self, job: Job) -> None:
-        """Start the next probe of a job within a tick. If one is under way, or the job is unknown, do nothing."""
+        """Start the next probe of a job within a tick. If one is in flight, or the job is unknown, do nothing."""
         scheduled = self._jobs.get(job)
         if scheduled is None or scheduled.slot is None:
             return
@@ -158,7 +158,7 @@ class Prober:
     # Life
 
     async def run(self) -> None:
-        """Probe until cancelled, under asyncio. Probes then under way are cancelled, and all jobs removed."""
+        """Probe until cancelled, under asyncio. Probes then in flight are cancelled, and all jobs removed."""
         async with self._async.running():
             try:
                 await self._turns()

@@ -1,4 +1,4 @@
-"""Making the sockets of probes: non-blocking from the start, in their namespace, bound to their source address."""
+"""Opens the sockets of probes: non-blocking, in their namespace, bound to their source address."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def open_all(spaces: Namespaces, due: list[ScheduledJob]) -> list[Opened]:
 
 
 def bind_source(sock: RawSocket, source: str) -> None:
-    """Let a socket speak from this local address; the port is chosen when it connects, which keeps them plentiful.
+    """Bind a socket to a local address; its port is chosen when it connects, so that one port serves many peers.
 
     Raises:
         OSError: The address is not here.
@@ -49,7 +49,7 @@ def bind_source(sock: RawSocket, source: str) -> None:
 
 
 def acknowledge(sock: RawSocket) -> None:
-    """Complete the handshake of a TCP connection on which the peer is to speak first.
+    """Complete the handshake of a TCP connection on which the peer sends first.
 
     Sockets of probes are made to leave the last packet of the handshake to the first data, as HAProxy's are: that is a
     packet less for every probe, and where being connected is all that is asked it is never sent, so that the server's

@@ -18,7 +18,7 @@ class TLSLayer:
     """The client's side of one TLS connection.
 
     Args:
-        tls: How to speak it.
+        tls: Context, server name and whether to resume sessions.
         session: A session of an earlier connection to resume, or `None`.
 
     Raises:
@@ -40,7 +40,7 @@ class TLSLayer:
         """Whether the handshake is done."""
 
     def handshake(self) -> None:
-        """Go on with the handshake as far as what came in allows.
+        """Continue the handshake as far as the received data allows.
 
         Raises:
             ssl.SSLError: It failed.
@@ -52,14 +52,14 @@ class TLSLayer:
         self.established = True
 
     def receive(self, data: bytes) -> None:
-        """Take in what came over the wire; `handshake` or `clear_text` then make something of it."""
+        """Take encrypted data from the peer; `handshake` or `clear_text` then use it."""
         self._incoming.write(data)
 
     def clear_text(self) -> Iterator[bytes]:
         """Decrypt what came in, piece by piece; an empty piece is an orderly end by the peer.
 
         Raises:
-            ssl.SSLError: It is no good.
+            ssl.SSLError: The data cannot be decrypted.
         """
         while True:
             try:

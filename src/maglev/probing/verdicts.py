@@ -10,7 +10,7 @@ from functools import cache
 from maglev.api import Code, ProbeResult
 
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-# A connect that finds no free port says EADDRNOTAVAIL, a datagram socket's says EAGAIN.
+# A connect that finds no free port says EADDRNOTAVAIL, that of a datagram socket says EAGAIN.
 _OUT_OF_PORTS = frozenset({errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EAGAIN})
 _TIMED_OUT = frozenset({errno.ETIMEDOUT})
 # What the network, or the route or firewall on the way, answers. A reset before the connection is made is a refusal.

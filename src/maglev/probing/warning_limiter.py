@@ -1,4 +1,4 @@
-"""Telling of trouble without drowning anybody in it."""
+"""Limits how often the engine warns of the same thing."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class WarningLimiter:
     def __init__(self, warn: Callable[[str, BaseException | None], None], clock_ns: Callable[[], int]) -> None:
         self._warn = warn
         self._clock_ns = clock_ns
-        self._told: dict[int, tuple[int, object]] = {}
+        self._last: dict[int, tuple[int, object]] = {}
 
     def __call__(self, subject: object, message: str, error: BaseException | None) -> None:
         """Warn, unless that was done about the same subject within the last minute.
 
         Args:
-            subject: Whom it is about, by identity.
+            subject: What it is about, by identity.
             message: What happened, in one line.
             error: The exception behind it.
         """
         now_ns = self._clock_ns()
-        told = self._told.get(id(subject))
-        if told is not None and now_ns - told[0] < _EVERY_NS:
+        last = self._last.get(id(subject))
+        if last is not None and now_ns - last[0] < _EVERY_NS:
             return
         # The subject is kept beside its id, so that no other object gets that id in the meantime.
-        self._told = {key: value for key, value in self._told.items() if now_ns - value[0] < _EVERY_NS}
-        self._told[id(subject)] = now_ns, subject
+        self._last = {key: value for key, value in self._last.items() if now_ns - value[0] < _EVERY_NS}
+        self._last[id(subject)] = now_ns, subject
         self._warn(message, error)

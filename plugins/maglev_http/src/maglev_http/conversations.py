@@ -1,4 +1,4 @@
-"""The two dialogues over HTTP/1.1: one for the status alone, one that reads the body too."""
+"""The two conversations over HTTP/1.1: one judges the status alone, one reads the body too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checkers behind `engine: httpx`: HTTP/2, redirects and proxies, at some twenty times the cost of the lean ones.
+"""The checkers behind `engine: httpx`: HTTP/2, redirects and proxies, at about twenty times the cost of `engine: lean`.
 
 Each backend has a client and a transport of its own, since a pool shared by all slows down with every backend that
 hangs. Each probe has a connection of its own.
@@ -39,7 +39,7 @@ class HttpxHttpChecker(AsyncChecker):
         self._context = self._make_context(options)
 
     def _make_context(self, options: HttpOptions) -> ssl.SSLContext | None:
-        # A redirect may lead from http to https; it then has to prove nothing, as the first answer did not.
+        # A redirect may lead from http to https. Its certificate is not checked: the first answer had none either.
         if not options.follow_redirects:
             return None
         return client_context(HttpsOptions(insecure_skip_verify=True), _protocols(options))

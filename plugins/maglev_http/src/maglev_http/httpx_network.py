@@ -1,4 +1,4 @@
-"""Where httpcore gets its connections: from the sockets of the target, so that namespace and source address hold."""
+"""Connections for httpcore, made from the sockets of the target: in its namespace, from its source address."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PEER = {
     errno.ENETUNREACH,
     errno.ETIMEDOUT,
 }
-"""Connect errors that speak of the backend. All others are ours, and void."""
+"""Connect errors that are failures of the backend. All others are void."""
 
 
 class Ended(Exception):
@@ -103,7 +103,7 @@ class CoreStream(httpcore.AsyncNetworkStream):
             await self._stream.send(buffer)
 
     async def aclose(self) -> None:
-        # No goodbyes, as the peer might never answer them.
+        # TLS is not shut down in order: the peer might never answer.
         stream = self._stream
         while isinstance(stream, TLSStream):
             stream = stream.transport_stream  # type: ignore[assignment]  # a ByteStream: we made it

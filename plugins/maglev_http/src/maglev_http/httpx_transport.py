@@ -1,4 +1,4 @@
-"""One backend's transport for httpx: names decide what is said, the backend's address where it goes."""
+"""One backend's transport for httpx: requests name the host of their URL and go to the backend's address."""
 
 from __future__ import annotations
 
@@ -99,4 +99,4 @@ def check_proxy(url: str) -> None:
     except (ValueError, httpx.InvalidURL) as error:
         raise ValueError(f"proxy {url!r} cannot be used: wanted for example http://192.0.2.3:3128") from error
     if parsed.scheme != "http":
-        raise ValueError(f"proxy {url!r} cannot be used: wanted one that is spoken to by http://")
+        raise ValueError(f"proxy {url!r} cannot be used: wanted one with http://")

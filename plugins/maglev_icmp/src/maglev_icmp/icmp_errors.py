@@ -1,4 +1,4 @@
-"""What error messages mean, in icmplib's words."""
+"""Turns ICMP error messages into results, with icmplib's texts."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def failure_of(version: int, type_: int, code: int, reporter: str) -> ProbeResul
     try:
         reply.raise_for_status()  # type: ignore[no-untyped-call]  # same
     except ICMPError as error:
-        words = str(error)
-        return ProbeResult(Code.L4CON, f"{words[:1].lower()}{words[1:]}, says {reporter}")
+        text = str(error)
+        return ProbeResult(Code.L4CON, f"{text[:1].lower()}{text[1:]}, says {reporter}")
     raise ValueError(f"type {type_} of ICMPv{version} is no error message")

@@ -1,4 +1,4 @@
-"""What a probe found, in the words of `maglevt`: an answer, or the engine's result where there was none."""
+"""What a probe found: the answer of the VIP, or the engine's result where there was none."""
 
 from __future__ import annotations
 
@@ -78,5 +78,5 @@ def describe(result: ProbeResult, waiting_for: str) -> Answer:
 
 
 def printable(text: str) -> str:
-    """A header's value, fit for a terminal: a server must not be able to move somebody's cursor."""
+    """A header's value, fit for a terminal: a server must not be able to move the cursor."""
     return "".join(char if char.isprintable() else "?" for char in text[:LONGEST_NAME]).strip()
