@@ -93,8 +93,8 @@ async def test_an_answer_larger_than_all_buffers(client: ssl.SSLContext, serving
 async def test_a_question_larger_than_all_buffers(client: ssl.SSLContext, serving: ssl.SSLContext) -> None:
     def handle(connection: socket.socket) -> None:
         left = 12_000_000
-        while left:
-            left -= len(connection.recv(65536))
+        while left and (data := connection.recv(65536)):
+            left -= len(data)
         connection.sendall(b"ok\n")
         hold(connection)
 
