@@ -7,18 +7,17 @@ import os
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import anyio
 import httpcore
-from anyio.abc import ByteStream
+from anyio.abc import ByteStream, SocketStream
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from maglev.api import Code, ProbeResult, Sockets, Target
 
 _LINGER = struct.pack("ii", 1, 0)
-_READ = 65_536
 _PEER = {
     errno.ECONNREFUSED,
     errno.ECONNRESET,
@@ -43,46 +42,6 @@ class Ended(Exception):
         self.result = result
 
 
-class SocketStream(ByteStream):
-    """A connected, non-blocking socket as a stream of anyio's."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    @property
-    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
-        return {}
-
-    async def receive(self, max_bytes: int = _READ) -> bytes:
-        while True:
-            try:
-                data = self._sock.recv(max_bytes)
-            except BlockingIOError:
-                await anyio.wait_readable(self._sock)
-                continue
-            except OSError as error:
-                raise Ended(ProbeResult(Code.L7RSP, "reset by the peer before the answer was complete")) from error
-            if not data:
-                raise anyio.EndOfStream
-            return data
-
-    async def send(self, item: bytes) -> None:
-        rest = memoryview(item)
-        while rest:
-            try:
-                rest = rest[self._sock.send(rest) :]
-            except BlockingIOError:
-                await anyio.wait_writable(self._sock)
-            except OSError as error:
-                raise Ended(ProbeResult(Code.L7RSP, "reset by the peer before the request was sent")) from error
-
-    async def send_eof(self) -> None:
-        self._sock.shutdown(socket.SHUT_WR)
-
-    async def aclose(self) -> None:
-        self._sock.close()
-
-
 class CoreStream(httpcore.AsyncNetworkStream):
     """A stream of anyio's as httpcore wants it. The engine keeps the time, so time-outs are left alone."""
 
@@ -96,11 +55,15 @@ class CoreStream(httpcore.AsyncNetworkStream):
         except anyio.EndOfStream:
             return b""
         except (ssl.SSLError, anyio.BrokenResourceError) as error:
-            raise Ended(ProbeResult(Code.L6RSP, _tls_reason(error))) from error
+            raise Ended(_broken(error, "before the answer was complete")) from error
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's signature
-        if buffer:
+        if not buffer:
+            return
+        try:
             await self._stream.send(buffer)
+        except (ssl.SSLError, anyio.BrokenResourceError) as error:
+            raise Ended(_broken(error, "before the request was sent")) from error
 
     async def aclose(self) -> None:
         # TLS is not shut down in order: the peer might never answer.
@@ -126,8 +89,6 @@ class CoreStream(httpcore.AsyncNetworkStream):
         except (ssl.SSLError, ssl.CertificateError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
             await self.aclose()
             raise Ended(ProbeResult(Code.L6RSP, _tls_reason(error))) from error
-        except Ended as error:
-            raise Ended(ProbeResult(Code.L6RSP, "TLS failed: reset by the peer")) from error
         return CoreStream(secure, self._server_name)
 
     def get_extra_info(self, info: str) -> Any:
@@ -160,7 +121,7 @@ class TargetNetwork(httpcore.AsyncNetworkBackend):
         except BaseException:
             sock.close()
             raise
-        return CoreStream(SocketStream(sock), self.server_name)
+        return CoreStream(await SocketStream.from_socket(sock), self.server_name)
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
@@ -177,10 +138,17 @@ async def _connect(sock: socket.socket, address: tuple[str, int]) -> None:
         raise OSError(error, os.strerror(error))
 
 
+def _broken(error: Exception, when: str) -> ProbeResult:
+    if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
+        return ProbeResult(Code.L6RSP, _tls_reason(error))
+    return ProbeResult(Code.L7RSP, f"reset by the peer {when}")
+
+
 def _tls_reason(error: Exception) -> str:
     cause = error if isinstance(error, ssl.SSLError) else error.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"TLS failed: {cause.verify_message}"
     if isinstance(cause, ssl.SSLError) and cause.reason:
         return f"TLS failed: {cause.reason.replace('_', ' ').lower()}"
-    return "TLS failed: closed by the peer"
+    how = "reset" if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) else "closed"
+    return f"TLS failed: {how} by the peer"
