@@ -37,9 +37,9 @@ import httpx
 import trustme
 
 from maglev_tester.outcome import Outcome
-from maglev_tester.settings import ProbeSettings
 from maglev_tester.record import Record
 from maglev_tester.runner import Runner
+from maglev_tester.settings import ProbeSettings
 from maglev_tester.vips import Kind, Vip
 
 OUTPUT = Path(__file__).parents[1] / "build" / "bench-tester.json"
