@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import ssl
 import struct
@@ -15,19 +14,12 @@ import httpcore
 from anyio.abc import ByteStream, SocketStream
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-from maglev.api import Code, ProbeResult, Sockets, Target
+from maglev.api import RESET_EARLY, Code, ProbeResult, Sockets, Target
+from maglev.probing import connect_failed, tls_failed
 
+_HANDSHAKE_CLOSED = ProbeResult(Code.L6RSP, "closed by the peer during the TLS handshake")
+_RESET_BEFORE_SENT = ProbeResult(Code.L7RSP, "reset by the peer before the request was sent")
 _LINGER = struct.pack("ii", 1, 0)
-_PEER = {
-    errno.ECONNREFUSED,
-    errno.ECONNRESET,
-    errno.EHOSTDOWN,
-    errno.EHOSTUNREACH,
-    errno.ENETDOWN,
-    errno.ENETUNREACH,
-    errno.ETIMEDOUT,
-}
-"""Connect errors that are failures of the backend. All others are void."""
 
 
 class Ended(Exception):
@@ -55,7 +47,7 @@ class CoreStream(httpcore.AsyncNetworkStream):
         except anyio.EndOfStream:
             return b""
         except (ssl.SSLError, anyio.BrokenResourceError) as error:
-            raise Ended(_broken(error, "before the answer was complete")) from error
+            raise Ended(_broken(error, RESET_EARLY)) from error
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's signature
         if not buffer:
@@ -63,7 +55,7 @@ class CoreStream(httpcore.AsyncNetworkStream):
         try:
             await self._stream.send(buffer)
         except (ssl.SSLError, anyio.BrokenResourceError) as error:
-            raise Ended(_broken(error, "before the request was sent")) from error
+            raise Ended(_broken(error, _RESET_BEFORE_SENT)) from error
 
     async def aclose(self) -> None:
         # TLS is not shut down in order: the peer might never answer.
@@ -88,7 +80,7 @@ class CoreStream(httpcore.AsyncNetworkStream):
             )
         except (ssl.SSLError, ssl.CertificateError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
             await self.aclose()
-            raise Ended(ProbeResult(Code.L6RSP, _tls_reason(error))) from error
+            raise Ended(_broken(error, _HANDSHAKE_CLOSED)) from error
         return CoreStream(secure, self._server_name)
 
     def get_extra_info(self, info: str) -> Any:
@@ -132,23 +124,11 @@ async def _connect(sock: socket.socket, address: tuple[str, int]) -> None:
     if error in (errno.EINPROGRESS, errno.EAGAIN):
         await anyio.wait_writable(sock)
         error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if error in _PEER:
-        raise Ended(ProbeResult(Code.L4CON, os.strerror(error)))
     if error:
-        raise OSError(error, os.strerror(error))
+        raise Ended(connect_failed(error))
 
 
-def _broken(error: Exception, when: str) -> ProbeResult:
-    if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
-        return ProbeResult(Code.L6RSP, _tls_reason(error))
-    return ProbeResult(Code.L7RSP, f"reset by the peer {when}")
-
-
-def _tls_reason(error: Exception) -> str:
+def _broken(error: Exception, otherwise: ProbeResult) -> ProbeResult:
+    """The failure that an exception of a stream stands for: of TLS, or else this one."""
     cause = error if isinstance(error, ssl.SSLError) else error.__cause__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"TLS failed: {cause.verify_message}"
-    if isinstance(cause, ssl.SSLError) and cause.reason:
-        return f"TLS failed: {cause.reason.replace('_', ' ').lower()}"
-    how = "reset" if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) else "closed"
-    return f"TLS failed: {how} by the peer"
+    return tls_failed(cause) if isinstance(cause, ssl.SSLError) else otherwise
