@@ -4,6 +4,6 @@ The suites (`maglev.testing.checker_suite`) need hypothesis and are imported by 
 """
 
 from maglev.testing.conversation import Transcript, run_conversation, split_at
-from maglev.testing.probe import probe_once
+from maglev.testing.probe import probe_once, probe_once_async
 
-__all__ = ["Transcript", "probe_once", "run_conversation", "split_at"]
+__all__ = ["Transcript", "probe_once", "probe_once_async", "run_conversation", "split_at"]

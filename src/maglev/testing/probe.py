@@ -9,7 +9,7 @@ from maglev.probing import Job, Prober
 
 
 def probe_once(checker: Checker, target: Target) -> ProbeResult:
-    """Probe once and wait for the result. Not for use within a running event loop: use `maglev.probing.Prober` there.
+    """Probe once and wait for the result. In a running event loop use `probe_once_async`.
 
     Args:
         checker: A checker of any shape.
@@ -18,10 +18,11 @@ def probe_once(checker: Checker, target: Target) -> ProbeResult:
     Returns:
         The result. A probe that failed while this process was stalled is repeated.
     """
-    return anyio.run(_probe_once, checker, target)
+    return anyio.run(probe_once_async, checker, target)
 
 
-async def _probe_once(checker: Checker, target: Target) -> ProbeResult:
+async def probe_once_async(checker: Checker, target: Target) -> ProbeResult:
+    """As `probe_once`, for asynchronous tests."""
     results: list[ProbeResult] = []
     done = anyio.Event()
 
