@@ -42,7 +42,7 @@ from maglev.config import (
 )
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.probing.stats import ProberStats
-from maglev.runtime import Controller, Settings, open_controller
+from maglev.runtime import LiveControl, Settings, open_controller
 from maglev_prometheus.exporter import PrometheusExporter
 from maglev_prometheus.options import PrometheusOptions
 from maglev_prometheus.probes import Probes
@@ -142,7 +142,7 @@ def scrape(commands: Connection) -> None:
 
 
 @asynccontextmanager
-async def exporting(config: Config, histogram: Any) -> AsyncIterator[tuple[Controller, PrometheusExporter]]:
+async def exporting(config: Config, histogram: Any) -> AsyncIterator[tuple[LiveControl, PrometheusExporter]]:
     """Run a controller and an exporter."""
     settings = Settings(config, PLUGINS, MemoryDataplane())
     exporter = PrometheusExporter(PrometheusOptions(addr="127.0.0.1:0", probe_histogram=histogram))
@@ -206,7 +206,7 @@ async def cadence(
         async with exporting(config, histogram) as (controller, exporter):
             await settle(exporter, scraper)
             for name, port in (("alone", None), ("scraped", exporter.port)):
-                controller.prober.stats = ProberStats(10_000_000)
+                controller.jobs.prober.stats = ProberStats(10_000_000)
                 turns.longest_s = 0.0
                 began_s, cpu_s = time.monotonic(), time.process_time()
                 while time.monotonic() - began_s < seconds:
@@ -218,8 +218,8 @@ async def cadence(
     return found
 
 
-def _figures(controller: Controller, turns: Turns, elapsed_s: float, cpu_s: float) -> dict[str, Any]:
-    stats = controller.prober.stats
+def _figures(controller: LiveControl, turns: Turns, elapsed_s: float, cpu_s: float) -> dict[str, Any]:
+    stats = controller.jobs.prober.stats
     return {
         "probes_per_s": round(stats.started / elapsed_s),
         "late_p50_ms": stats.lateness_ms(0.5),

@@ -63,7 +63,7 @@ from maglev.config import (  # noqa: E402
     PluginSet,
     PoolConfig,
 )
-from maglev.runtime import Controller, Settings, open_controller  # noqa: E402
+from maglev.runtime import LiveControl, Settings, open_controller  # noqa: E402
 from maglev_vpp import VppDataplane, VppOptions  # noqa: E402
 from plugins.maglev_vpp.tests.standin.harness import Process, RealVpp, Standin  # noqa: E402
 
@@ -174,7 +174,7 @@ class Turns:
         self._handle._run = self._run  # noqa: SLF001  (likewise)
 
 
-async def sync_event(controller: Controller, scope: str, start: Any = None, turns: Turns | None = None) -> SyncEvent:
+async def sync_event(controller: LiveControl, scope: str, start: Any = None, turns: Turns | None = None) -> SyncEvent:
     """Wait for the end of a pass of some scope; the turns count from where the waiting starts."""
     async with controller.subscribe(EventFilter(frozenset({EventKind.SYNC}))) as subscription:
         await checkpoint()
@@ -226,7 +226,7 @@ async def rest(vpp: Process, config: Config) -> dict[str, float]:
     async with open_controller(Settings(config, PLUGIN_SET, dataplane)) as controller:
         # No event says both.
         while not controller.reconciler.session or any(  # noqa: ASYNC110
-            backend.health.state.value != "up" for backend in controller.backends
+            health.state.value != "up" for health in controller.state.health.values()
         ):
             await anyio.sleep(0.1)
 
@@ -251,7 +251,7 @@ async def rest(vpp: Process, config: Config) -> dict[str, float]:
     }
 
 
-async def refill(controller: Controller, vpp: Process) -> float:
+async def refill(controller: LiveControl, vpp: Process) -> float:
     """Restart VPP; returns how long after it listens again it is filled."""
     listens_s = 0.0
 

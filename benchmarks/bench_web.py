@@ -26,16 +26,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from maglev import api
 from maglev.listening import listen
-from maglev_grpc.client import Connected, Watched
-from maglev_grpc.convert import Info, event_message
+from maglev_grpc.convert import Info, event_message, to_message
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
-from maglev_web.feed import Broker, Daemon, World
+from maglev_web.feed import Broker, Daemon, Daemons
 from maglev_web.http import create_app
 from maglev_web.options import Settings
 from maglev_web.serve import BACKLOG, Server, configuration
 from plugins.maglev_web.tests.browsing import CHROMIUM, chromium, opened
 from plugins.maglev_web.tests.serving import snapshot
-from plugins.maglev_web.tests.test_web_mirror import backend, frontend, member
+from plugins.maglev_web.tests.test_web_state import backend, frontend, member
 
 FRONTENDS, BACKENDS, EVENTS_A_SECOND = 500, 10, 200
 UP, DOWN = api.BackendState.UP, api.BackendState.DOWN
@@ -59,38 +58,41 @@ class Large:
         vip = api.VipKey(IPv4Address(0xC0000000 + number), api.IPProtocol.TCP, 443)
         return frontend(f"f{number:03}", vip=vip, members=members)
 
-    async def snapshot(self) -> api.Snapshot:
-        """Everything as it is."""
+    def _snapshot(self) -> pb.Snapshot:
         fronts = {f"f{number:03}": self._frontend(number) for number in range(FRONTENDS)}
-        backs = {
-            name: backend(name, state=state, frontends=(f"f{int(name[1:]) // BACKENDS:03}",))
-            for name, state in self.states.items()
-        }
+        backs = {name: self._backend(name) for name in self.states}
         return snapshot(frontends=fronts, backends=backs)
 
-    async def frontend(self, name: str) -> api.FrontendSnapshot:
-        """One frontend as it is."""
-        return self._frontend(int(name[1:]))
-
-    async def backend(self, name: str) -> api.BackendSnapshot:
-        """One backend as it is."""
+    def _backend(self, name: str) -> api.BackendSnapshot:
         return backend(name, state=self.states[name], frontends=(f"f{int(name[1:]) // BACKENDS:03}",))
 
-    async def info(self) -> Info:
-        """How it is."""
-        return Info("0.1.0", "bench", "", 1.0, 1.0, True, api.LoopLag(0.0, 0.0, 0), 1, True, "bench")
-
-    async def counters(self) -> list[api.VipCounters]:
-        """What each VIP carried."""
+    def _counters(self) -> list[api.VipCounters]:
         return [
             api.VipCounters(self._frontend(number).vip, {"existing": int(time.time() * 100), "first": number}, 1, 1)
             for number in range(FRONTENDS)
         ]
 
-    async def dataplane(self) -> api.DataplaneSnapshot:
-        """The connection to the dataplane, and its messages."""
+    def _dataplane(self) -> api.DataplaneSnapshot:
         counts = tuple(api.MessageCount(f"m{n:02}", "tx", "ok", int(time.time() * 10) + n) for n in range(30))
         return api.DataplaneSnapshot("memory", True, False, None, None, (), "", counts)
+
+    async def read(self, name: str, request: Any) -> Any:
+        """What is, at this moment."""
+        match name:
+            case "GetSnapshot":
+                return self._snapshot()
+            case "GetFrontend":
+                return to_message(self._frontend(int(request.name[1:])))
+            case "GetBackend":
+                return to_message(self._backend(request.name))
+            case "GetDataplaneInfo":
+                return to_message(self._dataplane())
+            case "GetDataplaneCounters":
+                return pb.GetDataplaneCountersResponse(counters=map(to_message, self._counters()))
+            case _:
+                return to_message(
+                    Info("0.1.0", "bench", "", 1.0, 1.0, True, api.LoopLag(0.0, 0.0, 0), 1, True, "bench")
+                )
 
     async def stream(self, _name: str, request: pb.WatchEventsRequest) -> AsyncIterator[pb.WatchEventsResponse]:
         """A probe of each backend that is asked for, every two seconds."""
@@ -102,9 +104,9 @@ class Large:
             event = api.ProbeEvent(time.time(), name, api.ProbePhase.DONE, verdict)
             yield pb.WatchEventsResponse(events=[event_message(number, event)])
 
-    async def watch(self, wanted: Any = None, *, reconnect: bool = True) -> AsyncIterator[Any]:
+    async def watch_messages(self) -> AsyncIterator[pb.WatchEventsResponse]:
         """The state, then events."""
-        yield Connected(await self.snapshot())
+        yield pb.WatchEventsResponse(snapshot=self._snapshot())
         rng = random.Random(1)  # noqa: S311  (the same each time)
         start_s = time.monotonic()
         for number in itertools.count():
@@ -115,7 +117,7 @@ class Large:
             self.events += 1
             change = api.Transition(old, new, time.time(), REFUSED if new is DOWN else None)
             event = api.BackendEvent(time.time(), name, (f"f{int(name[1:]) // BACKENDS:03}",), change)
-            yield Watched(api.Delivery(number + 2, event))
+            yield pb.WatchEventsResponse(events=[event_message(number + 2, event)])
 
 
 def told_frames(page: Page, cards: str) -> list[str]:
@@ -158,15 +160,15 @@ async def main(seconds: float) -> None:
     broker, client = Broker(), Large()
     anybody: Any = client
     daemon = Daemon("large", anybody, broker)
-    world = World([daemon], broker)
+    daemons = Daemons([daemon], broker)
     settings = Settings(servers=("large",), listen="127.0.0.1:0")
-    server = Server(configuration(create_app(world), settings), world)
+    server = Server(configuration(create_app(daemons), settings), daemons)
     sock = listen(settings.listen, BACKLOG)
     said: list[str] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(daemon.run)
         tasks.start_soon(server.serve, [sock])
-        while not (server.started and daemon.mirror.frontends):  # noqa: ASYNC110  (nobody signals either)
+        while not (server.started and daemon.state.frontends):  # noqa: ASYNC110  (nobody signals either)
             await anyio.sleep(0.1)
         began_s, cpu_s, events = time.monotonic(), time.process_time(), client.events
         url = f"http://127.0.0.1:{sock.getsockname()[1]}/view/"
@@ -180,7 +182,7 @@ async def main(seconds: float) -> None:
         cost = (time.process_time() - cpu_s) / passed_s
         print(f"{FRONTENDS} frontends of {BACKENDS} backends, {(client.events - events) / passed_s:.0f} events/s")
         memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"server: {cost:.0%} of a core, {memory_mb:.0f} MB at most, state of {len(world.state()) / 1e6:.1f} MB")
+        print(f"server: {cost:.0%} of a core, {memory_mb:.0f} MB at most, state of {len(daemons.state()) / 1e6:.1f} MB")
         print("\n".join(said))
         print(f"probes were followed of {client.followed} backends at last")
         tasks.cancel_scope.cancel()

@@ -3,8 +3,8 @@
     python examples/embed.py http://192.0.2.1/ https://www.example.org/health http://[2001:db8::1]:8080/
     python examples/embed.py
 
-Without URLs it watches three servers of its own on loopback, closes one, and stops when that was seen. Nothing is
-balanced here: there are backends and no frontends.
+Without URLs it watches three servers of its own on loopback, closes one, and stops when that was detected. There are
+backends and no frontends: nothing is balanced.
 """
 
 from __future__ import annotations
@@ -49,22 +49,22 @@ def configuration(urls: Sequence[str], interval_s: float) -> maglev.Config:
     return maglev.Config(healthchecks=checks, backends=backends)
 
 
-async def watch(config: maglev.Config, tell: Callable[[maglev.BackendEvent], object]) -> None:
-    """Tell each change of each backend, until cancelled.
+async def watch(config: maglev.Config, on_event: Callable[[maglev.BackendEvent], object]) -> None:
+    """Report each change of each backend, until cancelled.
 
     Args:
-        config: Names the backends.
-        tell: Called with each change.
+        config: The backends.
+        on_event: Called with each change.
     """
     wanted = maglev.EventFilter(frozenset({maglev.EventKind.BACKEND}))
     async with maglev.open_controller(config) as control, control.subscribe(wanted) as subscription:
         async for delivery in subscription.events:
             if isinstance(delivery.event, maglev.BackendEvent):
-                tell(delivery.event)
+                on_event(delivery.event)
 
 
 def line(event: maglev.BackendEvent) -> str:
-    """One change as a line of text."""
+    """Return a change as a line of text."""
     change = event.transition
     return f"{event.backend}  {change.from_state} -> {change.to_state}  {change.result or change.why}"
 
@@ -74,7 +74,7 @@ async def watch_own_servers(interval_s: float) -> None:
     async with server() as (first, _), server() as (second, close), server() as (third, _):
         with anyio.CancelScope() as watching:
 
-            def tell(event: maglev.BackendEvent) -> None:
+            def on_event(event: maglev.BackendEvent) -> None:
                 print(line(event), flush=True)
                 state = event.transition.to_state
                 if event.backend == second and state is maglev.BackendState.UP:
@@ -83,12 +83,12 @@ async def watch_own_servers(interval_s: float) -> None:
                 elif event.backend == second and state is maglev.BackendState.DOWN:
                     watching.cancel()
 
-            await watch(configuration([first, second, third], interval_s), tell)
+            await watch(configuration([first, second, third], interval_s), on_event)
 
 
 @asynccontextmanager
 async def server() -> AsyncIterator[tuple[str, anyio.CancelScope]]:
-    """Run an HTTP server on loopback; gives its URL, and what closes it."""
+    """Run an HTTP server on loopback; gives its URL, and a scope to cancel to close it."""
 
     async def answer(stream: anyio.abc.SocketStream) -> None:
         async with stream:
@@ -110,7 +110,7 @@ async def server() -> AsyncIterator[tuple[str, anyio.CancelScope]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Watch what the command line names."""
+    """Watch the URLs of the command line."""
     parser = argparse.ArgumentParser(description="Watch URLs and print each change.")
     parser.add_argument("urls", nargs="*", metavar="URL", help="http or https; none: three servers of its own")
     parser.add_argument("--interval", type=float, default=1.0, metavar="SECONDS", help="between probes (default: 1)")

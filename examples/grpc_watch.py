@@ -1,4 +1,4 @@
-"""Follow a running maglevd over gRPC: the state of every backend, then every change, over lost connections too.
+"""Follow a running maglevd over gRPC: print the state of every backend, then every change; reconnect when necessary.
 
 python examples/grpc_watch.py
 python examples/grpc_watch.py lb1.example.org:9090 --ca ca.crt --changes 10
@@ -18,8 +18,8 @@ from maglev_grpc.client import Connected, Disconnected, Item, Security, Watched,
 WANTED = EventFilter(kinds=frozenset({EventKind.BACKEND, EventKind.FRONTEND, EventKind.WEIGHT}))
 
 
-def told(event: Event) -> str:
-    """One change in words."""
+def describe(event: Event) -> str:
+    """Describe a change."""
     match event:
         case BackendEvent():
             change = event.transition
@@ -45,7 +45,7 @@ def lines(item: Item) -> list[str]:
             return [f"{why}; again in {retry_in_s:.1f} s"]
         case Watched(delivery):
             lost = [f"({delivery.lost} events were lost)"] if delivery.lost else []
-            return [*lost, told(delivery.event)]
+            return [*lost, describe(delivery.event)]
 
 
 async def follow(server: str, security: Security, changes: int | None) -> None:

@@ -1,6 +1,6 @@
-"""How many flows of the *other* servers move when one server is drained, for some table lengths and weight steps.
+"""Computes how many flows of the *other* servers move when one is drained, for several table lengths and weight steps.
 
-Nothing is connected to and nothing is started: the tables are computed, bucket for bucket as VPP builds them.
+It connects to nothing: the tables are computed, bucket for bucket as VPP builds them.
 
     python examples/simulate.py
     python examples/simulate.py --servers 4 --weight 100
@@ -36,7 +36,7 @@ def drain(servers: int, weight: int, step: int, length: int) -> Disruption:
 
 
 def row(length: int, servers: int, weight: int) -> str:
-    """Return one line of the table: what moves beside the drained server's own flows."""
+    """Return one line of the table: the share of the other servers' flows that moves."""
     shares = (drain(servers, weight, step, length).moved_avoidable for step in STEPS)
     return f"{length:>7} buckets" + "".join(f"{share:>12.2%}" for share in shares)
 

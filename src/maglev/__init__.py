@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from maglev.dataplanes.memory import MemoryDataplane
     from maglev.library import installed, open_controller
     from maglev.plugin import PluginManager
-    from maglev.runtime import Controller
+    from maglev.runtime import LiveControl
 
 __all__ = [
     "Actor",
@@ -68,7 +68,6 @@ __all__ = [
     "Config",
     "ConfigError",
     "Control",
-    "Controller",
     "DisableBackend",
     "EnableBackend",
     "EventFilter",
@@ -79,6 +78,7 @@ __all__ = [
     "HealthCheckConfig",
     "HealthCheckerConfig",
     "LbConfig",
+    "LiveControl",
     "Loaded",
     "MemberConfig",
     "MemoryDataplane",
@@ -132,7 +132,7 @@ _HOMES = {
     "maglev.dataplanes.memory": ("MemoryDataplane",),
     "maglev.library": ("installed", "open_controller"),
     "maglev.plugin": ("PluginManager",),
-    "maglev.runtime": ("Controller",),
+    "maglev.runtime": ("LiveControl",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,6 +1,6 @@
-"""maglevd as a library: the controller without a command line, and the plugins that are installed.
+"""maglevd as a library: opens a controller, and finds the installed plugins.
 
-Nothing here installs a signal handler, sets up logging or keeps global state: the program that embeds us decides.
+Nothing here installs a signal handler, configures logging or keeps global state: that is up to the program.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from maglev.api import Dataplane
 from maglev.config import Config, Overrides
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.plugin import PluginManager, hookimpl
-from maglev.runtime import Controller, Settings
+from maglev.runtime import LiveControl, Settings
 from maglev.runtime import open_controller as open_with
 
 
 class _Memory:
-    """The core's own dataplane, registered through the same hooks as everybody else's."""
+    """The core's own dataplane, registered through the same hooks as those of plugins."""
 
     __name__ = "maglev.dataplanes.memory"
 
@@ -48,7 +48,7 @@ async def open_controller(
     overrides: Overrides | None = None,
     state_dir: Path | None = None,
     observe: bool = False,
-) -> AsyncIterator[Controller]:
+) -> AsyncIterator[LiveControl]:
     """Run maglevd inside a program: probes, decisions and dataplane, as long as the context lasts.
 
     The controller runs in tasks of its own within the context; leaving it stops the probes and leaves the dataplane as

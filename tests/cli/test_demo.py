@@ -1,4 +1,4 @@
-"""The demonstration: it runs to its end, its predictions are checked, and it takes orders afterwards."""
+"""The demonstration: it runs to its end, its predictions are checked, and it takes commands afterwards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from ipaddress import IPv4Address
-from urllib.error import HTTPError
+from pathlib import Path
 from urllib.request import urlopen
 
 import attrs
@@ -29,11 +29,12 @@ from maglev.api import (
     ProbeResult,
     Transition,
 )
-from maglev.cli.demo.forecast import expect_states
+from maglev.cli.demo.instructions import instructions
+from maglev.cli.demo.predictions import predict_states
+from maglev.cli.demo.scenario import SERVERS, configuration
 from maglev.cli.demo.screen import Screen
 from maglev.cli.demo.servers import free_port
-from maglev.cli.demo.setting import SERVERS, configuration
-from maglev.cli.demo.timing import Stopwatch, detection_bound_s
+from maglev.cli.demo.timing import DetectionTimer, detection_bound_s
 from maglev.config import load_text
 from maglev.library import installed
 
@@ -41,7 +42,7 @@ DEMO = (sys.executable, "-m", "maglev.cli", "demo")
 ENVIRONMENT = {**os.environ, "COLUMNS": "80", "MAGLEV_LOAD_PLUGINS": "http"}
 
 
-def test_once_it_shows_every_act_and_all_predictions_come_true() -> None:
+def test_once_it_shows_every_step_and_all_predictions_come_true() -> None:
     done = subprocess.run([*DEMO, "--once"], capture_output=True, text=True, timeout=100, env=ENVIRONMENT, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
@@ -55,25 +56,27 @@ def test_once_it_shows_every_act_and_all_predictions_come_true() -> None:
 
 
 class Demo:
-    """A demonstration after its script, and its order port."""
+    """A demonstration after its last step."""
 
-    def __init__(self) -> None:
-        # The script pauses for people to read; nobody does here.
+    def __init__(self, socket: Path) -> None:
+        # Between steps it pauses for people to read; nobody does here. Servers come back sooner.
         code = (
             "from importlib import import_module; import_module('maglev.cli.demo.run')._PAUSE_S = 0; "
-            "from maglev.cli import main; main()"
+            "import_module('maglev.cli.demo.servers').BACK_AFTER_S = 3.0; from maglev.cli import main; main()"
         )
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code, "demo"],
+            [sys.executable, "-c", code, "--grpc-addr=", f"--grpc-socket={socket}", "demo"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=ENVIRONMENT,
+            env={**ENVIRONMENT, "MAGLEV_LOAD_PLUGINS": "http,grpc"},
         )
         self.text = ""
         assert self.process.stdout is not None
         self.out = self.process.stdout
-        self.port = int(self.until(r"curl 127\.0\.0\.1:(\d+)/kill")[1])
+        self.url = f"http://{self.until(r'curl (127.0.0.11:[0-9]+)/stop')[1]}"
+        self.server = self.until(r"export MAGLEV_SERVER=(\S+)")[1]
+        self.maglevc = self.until(r"(\S+maglevc) show")[1]
         self.until("Exporters: ")
 
     def until(self, pattern: str) -> re.Match[str]:
@@ -84,15 +87,23 @@ class Demo:
                 return match
         raise AssertionError(f"ended without {pattern}:\n{self.text}")
 
-    def order(self, path: str) -> str:
-        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
+    def get(self, path: str) -> str:
+        with urlopen(f"{self.url}{path}", timeout=30) as answer:
             return str(answer.read().decode())
+
+    def command(self, words: str) -> subprocess.CompletedProcess[str]:
+        """Run `maglevc` as the instructions say."""
+        environment = {name: value for name, value in ENVIRONMENT.items() if name != "MAGLEV_LOAD_PLUGINS"}
+        environment["MAGLEV_SERVER"] = self.server
+        return subprocess.run(
+            [self.maglevc, *words.split()], capture_output=True, text=True, timeout=60, env=environment, check=False
+        )
 
 
 @pytest.fixture
-def demo() -> Iterator[Demo]:
+def demo(tmp_path: Path) -> Iterator[Demo]:
     with ExitStack() as stack:
-        running = Demo()
+        running = Demo(tmp_path / "grpc.sock")
         stack.callback(running.process.wait, 30)
         stack.callback(running.out.close)
         stack.callback(running.process.kill)
@@ -103,23 +114,29 @@ def demo() -> Iterator[Demo]:
         yield running
 
 
-def test_afterwards_it_takes_orders_until_it_is_interrupted(demo: Demo) -> None:
-    assert demo.order("/kill/ams-1") == "ams-1: dead\n"
+def test_afterwards_servers_can_be_stopped_and_commands_given_until_it_is_interrupted(demo: Demo) -> None:
+    assert demo.get("/healthz") == "ams-1\n"
+    assert demo.get("/stop") == "ams-1: stopped for 3 s\n"
     demo.until("ams-1 up → down  L4CON")
-    assert demo.order("/heal/ams-1") == "ams-1: well\n"
     demo.until("ams-1 down → up")
-    assert demo.order("/weight/web/primary/ams-1/0") == "done\n"
+    assert demo.get("/hang") == "ams-1: hanging for 3 s\n"
+    demo.until("ams-1 up → down  L7TOUT")
+    demo.until("ams-1 down → up")
+    assert demo.command("set frontend web pool primary backend ams-1 weight 0").returncode == 0
     demo.until("primary/ams-1: weight 100 → 0")
-    assert demo.order("/pause/fra-1") == "done\n"
-    assert re.search(r"fallback\s+fra-1\s+paused", demo.order("/"))
-    for path, status, words in (("/pause/nobody", 409, "no backend 'nobody'"), ("/nonsense", 404, "no such order")):
-        with pytest.raises(HTTPError) as refusal:
-            demo.order(path)
-        with refusal.value as answer:
-            assert (answer.code, words in answer.read().decode()) == (status, True)
+    assert demo.command("set backend fra-1 pause").returncode == 0
+    assert re.search(r"fra-1\s+\S+\s+paused", demo.command("show frontend web").stdout)
+    refused = demo.command("set backend nobody pause")
+    assert (refused.returncode, "nobody" in refused.stderr) == (1, True)
     demo.process.send_signal(signal.SIGINT)
     demo.text += demo.out.read()
     assert demo.process.wait(30) == 0, demo.text
+
+
+def test_without_the_api_it_says_what_to_install_for_commands() -> None:
+    port = free_port(list(SERVERS.values()))
+    config = load_text(configuration(port), installed({"MAGLEV_LOAD_PLUGINS": "http"})).config
+    assert "  To give commands, install maglevd[grpc,cli]." in instructions(config, Path("maglev.yaml"), port)
 
 
 def test_a_port_that_is_free_on_all_addresses_is_found() -> None:
@@ -128,12 +145,12 @@ def test_a_port_that_is_free_on_all_addresses_is_found() -> None:
         free_port([IPv4Address("192.0.2.1")])
 
 
-def test_with_the_primary_pool_down_the_forecast_is_the_fallback() -> None:
+def test_with_the_primary_pool_down_the_prediction_is_the_fallback() -> None:
     config = load_text(configuration(80), installed()).config
     up = dict.fromkeys(SERVERS, BackendState.UP)
-    whole = expect_states(config, up)
+    whole = predict_states(config, up)
     assert (whole["web"].active_pool, whole["web"].table.counts()[SERVERS["fra-1"]]) == ("primary", 0)
-    down = expect_states(config, {**dict.fromkeys(SERVERS, BackendState.DOWN), "fra-1": BackendState.UP})
+    down = predict_states(config, {**dict.fromkeys(SERVERS, BackendState.DOWN), "fra-1": BackendState.UP})
     assert down["web"].active_pool == "fallback"
     assert set(down["web"].table) == {SERVERS["fra-1"]}
 
@@ -170,9 +187,10 @@ def went_down(at_s: float) -> BackendEvent:
 def test_the_time_to_detect_counts_from_the_start_of_the_first_failing_probe(
     events: list[Event], took_s: float
 ) -> None:
-    stopwatch = Stopwatch()
-    stopwatch.see_all(events)
-    assert stopwatch.detected_s == {"a": took_s}
+    timer = DetectionTimer()
+    for event in events:
+        timer.add(event)
+    assert timer.detected_s == {"a": took_s}
 
 
 def test_the_bound_is_that_of_the_health_check() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -12,16 +13,8 @@ from maglev.config import load_text
 from maglev.library import installed
 
 ROOT = Path(__file__).parents[2]
-PAGES = [
-    ROOT / "README.md",
-    ROOT / "docs" / "tutorial.md",
-    *(
-        ROOT / "docs" / "how-to" / f"{name}.md"
-        for name in ("run-as-a-service", "try-beside-another-controller", "embed")
-    ),
-    *sorted((ROOT / "docs" / "explanation").glob("*.md")),
-]
-EXPLAINED = ["pools-and-weights", "states", "tables-and-steps", "void-results", "warm-up"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 
 def name_of(page: Path) -> str:
@@ -32,14 +25,11 @@ def blocks(page: Path, language: str) -> Iterator[str]:
     yield from re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
-def test_every_explanation_is_looked_at() -> None:
-    assert set(EXPLAINED) <= {page.stem for page in PAGES}
-
-
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_configurations_are_valid(page: Path) -> None:
     for text in blocks(page, "yaml"):
-        load_text(text, installed())
+        if not text.startswith("rule_files:"):  # that one is Prometheus's
+            load_text(text, installed())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -47,7 +37,7 @@ def test_programs_are_python_and_the_names_they_use_exist(page: Path) -> None:
     import maglev
 
     for text in blocks(page, "python"):
-        compile(text, name_of(page), "exec")
+        compile(dedent(text), name_of(page), "exec")
         for name in re.findall(r'(?<!")\bmaglev\.([A-Za-z_]+)', text):
             assert hasattr(maglev, name) or name == "api", f"maglev.{name}"
 
@@ -59,6 +49,10 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [target for target in local if not (page.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("example", ["loopback.yaml"])
-def test_the_example_is_valid_without_a_warning(example: str) -> None:
-    assert load_text((ROOT / "examples" / example).read_text("utf-8"), installed()).warnings == ()
+@pytest.mark.parametrize("example", EXAMPLES, ids=name_of)
+def test_examples_are_valid(example: Path) -> None:
+    load_text(example.read_text("utf-8"), installed())
+
+
+def test_the_example_of_the_tutorial_is_valid_without_a_warning() -> None:
+    assert load_text((ROOT / "examples" / "loopback.yaml").read_text("utf-8"), installed()).warnings == ()

@@ -1,4 +1,4 @@
-"""What runs beside the controller: exporters, reloads of their options, the watchdog, permissions."""
+"""Exporters, reloads of their options, the watchdog, permissions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from maglev.config import load_text
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.library import installed
 from maglev.plugin import PluginManager, hookimpl
-from maglev.runtime import Controller, Settings, open_controller
+from maglev.runtime import LiveControl, Settings, open_controller
 from maglev.runtime.notify import Notifier
 
 
@@ -32,7 +32,7 @@ class RecorderOptions:
 
 
 class Recorder(Exporter):
-    """Notes what happens to it."""
+    """Records what happens to it."""
 
     name = "recorder"
     Options = RecorderOptions
@@ -54,11 +54,13 @@ class Watcher(Exporter):
     """Reads events, and notes that its stream was ended before it was cancelled."""
 
     name = "watcher"
+    subscribed: ClassVar[bool] = False
 
     async def serve(self, control: Control, ready: Callable[[], None]) -> None:
         from maglev.api import EventFilter
 
         async with control.subscribe(EventFilter()) as subscription:
+            Watcher.subscribed = True
             ready()
             async for _ in subscription.events:
                 pass
@@ -95,7 +97,7 @@ class Plugin:
 class Running:
     """A daemon in this process."""
 
-    def __init__(self, controller: Controller, file: Path, send: Callable[[signal.Signals], None]) -> None:
+    def __init__(self, controller: LiveControl, file: Path, send: Callable[[signal.Signals], None]) -> None:
         self.controller = controller
         self.file = file
         self.send = send
@@ -164,8 +166,9 @@ async def test_every_reload_reaches_the_exporters_since_a_certificate_may_be_new
 
 
 async def test_event_streams_are_ended_before_exporters_are(file: Path) -> None:
-    async with serving(file, Watcher, Recorder) as running:
-        await until(lambda: bool(Recorder.seen) and bool(running.controller.bus._subscribers))
+    Watcher.subscribed = False
+    async with serving(file, Watcher, Recorder):
+        await until(lambda: bool(Recorder.seen) and Watcher.subscribed)
     assert Recorder.seen == [("serve", ""), "stream ended", "cancelled"]
 
 
@@ -194,7 +197,7 @@ async def test_the_watchdog_is_fed_only_while_the_probing_loop_turns(
         manager.bind(str(tmp_path / "notify"))
         notifier = Notifier(manager.getsockname(), 30.0)
         with pytest.raises(TimeoutError):
-            await feed_watchdog(Loop(0.0, 16.0, 1.0), notifier)
+            await feed_watchdog(Loop(0.0, 16.0, 1.0).overdue_ns, notifier)
         assert [manager.recv(100), manager.recv(100)] == [b"WATCHDOG=1", b"WATCHDOG=1"]
         with pytest.raises(BlockingIOError):
             manager.recv(100)
@@ -203,7 +206,7 @@ async def test_the_watchdog_is_fed_only_while_the_probing_loop_turns(
 
 
 async def test_without_a_watchdog_there_is_nothing_to_feed() -> None:
-    await feed_watchdog(Loop(), Notifier("/nowhere"))
+    await feed_watchdog(Loop().overdue_ns, Notifier("/nowhere"))
 
 
 PING = "maglev: {healthchecks: {alive: {type: icmp}}, backends: {a: {address: 192.0.2.1, healthcheck: alive}}}"

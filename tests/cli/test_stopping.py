@@ -1,4 +1,4 @@
-"""How the daemon ends, and what it tells the service manager of its life."""
+"""How the daemon stops, and its messages to the service manager."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-STUBBORN = (sys.executable, str(Path(__file__).with_name("stubborn.py")))
+UNCANCELLABLE = (sys.executable, str(Path(__file__).with_name("uncancellable.py")))
 
 
 @pytest.fixture
@@ -22,34 +22,34 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
         yield sock
 
 
-def told(manager: socket.socket) -> str:
-    """The next thing that is told, watchdog feeds left out."""
+def next_message(manager: socket.socket) -> str:
+    """The next message, without those for the watchdog."""
     while (first := manager.recv(4096).decode().split("\n")[0]) == "WATCHDOG=1":
         pass
     return first
 
 
-def test_the_service_manager_hears_of_start_reload_and_stop(
+def test_the_service_manager_is_notified_of_start_reload_and_stop(
     maglevd: Callable[..., Any], config_file: Callable[[str], Path], manager: socket.socket
 ) -> None:
     file = config_file("maglev: {}")
     environment = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "60000"}
     daemon = maglevd("--config", file, environment=environment)
-    assert told(manager) == "READY=1"
+    assert next_message(manager) == "READY=1"
     daemon.signal(signal.SIGHUP)
-    assert [told(manager), told(manager)] == ["RELOADING=1", "READY=1"]
+    assert [next_message(manager), next_message(manager)] == ["RELOADING=1", "READY=1"]
     file.write_text("maglev: 7")
     daemon.signal(signal.SIGHUP)
-    assert [told(manager), told(manager)] == ["RELOADING=1", "READY=1"]
+    assert [next_message(manager), next_message(manager)] == ["RELOADING=1", "READY=1"]
     # Nothing is due in an idle daemon, and its watchdog is fed all the same.
     assert manager.recv(4096) == b"WATCHDOG=1"
     daemon.signal(signal.SIGTERM)
-    assert told(manager) == "STOPPING=1"
+    assert next_message(manager) == "STOPPING=1"
     assert daemon.ended() == 0
 
 
 def test_a_second_interrupt_ends_it_at_once(maglevd: Callable[..., Any], config_file: Callable[[str], Path]) -> None:
-    daemon = maglevd("--config", config_file("maglev: {}"), environment={"DEADLINE_S": "1000"}, program=STUBBORN)
+    daemon = maglevd("--config", config_file("maglev: {}"), environment={"DEADLINE_S": "1000"}, program=UNCANCELLABLE)
     daemon.until("ready")
     daemon.signal(signal.SIGINT)
     daemon.until("stopping")
@@ -60,7 +60,7 @@ def test_a_second_interrupt_ends_it_at_once(maglevd: Callable[..., Any], config_
 def test_what_does_not_stop_does_not_keep_it_from_ending(
     maglevd: Callable[..., Any], config_file: Callable[[str], Path]
 ) -> None:
-    daemon = maglevd("--config", config_file("maglev: {}"), environment={"DEADLINE_S": "0.2"}, program=STUBBORN)
+    daemon = maglevd("--config", config_file("maglev: {}"), environment={"DEADLINE_S": "0.2"}, program=UNCANCELLABLE)
     daemon.until("ready")
     assert daemon.stop() == 0
     assert daemon.seen[-1]["event"] == "stopped-by-deadline"

@@ -2,34 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from maglev.config import PluginSet
-from maglev.config.plugins import OFFICIAL
-from maglev.config.reference import reference
-from maglev.plugin import PluginManager
 from tests.config.fakes import ALL
-
-PAGE = Path(__file__).parents[2] / "docs/reference/configuration.md"
-
-
-def official() -> PluginSet:
-    """What is installed of the official plugins: others have pages of their own."""
-    found = PluginSet.of(PluginManager(environ={}))
-    return PluginSet(
-        {name: cls for name, cls in found.checkers.items() if ("checker", name) in OFFICIAL},
-        {name: cls for name, cls in found.dataplanes.items() if ("dataplane", name) in OFFICIAL},
-        {name: cls for name, cls in found.exporters.items() if ("exporter", name) in OFFICIAL},
-    )
-
-
-def test_page_is_current() -> None:
-    text = reference(official())
-    if os.environ.get("MAGLEV_WRITE_DOCS"):
-        PAGE.write_text(text, "utf-8")
-    stale = "docs/reference/configuration.md is stale: run this test with MAGLEV_WRITE_DOCS=1"
-    assert PAGE.read_text("utf-8") == text, stale
+from tools.reference.configuration import reference
 
 
 def test_every_option_is_listed_with_its_flag_and_default() -> None:

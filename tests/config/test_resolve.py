@@ -10,8 +10,9 @@ import attrs
 import pytest
 
 from maglev.api import DataplaneConf, Encap, IPProtocol, VipAttributes, VipKey
-from maglev.config import Config, HealthCheckConfig, LbConfig, MemberConfig, resolve
-from maglev.domain.model import HealthRule, Intervals, Member, WhenNoneUp
+from maglev.config import BackendConfig, Config, HealthCheckConfig, LbConfig, MemberConfig, resolve
+from maglev.domain.model import Backend, HealthRule, Intervals, Member, WhenNoneUp
+from maglev.domain.overrides import OperatorOverrides, WeightOverride
 from tests.config.wording import MINIMAL, loaded
 
 
@@ -31,8 +32,13 @@ def with_weights(config: Config, *weights: int, step: int | Literal["auto"] = "a
     )
 
 
+def backend_of(check: HealthCheckConfig, address: str) -> Backend:
+    config = Config(healthchecks={"web": check}, backends={"a": BackendConfig(address, "web")})
+    return resolve.resolve(config).backends["a"]
+
+
 def test_frontend_has_what_the_file_says(config: Config) -> None:
-    frontend = resolve.frontends(config)["www"]
+    frontend = resolve.frontend(config, "www")
     assert frontend.vip == VipKey(ip_address("203.0.113.80"), IPProtocol.TCP, 80)
     assert frontend.attributes == VipAttributes(Encap.GRE4, 16384, sticky=False)
     assert frontend.pools[0].members == (
@@ -50,23 +56,24 @@ def test_vip_without_a_port_takes_all_protocols(config: Config) -> None:
 def test_encapsulation_follows_the_servers_not_the_vip(config: Config) -> None:
     backends = {name: attrs.evolve(b, address=f"2001:db8::{name}") for name, b in config.backends.items()}
     changed = attrs.evolve(config, backends=backends)
-    assert resolve.frontends(changed)["www"].attributes.encap is Encap.GRE6
+    assert resolve.frontend(changed, "www").attributes.encap is Encap.GRE6
 
 
 @pytest.mark.parametrize(
     "weights,step", [((100, 100), 10), ((100, 75), 5), ((100, 1), 1), ((0, 0), 100), ((100, 0), 10)]
 )
 def test_step_is_by_the_weights_in_the_file(config: Config, weights: tuple[int, int], step: int) -> None:
-    assert resolve.frontends(with_weights(config, *weights))["www"].step == step
+    assert resolve.frontend(with_weights(config, *weights), "www").step == step
 
 
 def test_step_may_be_fixed(config: Config) -> None:
-    assert resolve.frontends(with_weights(config, 100, 1, step=25))["www"].step == 25
+    assert resolve.frontend(with_weights(config, 100, 1, step=25), "www").step == 25
 
 
 def test_overridden_weight_takes_the_place_of_the_files_and_leaves_the_step(config: Config) -> None:
-    weights = {("www", "primary", "a"): 7, ("www", "gone", "a"): 1}
-    frontend = resolve.frontends(config, weights)["www"]
+    weights = {("www", "primary", "a"): WeightOverride(7, 100), ("www", "gone", "a"): WeightOverride(1, 100)}
+    overrides = OperatorOverrides(weights=weights)
+    frontend = overrides.applied(resolve.resolve(config).frontends)["www"]
     assert [(m.weight, m.configured_weight) for m in frontend.pools[0].members] == [(7, 100), (100, 100)]
     assert frontend.step == 10
 
@@ -77,14 +84,25 @@ def test_intervals_default_to_the_normal_one() -> None:
         "http", interval=2, fast_interval="500ms", down_interval=10, timeout="250ms", rise=4, fall=5
     )
     assert resolve.intervals(check) == Intervals(2_000_000_000, 500_000_000, 10_000_000_000)
-    assert resolve.timeout_ns(check) == 250_000_000
-    assert resolve.health_rule(check) == HealthRule(4, 5)
+    backend = backend_of(check, "192.0.2.1")
+    assert backend.probe is not None
+    assert backend.probe.timeout_ns == 250_000_000
+    assert backend.rule == HealthRule(4, 5)
 
 
 def test_source_address_is_of_the_backends_family() -> None:
     check = HealthCheckConfig("http", probe_ipv4_src="192.0.2.9")
-    assert resolve.source_address(check, ip_address("192.0.2.1")) == ip_address("192.0.2.9")
-    assert resolve.source_address(check, ip_address("2001:db8::1")) is None
+    for address, source in (("192.0.2.1", ip_address("192.0.2.9")), ("2001:db8::1", None)):
+        probe = backend_of(check, address).probe
+        assert probe is not None
+        assert probe.source == source
+
+
+def test_all_backends_of_a_check_share_its_values() -> None:
+    backends = {name: BackendConfig(f"192.0.2.{name}", "web") for name in "12"}
+    resolved = resolve.resolve(Config(healthchecks={"web": HealthCheckConfig("http")}, backends=backends)).backends
+    assert resolved["1"].rule is resolved["2"].rule
+    assert resolved["1"].intervals is resolved["2"].intervals
 
 
 def test_dataplane_conf() -> None:

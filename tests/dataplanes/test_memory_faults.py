@@ -74,12 +74,12 @@ async def test_a_connection_that_breaks_within_a_phase_leaves_one_result_unknown
     assert set(store.vip(WEB).servers) == {S1}
 
 
-@pytest.mark.parametrize("deaf, done", [(False, True), (True, False)])
+@pytest.mark.parametrize("dropping, done", [(False, True), (True, False)])
 async def test_what_is_written_while_it_hangs_may_or_may_not_be_done(
-    store: MemoryStore, dataplane: MemoryDataplane, deaf: bool, done: bool
+    store: MemoryStore, dataplane: MemoryDataplane, dropping: bool, done: bool
 ) -> None:
     async with dataplane.connect() as session:
-        store.hang(deaf=deaf)
+        store.hang(dropping=dropping)
         assert {type(result) for result in await session.apply(PHASE)} == {Unknown}
         assert (await session.lost()).kind is LostKind.SILENT
     assert (WEB in store.vips) is done
@@ -99,8 +99,8 @@ async def test_a_hanging_dataplane_can_be_neither_read_nor_reached(
         assert (await session.read()).vips == {}
 
 
-@pytest.mark.parametrize("deaf", [False, True])
-async def test_a_silence_that_ends_in_time_harms_nothing(deaf: bool) -> None:
+@pytest.mark.parametrize("dropping", [False, True])
+async def test_a_silence_that_ends_in_time_harms_nothing(dropping: bool) -> None:
     store = MemoryStore(deadline_s=60)
     results: list[OperationResult] = []
     async with MemoryDataplane(store=store).connect() as session:
@@ -108,11 +108,11 @@ async def test_a_silence_that_ends_in_time_harms_nothing(deaf: bool) -> None:
         async def apply() -> None:
             results.extend(await session.apply(PHASE))
 
-        store.hang(deaf=deaf)
+        store.hang(dropping=dropping)
         async with anyio.create_task_group() as group:
             group.start_soon(apply)
             await anyio.wait_all_tasks_blocked()
-            assert (WEB in store.vips) is not deaf
+            assert (WEB in store.vips) is not dropping
             assert results == []
             store.resume()
         assert results == [Ok()] * 4

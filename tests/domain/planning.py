@@ -147,7 +147,7 @@ def store_of(actual: Vips) -> MemoryStore:
     """Return a memory dataplane that holds these VIPs."""
     store = MemoryStore()
     for key, vip in actual.items():
-        store.plant(key, vip)
+        store.add_foreign_vip(key, vip)
     return store
 
 

@@ -99,9 +99,17 @@ def test_the_last_server_that_leaves_moves_its_flows_to_nowhere() -> None:
     assert (seen.changed, seen.avoidable) == (64, 0)
 
 
-def test_tables_of_two_lengths_cannot_be_compared() -> None:
-    with pytest.raises(ValueError, match="tables of 16 and 32 buckets: tables of one length are allowed"):
-        disruption(new_flow_table({}, 16), new_flow_table({}, 32))
+@settings(deadline=None)
+@given(old=POOLS, new=POOLS, hashes=st.lists(st.integers(0, 2**32 - 1), max_size=50))
+def test_tables_of_two_lengths_differ_for_the_flows_that_change_server(
+    old: dict[Address, int], new: dict[Address, int], hashes: list[int]
+) -> None:
+    before, after = new_flow_table(old, 64), new_flow_table(new, 256)
+    seen = disruption(before, after)
+    everything = [before[flow & 63] != after[flow & 255] for flow in range(256)]
+    assert (seen.buckets, seen.changed) == (256, sum(everything))
+    for flow in hashes:
+        assert everything[flow & 255] == (before[flow & 63] != after[flow & 255])
 
 
 @settings(deadline=None)

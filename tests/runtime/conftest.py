@@ -11,7 +11,18 @@ import anyio
 import attrs
 import pytest
 
-from maglev.api import Actor, AsyncChecker, BackendState, Code, Operation, ProbeResult, Subscription, Target
+from maglev.api import (
+    Actor,
+    AsyncChecker,
+    BackendState,
+    Code,
+    CommandResult,
+    Operation,
+    ProbeResult,
+    ReloadConfig,
+    Subscription,
+    Target,
+)
 from maglev.config import (
     BackendConfig,
     Config,
@@ -22,9 +33,8 @@ from maglev.config import (
     PluginSet,
     PoolConfig,
 )
-from maglev.config import check as check_config
 from maglev.dataplanes.memory import MemoryDataplane, MemoryStore
-from maglev.runtime import Controller, Settings, open_controller
+from maglev.runtime import LiveControl, Settings, open_controller
 
 E = TypeVar("E")
 ACTOR = Actor("test", "library")
@@ -72,7 +82,7 @@ class World:
             Scripted.results[name] = ProbeResult(Code.NOFILE, "told to be void")
 
     @asynccontextmanager
-    async def open(self, source: Config | Path) -> AsyncIterator[Controller]:
+    async def open(self, source: Config | Path) -> AsyncIterator[LiveControl]:
         """Run a controller on this world's dataplane."""
         dataplane = MemoryDataplane(store=self.store)
         settings = Settings(source, PLUGINS, dataplane, state_dir=self.state_dir, observe=self.observe)
@@ -138,9 +148,9 @@ async def next_event(subscription: Subscription, kind: type[E]) -> E:
     return event
 
 
-def states(controller: Controller) -> dict[str, BackendState]:
+def states(controller: LiveControl) -> dict[str, BackendState]:
     """The state of each backend."""
-    return {backend.name: backend.health.state for backend in controller.backends}
+    return {name: health.state for name, health in controller.state.health.items()}
 
 
 def held(world: World) -> dict[str, dict[str, int]]:
@@ -156,6 +166,7 @@ def writes_of(world: World) -> list[Operation]:
     return [written.operation for written in world.store.journal]
 
 
-def apply(controller: Controller, new: Config) -> None:
+async def apply(controller: LiveControl, new: Config, *, force: bool = False) -> CommandResult:
     """Reload with a configuration built in code."""
-    controller.apply(check_config(new, PLUGINS), "reload")
+    controller.configuration.read_from(new)
+    return await controller.command(ReloadConfig(force=force), ACTOR)

@@ -18,8 +18,10 @@ from maglev.api import (
 from maglev.config import BackendConfig, HealthCheckerConfig
 from maglev.config import check as check_config
 from maglev.dataplanes.memory import MemoryDataplane
-from maglev.runtime import Controller, Settings, StateError, open_controller
-from maglev.runtime.overrides import Overrides
+from maglev.domain.state import next_probe_ns
+from maglev.domain.state.sync import DataplaneConnected
+from maglev.runtime import LiveControl, OverrideStore, Settings, StateError, open_controller
+from maglev.runtime.controller import Controller
 from tests.runtime.conftest import PLUGINS, World, apply, check, config, next_event, states, until
 
 PASS = ProbeResult(Code.L7OK, "200")
@@ -32,17 +34,19 @@ class Carrying(MemoryDataplane):
     carries_probes = True
 
 
-def idle(**changes: object) -> Controller:
+def idle(**changes: object) -> LiveControl:
     """A controller that is not running: results are handed to it by the test."""
     whole = config(**changes)
     settings = Settings(whole, PLUGINS, Carrying())
-    return Controller(settings, check_config(whole, PLUGINS), Overrides())
+    control = Controller(settings, check_config(whole, PLUGINS), OverrideStore(None)).control
+    control.jobs.follow()
+    return control
 
 
-def result(controller: Controller, backend: str, verdict: ProbeResult, ended_ns: int = 0) -> int:
-    job = controller.backends[backend].job
+def result(controller: LiveControl, backend: str, verdict: ProbeResult, ended_ns: int = 0) -> int:
+    job = controller.jobs.record(backend).job
     assert job is not None
-    return controller.backends.on_result(job, verdict, 0, ended_ns)
+    return controller.jobs.on_result(job, verdict, 0, ended_ns)
 
 
 async def test_one_pass_makes_an_unknown_backend_up_and_two_failures_take_it_down() -> None:
@@ -53,7 +57,7 @@ async def test_one_pass_makes_an_unknown_backend_up_and_two_failures_take_it_dow
     assert states(controller)["a"] is BackendState.UP
     result(controller, "a", FAIL)
     assert states(controller)["a"] is BackendState.DOWN
-    last = controller.backends["a"].history[-1]
+    last = controller.state.history["a"][-1]
     assert (last.from_state, last.to_state, last.result) == (BackendState.UP, BackendState.DOWN, FAIL)
 
 
@@ -67,7 +71,7 @@ async def test_the_history_keeps_only_the_newest_transitions() -> None:
     controller = idle(healthchecker=HealthCheckerConfig(transition_history=2))
     for verdict in (PASS, FAIL, FAIL, PASS, PASS, FAIL, FAIL):
         result(controller, "a", verdict)
-    kept = [(t.from_state, t.to_state) for t in controller.backends["a"].history]
+    kept = [(t.from_state, t.to_state) for t in controller.state.history["a"]]
     assert kept == [(BackendState.DOWN, BackendState.UP), (BackendState.UP, BackendState.DOWN)]
 
 
@@ -76,14 +80,14 @@ async def test_failures_while_the_dataplane_that_carries_the_probes_is_lost_are_
     for verdict in (PASS, FAIL, FAIL, FAIL):
         result(controller, "a", verdict)
     assert states(controller)["a"] is BackendState.UP
-    assert controller.backends["a"].void_code == Code.DPLOST
+    assert controller.jobs.record("a").void_code == Code.DPLOST
 
 
 async def test_failures_just_after_that_dataplane_is_back_are_void_for_one_interval() -> None:
     controller = idle(healthchecker=HealthCheckerConfig(netns="dataplane"))
     result(controller, "a", PASS)
-    controller.reconciler.connected_at_ns = 1_000_000_000
-    interval = controller.backends["a"].interval_ns()
+    controller.store.step(DataplaneConnected(1_000_000_000, restarted=False))
+    interval = next_probe_ns(controller.state, "a")
     for _ in range(3):
         result(controller, "a", FAIL, ended_ns=1_000_000_000 + interval - 1)
     assert states(controller)["a"] is BackendState.UP
@@ -104,9 +108,9 @@ async def test_a_changed_check_keeps_the_state_and_starts_the_counting_anew() ->
     for name, verdicts in (("a", (PASS, FAIL)), ("b", (FAIL, FAIL, PASS))):
         for verdict in verdicts:
             result(controller, name, verdict)
-    apply(controller, config(healthchecks={"alive": check(rise=5, fall=4)}))
+    await apply(controller, config(healthchecks={"alive": check(rise=5, fall=4)}))
     assert states(controller) == {"a": BackendState.UP, "b": BackendState.DOWN, "spare": BackendState.UNKNOWN}
-    assert [controller.backends[name].health.counter for name in ("a", "b", "spare")] == [8, 0, 8]
+    assert [controller.state.health[name].counter for name in ("a", "b", "spare")] == [8, 0, 8]
 
 
 async def test_a_backend_that_loses_its_check_is_up_and_one_that_gets_one_keeps_its_state() -> None:
@@ -114,18 +118,18 @@ async def test_a_backend_that_loses_its_check_is_up_and_one_that_gets_one_keeps_
     controller = idle()
     for _ in range(2):
         result(controller, "a", FAIL)
-    apply(controller, config(backends=static))
+    await apply(controller, config(backends=static))
     assert states(controller)["a"] is BackendState.UP
-    apply(controller, config())
+    await apply(controller, config())
     assert states(controller)["a"] is BackendState.UP
 
 
 async def test_enabled_in_the_file_is_followed_by_a_reload() -> None:
     off = {**config().backends, "a": BackendConfig("10.1.0.1", "alive", enabled=False)}
     controller = idle()
-    apply(controller, config(backends=off))
+    await apply(controller, config(backends=off))
     assert states(controller)["a"] is BackendState.DISABLED
-    apply(controller, config())
+    await apply(controller, config())
     assert states(controller)["a"] is BackendState.UNKNOWN
 
 
@@ -135,7 +139,7 @@ async def test_probe_events_come_only_to_those_who_ask(world: World) -> None:
             events = [await next_event(asked, ProbeEvent) for _ in range(4)]
         assert {event.backend for event in events} == {"a"}
         assert {str(event.phase) for event in events} == {"start", "done"}
-        assert not controller.prober.report_starts
+        assert not controller.jobs.prober.report_starts
 
 
 async def test_events_alone_come_from_now_on_and_end_with_the_context(world: World) -> None:
@@ -143,11 +147,11 @@ async def test_events_alone_come_from_now_on_and_end_with_the_context(world: Wor
         async with controller.events(EventFilter(frozenset({EventKind.PROBE}))) as events:
             before = controller.bus.sequence
             deliveries = await events.batch()
-            assert controller.prober.report_starts
+            assert controller.jobs.prober.report_starts
         assert deliveries
         assert all(delivery.sequence > before for delivery in deliveries)
         assert all(isinstance(delivery.event, ProbeEvent) for delivery in deliveries)
-        assert not controller.prober.report_starts
+        assert not controller.jobs.prober.report_starts
 
 
 async def test_a_probe_observer_hears_of_every_probe(world: World) -> None:

@@ -25,7 +25,7 @@ from maglev.api import (
     UnknownName,
 )
 from maglev.config import BackendConfig
-from maglev.runtime import Controller
+from maglev.runtime import LiveControl
 from tests.runtime.conftest import ACTOR, World, apply, config, frontend, held, states, until, writes_of
 
 WEB = "10.9.0.1:80/tcp"
@@ -33,7 +33,7 @@ API = "10.9.0.2:80/tcp"
 SERVING = {"10.1.0.1": 10, "10.1.0.2": 10, "10.1.0.9": 0}
 
 
-async def serving(world: World, controller: Controller) -> None:
+async def serving(world: World, controller: LiveControl) -> None:
     await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
     await until(lambda: held(world).get(WEB) == SERVING and held(world).get(API) == {"10.1.0.1": 10}, "serving")
 
@@ -82,7 +82,7 @@ async def test_what_a_preview_says_happens_bucket_for_bucket(world: World, comma
 async def test_a_preview_changes_nothing(world: World) -> None:
     async with world.open(config()) as controller:
         await serving(world, controller)
-        before = len(writes_of(world)), controller.overrides, states(controller)
+        before = len(writes_of(world)), controller.state.overrides, states(controller)
         for command in (
             PauseBackend("a"),
             SetFrontendPoolBackendWeight("web", "primary", "a", 0),
@@ -90,20 +90,20 @@ async def test_a_preview_changes_nothing(world: World) -> None:
             ReloadConfig(),
         ):
             await controller.preview(command)
-        assert (len(writes_of(world)), controller.overrides, states(controller)) == before
+        assert (len(writes_of(world)), controller.state.overrides, states(controller)) == before
 
 
 async def test_a_flow_goes_where_the_trace_says_and_where_it_says_if_that_server_goes_down(world: World) -> None:
     async with world.open(config()) as controller:
         await serving(world, controller)
-        key = controller.frontends.specs["web"].vip
+        key = controller.state.frontends["web"].vip
         flows = [Flow(ip_address(f"192.0.2.{n}"), 1000 + n) for n in range(1, 40)]
         traces = [await controller.trace_flow("web", flow) for flow in flows]
-        assert [t.server for t in traces] == [await controller.dataplane.server_for(key, f) for f in flows]  # type: ignore[attr-defined]
+        assert [t.server for t in traces] == [await controller.reconciler.dataplane.server_for(key, f) for f in flows]  # type: ignore[attr-defined]
         assert {t.backend for t in traces} == {"a", "b"}
         world.fail("a")
         await until(lambda: held(world)[WEB]["10.1.0.1"] == 0, "a drained")
-        then = [await controller.dataplane.server_for(key, f) for f in flows]  # type: ignore[attr-defined]
+        then = [await controller.reconciler.dataplane.server_for(key, f) for f in flows]  # type: ignore[attr-defined]
         moved = [t.if_down if t.backend == "a" else after for t, after in zip(traces, then, strict=True)]
         assert moved == then
 
@@ -155,8 +155,8 @@ async def test_overrides_outlive_a_restart_until_they_are_cleared(world: World) 
         await controller.command(ResetFrontendPoolBackendWeight("web", "primary", "a"), ACTOR)
         await until(lambda: held(world)[WEB] == SERVING, "as the file says")
     async with world.open(config()) as controller:
-        assert not controller.overrides.admin
-        assert not controller.overrides.weights
+        assert not controller.state.overrides.admin
+        assert not controller.state.overrides.weights
 
 
 async def test_an_override_gives_way_when_the_file_changes_that_very_key(world: World) -> None:
@@ -165,7 +165,9 @@ async def test_an_override_gives_way_when_the_file_changes_that_very_key(world: 
         await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 0), ACTOR)
         await controller.command(SetFrontendPoolBackendWeight("web", "primary", "b", 50), ACTOR)
         pools = [("primary", {"a": 80, "b": 100}), ("fallback", {"spare": 100})]
-        apply(controller, config(frontends={"web": frontend("10.9.0.1", pools), "api": config().frontends["api"]}))
+        await apply(
+            controller, config(frontends={"web": frontend("10.9.0.1", pools), "api": config().frontends["api"]})
+        )
         members = {m.backend: m.weight for m in controller.snapshot().frontends["web"].members}
         assert members == {"a": 80, "b": 50, "spare": 100}
 
@@ -175,19 +177,10 @@ async def test_a_reload_that_would_remove_most_vips_is_refused_unless_forced(wor
         await serving(world, controller)
         few = config(frontends={"new": frontend("10.9.0.3", [("primary", {"a": 100})])})
         with pytest.raises(FailedPrecondition, match="2 of 2 VIPs"):
-            apply(controller, few)
+            await apply(controller, few)
         assert set(controller.snapshot().frontends) == {"web", "api"}
-        apply_forced(controller, few)
+        await apply(controller, few, force=True)
         await until(lambda: set(held(world)) == {"10.9.0.3:80/tcp"}, "only the new one")
-
-
-def apply_forced(controller: Controller, new: object) -> None:
-    from maglev.config import Config
-    from maglev.config import check as check_config
-    from tests.runtime.conftest import PLUGINS
-
-    assert isinstance(new, Config)
-    controller.apply(check_config(new, PLUGINS), "reload", force=True)
 
 
 async def test_without_a_dataplane_a_command_is_taken_and_written_when_it_is_back(world: World) -> None:
@@ -211,7 +204,7 @@ async def test_a_backend_that_leaves_the_file_ends_removed_and_its_server_goes(w
         new = config(
             backends=backends, frontends={"web": frontend("10.9.0.1", pools), "api": config().frontends["api"]}
         )
-        apply(controller, new)
+        await apply(controller, new)
         await until(lambda: held(world)[WEB] == {"10.1.0.1": 10, "10.1.0.9": 0}, "b gone")
         assert "b" not in controller.snapshot().backends
 
@@ -236,7 +229,7 @@ async def test_every_command_leaves_one_audit_record_whatever_becomes_of_it(
         failed = await controller.command(PauseBackend("a"), ACTOR)
         with pytest.raises(UnknownName):
             await controller.command(PauseBackend("nope"), ACTOR)
-        monkeypatch.setattr(type(controller.backends), "resume", broken)
+        monkeypatch.setattr(type(controller.state), "fork", broken)
         with pytest.raises(RuntimeError):
             await controller.command(ResumeBackend("a"), ACTOR)
     records = [getattr(record, "maglev_fields", {}) for record in caplog.records if record.name == "maglev.audit"]

@@ -16,6 +16,7 @@ from maglev.api import (
     SyncDataplane,
 )
 from maglev.config import BackendConfig
+from maglev.runtime import LiveControl
 from tests.runtime.conftest import (
     ACTOR,
     World,
@@ -32,6 +33,11 @@ from tests.runtime.conftest import (
 
 WEB = "10.9.0.1:80/tcp"
 API = "10.9.0.2:80/tcp"
+
+
+def jobs_of(controller: LiveControl) -> dict[str, object]:
+    """What probes each backend."""
+    return {name: controller.jobs.record(name).job for name in states(controller)}
 
 
 async def test_backends_that_pass_get_their_weight_and_the_fallback_stands_by(world: World) -> None:
@@ -181,7 +187,7 @@ async def test_a_backend_added_by_a_reload_waits_for_its_verdict(world: World) -
             backends={**config().backends, "c": BackendConfig("10.1.0.3", "alive")},
             frontends={"web": frontend("10.9.0.1", [("primary", {"a": 100, "b": 100, "c": 100})])},
         )
-        apply(controller, new)
+        await apply(controller, new)
         await controller.command(SyncDataplane(), ACTOR)
         assert held(world)[WEB] == {"10.1.0.1": 10, "10.1.0.2": 10, "10.1.0.3": 0}
         world.heal("c")
@@ -193,28 +199,28 @@ async def test_a_changed_interval_of_a_shared_check_moves_no_state_and_no_weight
         await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
         await until(lambda: held(world).get(WEB) == {"10.1.0.1": 10, "10.1.0.2": 10, "10.1.0.9": 0}, "web serves")
         await until(lambda: held(world).get(API) == {"10.1.0.1": 10}, "api serves")
-        before, jobs = len(world.store.journal), {b.name: b.job for b in controller.backends}
+        before, jobs = len(world.store.journal), jobs_of(controller)
         async with controller.subscribe(EventFilter()) as subscription:
-            apply(controller, config(healthchecks={"alive": check(interval=0.03)}))
+            await apply(controller, config(healthchecks={"alive": check(interval=0.03)}))
             await controller.command(SyncDataplane(), ACTOR)
             batch = await subscription.events.batch()
         assert {d.event.kind for d in batch} <= {EventKind.SYNC}
-        assert {b.name: b.job for b in controller.backends} == jobs
+        assert jobs_of(controller) == jobs
         assert len(world.store.journal) == before
 
 
 async def test_a_changed_address_restarts_that_probe_only(world: World) -> None:
     async with world.open(config()) as controller:
         await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
-        jobs = {b.name: b.job for b in controller.backends}
+        jobs = jobs_of(controller)
         world.void("b")
-        apply(controller, config(backends={**config().backends, "b": BackendConfig("10.1.0.7", "alive")}))
+        await apply(controller, config(backends={**config().backends, "b": BackendConfig("10.1.0.7", "alive")}))
         assert states(controller) == {
             "a": BackendState.UP,
             "b": BackendState.UNKNOWN,
             "spare": BackendState.UP,
         }
-        assert {b.name for b in controller.backends if b.job is not jobs[b.name]} == {"b"}
+        assert {name for name, job in jobs_of(controller).items() if job is not jobs[name]} == {"b"}
 
 
 async def test_a_weight_of_zero_is_a_drain_without_a_flush(world: World) -> None:

@@ -21,11 +21,11 @@ from maglev.api import (
 )
 from maglev.config import BackendConfig
 from maglev.dataplanes.memory import MemoryDataplane
-from maglev.runtime import Controller, Settings, open_controller
+from maglev.runtime import LiveControl, Settings, open_controller
 from tests.runtime.conftest import ACTOR, PLUGINS, World, apply, config, frontend, until
 
 
-def all_up(controller: Controller) -> bool:
+def all_up(controller: LiveControl) -> bool:
     """Whether every backend has its counter at the top."""
     return all(b.state is BackendState.UP and b.counter == 3 for b in controller.metrics().backends if b.type)
 
@@ -66,7 +66,7 @@ async def test_a_reload_takes_figures_away(world: World) -> None:
     async with world.open(config()) as controller:
         controller.metrics()
         only = {"a": BackendConfig("10.1.0.1", "alive")}
-        apply(controller, config(backends=only, frontends={"web": frontend("10.9.0.1", [("primary", {"a": 1})])}))
+        await apply(controller, config(backends=only, frontends={"web": frontend("10.9.0.1", [("primary", {"a": 1})])}))
         metrics = controller.metrics()
         assert [b.name for b in metrics.backends] == ["a"]
         assert [f.name for f in metrics.frontends] == ["web"]
@@ -79,7 +79,7 @@ async def test_status_counts_reloads(world: World) -> None:
         assert before.reloads == {"success": 0, "failure": 0}
         await controller.command(ReloadConfig(), ACTOR)
         few = config(frontends={"other": frontend("10.9.9.9", [("primary", {"a": 1})])})
-        object.__setattr__(controller.settings, "source", few)
+        controller.configuration.read_from(few)
         with pytest.raises(FailedPrecondition):
             await controller.command(ReloadConfig(), ACTOR)
         after = controller.status()

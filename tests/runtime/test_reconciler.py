@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
+import anyio
 import attrs
 
 from maglev.api import (
@@ -24,7 +25,7 @@ from maglev.api import (
     VipKey,
     VipState,
 )
-from maglev.runtime import Controller
+from maglev.runtime import LiveControl
 from tests.runtime.conftest import ACTOR, World, apply, config, frontend, held, next_event, states, until, writes_of
 
 WEB = "10.9.0.1:80/tcp"
@@ -33,14 +34,16 @@ SERVING = {"10.1.0.1": 10, "10.1.0.2": 10, "10.1.0.9": 0}
 FOREIGN = VipKey(ip_address("10.9.9.9"), IPProtocol.TCP, 443)
 
 
-async def serving(world: World, controller: Controller) -> None:
+async def serving(world: World, controller: LiveControl) -> None:
     await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
     await until(lambda: held(world).get(WEB) == SERVING and held(world).get(API) == {"10.1.0.1": 10}, "serving")
 
 
 def plant(world: World, key: VipKey, servers: dict[str, int], table_length: int = 16384) -> None:
     made = VipAttributes(Encap.GRE4, table_length)
-    world.store.plant(key, VipState(made, {ip_address(a): ServerState(weight) for a, weight in servers.items()}))
+    world.store.add_foreign_vip(
+        key, VipState(made, {ip_address(a): ServerState(weight) for a, weight in servers.items()})
+    )
 
 
 async def test_a_vip_of_somebody_else_is_reported_and_left_alone_until_pruned(world: World) -> None:
@@ -57,7 +60,7 @@ async def test_a_vip_of_somebody_else_is_reported_and_left_alone_until_pruned(wo
 async def test_one_sync_undoes_tampering_and_a_second_writes_nothing(world: World) -> None:
     async with world.open(config()) as controller:
         await serving(world, controller)
-        key = controller.frontends.specs["web"].vip
+        key = controller.state.frontends["web"].vip
         world.store.write(DeleteServer(key, ip_address("10.1.0.1")))
         world.store.write(SetWeight(key, ip_address("10.1.0.2"), 3))
         result = await controller.command(SyncDataplane(), ACTOR)
@@ -98,7 +101,7 @@ async def test_another_number_of_sticky_buckets_is_drift_until_recreated(world: 
     plant(world, FOREIGN, {})  # established flows may hang on it
     async with world.open(config()) as controller:
         await serving(world, controller)
-        wanted = controller.frontends.conf().sticky_buckets_per_core
+        wanted = controller.state.config.conf.sticky_buckets_per_core
         await controller.command(SyncDataplane(), ACTOR)
         (drift,) = controller.dataplane_snapshot().drift
         assert drift == f"sticky buckets per core are 1024, wanted {wanted}"
@@ -126,8 +129,8 @@ async def test_a_reload_that_changes_the_sticky_flag_makes_that_vip_anew_and_no_
         web = frontend(
             "10.9.0.1", [("primary", {"a": 100, "b": 100}), ("fallback", {"spare": 100})], src_ip_sticky=True
         )
-        apply(controller, config(frontends={"web": web, "api": config().frontends["api"]}))
-        key = controller.frontends.specs["web"].vip
+        await apply(controller, config(frontends={"web": web, "api": config().frontends["api"]}))
+        key = controller.state.frontends["web"].vip
         await until(lambda: key in world.store.vips and world.store.vip(key).attributes.sticky, "sticky")
         await until(lambda: held(world)[WEB] == SERVING, "serving again")
         touched = {str(getattr(write, "vip", "")) for write in writes_of(world)[before:]}
@@ -135,17 +138,19 @@ async def test_a_reload_that_changes_the_sticky_flag_makes_that_vip_anew_and_no_
 
 
 async def test_what_a_reload_changes_while_writes_are_under_way_is_made_anew_all_the_same(world: World) -> None:
-    async with world.open(config()) as controller:
+    async with world.open(config()) as controller, anyio.create_task_group() as tasks:
         await serving(world, controller)
         world.store.hang()
         world.fail("a")
         await until(lambda: held(world)[WEB]["10.1.0.1"] == 0, "a drained, but no reply")
         web = frontend("10.9.0.1", [("primary", {"a": 100, "b": 100})], src_ip_sticky=True)
         conf = attrs.evolve(config().lb, sticky_buckets_per_core=1024)
-        apply(controller, config(frontends={"web": web, "api": config().frontends["api"]}, lb=conf))
+        new = config(frontends={"web": web, "api": config().frontends["api"]}, lb=conf)
+        tasks.start_soon(apply, controller, new)  # waits for the dataplane
+        await until(lambda: controller.config.lb.sticky_buckets_per_core == 1024, "the reload is taken over")
         world.store.resume()
         await controller.command(SyncDataplane(), ACTOR)
-        assert world.store.vip(controller.frontends.specs["web"].vip).attributes.sticky
+        assert world.store.vip(controller.state.frontends["web"].vip).attributes.sticky
         assert world.store.conf.sticky_buckets_per_core == 1024
 
 
@@ -191,7 +196,7 @@ async def test_a_vip_removed_while_the_dataplane_is_away_goes_when_it_is_back(wo
         await serving(world, controller)
         world.store.stop()
         await until(lambda: controller.reconciler.session is None, "lost")
-        apply(controller, config(frontends={"web": config().frontends["web"]}))
+        await apply(controller, config(frontends={"web": config().frontends["web"]}))
         world.store.start()
         await until(lambda: set(held(world)) == {WEB}, "the other VIP is gone")
 
@@ -202,4 +207,4 @@ async def test_a_snapshot_after_a_write_tells_the_very_buckets_that_the_dataplan
         await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 30), ACTOR)
         told = {member.address: member.buckets for member in controller.frontend("web").members}
         vips = (await controller.read_dataplane()).vips
-        assert told == {a: s.buckets for a, s in vips[controller.frontends.specs["web"].vip].servers.items()}
+        assert told == {a: s.buckets for a, s in vips[controller.state.frontends["web"].vip].servers.items()}

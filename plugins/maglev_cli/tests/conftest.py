@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -30,17 +30,3 @@ def stack() -> Iterator[ExitStack]:
     """Closes what a test opens."""
     with ExitStack() as opened:
         yield opened
-
-
-@pytest.fixture
-def written_docs() -> Callable[[str, str], Path]:
-    """A page of the documentation, written anew if that is asked for."""
-    import os
-
-    def page(name: str, text: str) -> Path:
-        path = Path(__file__).parents[3] / "docs" / name
-        if os.environ.get("MAGLEV_WRITE_DOCS"):
-            path.write_text(text, "utf-8")
-        return path
-
-    return page

@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 import maglev
-from maglev import BackendConfig, Config, Controller, FrontendConfig, LbConfig, MemberConfig, PoolConfig
+from maglev import BackendConfig, Config, FrontendConfig, LbConfig, LiveControl, MemberConfig, PoolConfig
 from maglev.dataplanes.memory import MemoryDataplane, MemoryStore
 from maglev_grpc.client import Client, Security, connect
 from maglev_grpc.server import GrpcExporter, GrpcOptions
@@ -65,7 +65,7 @@ def small_config() -> Config:
 class Served:
     """A running controller and the exporter that serves it."""
 
-    control: Controller
+    control: LiveControl
     exporter: GrpcExporter
     store: MemoryStore
     stop: Callable[[], None]

@@ -177,4 +177,4 @@ def test_many_hosts_with_wrong_tokens_cost_bounded_memory() -> None:
     audit = Audit(lambda: 0.0)
     for number in range(5000):
         audit.wrong_token("GetInfo", Caller("anonymous", f"host{number}:1", may_change=False, why=""))
-    assert len(audit._told) == 1024
+    assert len(audit._wrong_tokens) == 1024

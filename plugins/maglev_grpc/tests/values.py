@@ -14,7 +14,6 @@ import attrs
 from hypothesis import strategies as st
 
 from maglev_grpc.convert import MESSAGES
-from maglev_grpc.convert.messages import KEYS
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 _JSON = st.recursive(
@@ -80,10 +79,10 @@ def _single(hint: Any, described: Any) -> st.SearchStrategy[Any]:
 def _mapping(key: Any, value: Any, described: Any) -> st.SearchStrategy[Any]:
     if value is Any:
         return st.dictionaries(_TEXT, _JSON, max_size=3)
-    if value not in KEYS:
+    if value not in MESSAGES:
         field = described.message_type.fields_by_name["value"]
         return st.dictionaries(_of(key, None), _of(value, field), max_size=3)
-    if KEYS[value] == "name":
+    if described.message_type.fields[0].name == "name":
         return st.lists(values(value), max_size=2).map(lambda items: {item.name: item for item in items})
     return st.dictionaries(_of(key, None), values(value), max_size=2)
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
+from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from maglev_prometheus.http import Request, Response, Server, Timings, listen
-from maglev_prometheus.http.guests import Guests, Phase
+from maglev_prometheus.connection import Connection, Phase, Timings, least_useful
+from maglev_prometheus.server import Server, listen
 from plugins.maglev_prometheus.tests.world import Answer, ask, everything, parse
 
 PATIENT = Timings()
@@ -21,12 +27,12 @@ LARGE = 8 * 1024 * 1024
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-async def hello(request: Request) -> Response:
-    return Response(200, (f"{request.method} {request.path}".encode(),))
+async def hello(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse(f"{scope['method']} {scope['path']}")(scope, receive, send)
 
 
-async def large(_request: Request) -> Response:
-    return Response(200, (b"x" * LARGE,))
+async def large(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse(b"x" * LARGE)(scope, receive, send)
 
 
 class Place:
@@ -47,9 +53,7 @@ class Place:
 
 
 @asynccontextmanager
-async def at(
-    application: Callable[[Request], Awaitable[Response]] = hello, timings: Timings = PATIENT, most: int = 64
-) -> AsyncIterator[Place]:
+async def at(application: ASGIApp = hello, timings: Timings = PATIENT, most: int = 64) -> AsyncIterator[Place]:
     server = Server(application, timings=timings, most=most)
     with await anyio.to_thread.run_sync(listen, "127.0.0.1:0") as listener:
         async with anyio.create_task_group() as tasks:
@@ -63,6 +67,7 @@ async def test_a_request_is_answered() -> None:
         answer = await place.get("/a?b=c")
         assert (answer.status, answer.body) == (200, "GET /a")
         assert answer.headers["connection"] == "close"
+        assert parsedate_to_datetime(answer.headers["date"]).tzinfo is not None
 
 
 async def test_head_says_how_much_it_would_be() -> None:
@@ -123,9 +128,21 @@ async def test_who_takes_too_long_to_ask_is_let_go(beginning: bytes) -> None:
         assert said.count(b"200 OK") == beginning.count(GET)
 
 
-async def test_who_takes_too_long_to_read_is_let_go() -> None:
+async def test_a_pipelined_head_that_never_ends_is_let_go() -> None:
+    timings = Timings(head_s=0.05)
+    async with at(timings=timings) as place, await anyio.connect_tcp("127.0.0.1", place.port) as stream:
+        await stream.send(GET + b"GET / HT")
+        assert b"200 OK" in await stream.receive()
+        await stream.send(b"TP/1.1")
+        assert b"200 OK" not in await everything(stream)
+
+
+@pytest.mark.parametrize(
+    "request_", [GET, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"], ids=["kept", "last"]
+)
+async def test_who_takes_too_long_to_read_is_let_go(request_: bytes) -> None:
     async with at(large, timings=HASTY) as place, await anyio.connect_tcp("127.0.0.1", place.port) as stream:
-        await stream.send(GET)
+        await stream.send(request_)
         while place.server.connections:  # noqa: ASYNC110 - the server tells nobody
             await anyio.sleep(0.005)
         assert len(await everything(stream)) < LARGE
@@ -140,11 +157,33 @@ async def test_who_goes_in_the_middle_of_an_answer_leaves_nothing_behind() -> No
             await anyio.sleep(0.005)
 
 
+async def test_the_end_of_the_server_is_no_fault_of_a_page(caplog: pytest.LogCaptureFixture) -> None:
+    async def endless(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        await anyio.sleep_forever()
+
+    async def unread(scope: Scope, receive: Receive, send: Send) -> None:
+        await StreamingResponse(itertools.repeat(b"x" * 100_000, 200))(scope, receive, send)
+
+    for app in (endless, unread):
+        async with at(app) as place, await anyio.connect_tcp("127.0.0.1", place.port) as stream:
+            await stream.send(GET)
+            while not place.server._state.tasks:  # noqa: ASYNC110 - the server tells nobody
+                await anyio.sleep(0.005)
+    assert caplog.text == ""
+
+
+async def test_garbage_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with at() as place:
+        for _ in range(5):
+            await place.say(b"garbage\r\n\r\n")
+    assert len(caplog.records) <= 1
+
+
 async def test_a_page_that_fails_is_logged_and_the_next_one_is_served(caplog: pytest.LogCaptureFixture) -> None:
-    async def failing(request: Request) -> Response:
-        if request.path == "/bad":
+    async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/bad":
             raise RuntimeError("told to")
-        return await hello(request)
+        await hello(scope, receive, send)
 
     async with at(failing) as place:
         assert (await place.get("/bad")).status == 500
@@ -189,7 +228,7 @@ async def holding(place: Place, count: int, said: bytes) -> AsyncIterator[None]:
 async def test_a_lack_of_descriptors_is_waited_out(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("maglev_prometheus.http.server.WAIT_S", 0.01)
+    monkeypatch.setattr("maglev_prometheus.server.WAIT_S", 0.01)
     refused = [OSError(errno.EMFILE, "Too many open files"), OSError(errno.ECONNABORTED, "gone")]
 
     class Scarce(socket.socket):
@@ -207,26 +246,30 @@ async def test_a_lack_of_descriptors_is_waited_out(
     assert "Too many open files" in caplog.text
 
 
-async def test_who_makes_the_least_of_his_place_goes_first() -> None:
-    now = [0.0]
-    guests = Guests(4, stall_s=1.0, clock_s=lambda: now[0])
-    made = {}
-    for name, phase in (
-        ("working", Phase.WORKING),
-        ("sending", Phase.SENDING),
-        ("idle", Phase.IDLE),
-        ("new", Phase.NEW),
-    ):
-        made[name] = guests.enter()
-        made[name].is_now(phase)
-        now[0] += 1.0
-    made["sending"].is_now(Phase.SENDING)
+class Held:
+    """A connection that is doing something."""
+
+    def __init__(self, phase: Phase, since_s: float, *, write_paused: bool = False) -> None:
+        self.phase = phase
+        self.since_s = since_s
+        self.flow = SimpleNamespace(write_paused=write_paused)
+
+    can_be_closed = Connection.can_be_closed
+
+
+def test_who_makes_the_least_of_his_place_goes_first() -> None:
+    present: dict[str, Any] = {
+        "working": Held(Phase.WORKING, 0.0),
+        "read from": Held(Phase.SENDING, 0.0),
+        "stalled": Held(Phase.SENDING, 1.0, write_paused=True),
+        "read from lately": Held(Phase.SENDING, 9.0, write_paused=True),
+        "idle for long": Held(Phase.IDLE, 2.0),
+        "idle": Held(Phase.IDLE, 3.0),
+        "new": Held(Phase.NEW, 4.0),
+    }
     gone = []
-    while guests.dismiss():
-        gone += [name for name, guest in made.items() if guest.scope.cancel_called and name not in gone]
-    assert gone == ["new", "idle"]
-    now[0] += 2.0
-    assert guests.dismiss()
-    assert made["sending"].scope.cancel_called
-    assert not guests.dismiss()
-    assert len(guests) == 1
+    while (goes := least_useful(present.values(), stalled_before_s=8.0)) is not None:
+        gone.append(next(name for name, held in present.items() if held is goes))
+        del present[gone[-1]]
+    assert gone == ["new", "idle for long", "idle", "stalled"]
+    assert set(present) == {"working", "read from", "read from lately"}

@@ -98,7 +98,7 @@ async def test_what_a_reload_removed_is_gone_at_the_next_scrape() -> None:
     async with controlled() as control, serving(control) as site:
         await site.until(lambda now: now.get(A_IS_UP) == "1.0" and A_PASSED in now, "a up and probed")
         rest = {"b": BackendConfig("10.1.0.2", "alive")}
-        reload(control, config(backends=rest, frontends={"web": frontend("10.9.0.1", {"primary": {"b": 100}})}))
+        await reload(control, config(backends=rest, frontends={"web": frontend("10.9.0.1", {"primary": {"b": 100}})}))
         text = await site.metrics()
         assert 'backend="a"' not in text
         assert 'frontend="api"' not in text
@@ -108,7 +108,7 @@ async def test_what_a_reload_removed_is_gone_at_the_next_scrape() -> None:
 async def test_a_type_that_a_reload_changed_takes_its_series_along() -> None:
     async with controlled() as control, serving(control) as site:
         await site.until(lambda now: A_PASSED in now, "a probed")
-        reload(control, config(healthchecks={"alive": check(type="other")}))
+        await reload(control, config(healthchecks={"alive": check(type="other")}))
         other = A_PASSED.replace("scripted", "other")
         await site.until(lambda now: other in now, "a probed the other way")
         assert 'type="scripted"' not in await site.metrics()
@@ -117,10 +117,10 @@ async def test_a_type_that_a_reload_changed_takes_its_series_along() -> None:
 async def test_what_comes_back_between_two_scrapes_goes_on_counting() -> None:
     async with controlled() as control, serving(control) as site:
         before = await site.until(lambda now: float(now.get(A_PASSED, 0)) >= 5 and now[A_IS_UP] == "1.0", "some probes")
-        reload(control, config(healthchecks={"alive": check(type="other")}))
+        await reload(control, config(healthchecks={"alive": check(type="other")}))
         await anyio.sleep(0.05)
         moved = {"a": BackendConfig("10.1.0.77", "alive")}
-        reload(control, config(backends={**config().backends, **moved}))
+        await reload(control, config(backends={**config().backends, **moved}))
         after = await site.until(lambda now: now[A_IS_UP] == "1.0", "a up at its new address")
         for series, value in before.items():
             if "_total" in series or "_count" in series or "_bucket" in series:
@@ -146,7 +146,7 @@ async def test_transitions_from_before_the_exporter_are_counted_once() -> None:
         async with serving(control) as site:
             assert await site.value(series) == "1.0"
     async with controlled() as control:
-        while control.backends["a"].health.state != "up":  # noqa: ASYNC110 - no exporter that could tell
+        while control.backend("a").state != "up":  # noqa: ASYNC110 - no exporter that could tell
             await anyio.sleep(0.005)
         async with serving(control) as site:
             assert await site.value(series) == "1.0"
@@ -195,7 +195,7 @@ async def test_packets_never_go_back_though_the_dataplane_restarts() -> None:
     vip = VipKey(IPv4Address("10.9.0.1"), IPProtocol.TCP, 80)
     async with controlled(store=store) as control, serving(control) as site:
         await site.until(lambda now: now[A_WEIGHT] == "100.0" and series in now, "a carries weight")
-        dataplane = control.dataplane
+        dataplane = control.reconciler.dataplane
         assert isinstance(dataplane, MemoryDataplane)
         for port in range(5):
             await dataplane.send(vip, Flow(IPv4Address("198.51.100.1"), 1000 + port))
@@ -220,7 +220,7 @@ async def test_a_refused_reload_is_counted() -> None:
     async with controlled() as control, serving(control) as site:
         await site.until(lambda now: A_IS_UP in now, "a first look")
         few = config(frontends={"other": frontend("10.9.9.9", {"primary": {"a": 1}})})
-        object.__setattr__(control.settings, "source", few)
+        control.configuration.read_from(few)
         with pytest.raises(FailedPrecondition, match="remove 2 of 2"):
             await control.command(ReloadConfig(), ACTOR)
         assert await site.value('maglev_config_reload_total{result="failure"}') == "1.0"

@@ -84,10 +84,11 @@ async def test_metrics_need_the_password_and_the_other_pages_do_not() -> None:
     ["", "Basic", "Basic !!!", "Basic ä", "Bearer abc", basic("prometheus:other"), basic("other:secret"), basic("x")],
 )
 def test_anything_but_the_password_is_refused(wrong: str) -> None:
-    secrets = read_secrets(PrometheusOptions(user="prometheus", password="secret"))
-    assert not secrets.allow(wrong)
-    assert secrets.allow(basic("prometheus:secret"))
-    assert secrets.allow(basic("prometheus:secret").replace("Basic", "basic"))
+    credentials = read_secrets(PrometheusOptions(user="prometheus", password="secret")).credentials
+    assert credentials is not None
+    assert not credentials.match(wrong)
+    assert credentials.match(basic("prometheus:secret"))
+    assert credentials.match(basic("prometheus:secret").replace("Basic", "basic"))
 
 
 def test_a_password_is_not_shown() -> None:

@@ -196,7 +196,7 @@ def recorder() -> Recorder:
 async def test_a_real_drain_is_traced(recorder: Recorder) -> None:
     async with controlled() as control, anyio.create_task_group() as tasks:
         await tasks.start(trace, control, recorder.tracer)
-        while control.backends["a"].health.state is not UP:  # noqa: ASYNC110 - nobody tells
+        while control.backend("a").state is not UP:  # noqa: ASYNC110 - nobody tells
             await anyio.sleep(0.005)
         Scripted.results["a"] = REFUSED
         while "drain" not in recorder.spans:  # noqa: ASYNC110 - nobody tells

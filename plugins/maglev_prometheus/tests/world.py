@@ -11,7 +11,7 @@ import anyio
 import attrs
 import pytest
 
-from maglev.api import AsyncChecker, Code, ProbeResult, Target
+from maglev.api import Actor, AsyncChecker, Code, ProbeResult, ReloadConfig, Target
 from maglev.config import (
     BackendConfig,
     Config,
@@ -22,9 +22,8 @@ from maglev.config import (
     PluginSet,
     PoolConfig,
 )
-from maglev.config import check as check_config
 from maglev.dataplanes.memory import MemoryDataplane, MemoryStore
-from maglev.runtime import Controller, Settings, open_controller
+from maglev.runtime import LiveControl, Settings, open_controller
 from maglev_prometheus.exporter import PrometheusExporter
 from maglev_prometheus.options import PrometheusOptions
 
@@ -91,13 +90,14 @@ def config(**changes: Any) -> Config:
     return Config(**whole)
 
 
-def reload(controller: Controller, new: Config) -> None:
+async def reload(controller: LiveControl, new: Config) -> None:
     """Take over another configuration."""
-    controller.apply(check_config(new, PLUGINS), "reload")
+    controller.configuration.read_from(new)
+    await controller.command(ReloadConfig(), Actor("test", "library"))
 
 
 @asynccontextmanager
-async def controlled(source: Config | None = None, store: MemoryStore | None = None) -> AsyncIterator[Controller]:
+async def controlled(source: Config | None = None, store: MemoryStore | None = None) -> AsyncIterator[LiveControl]:
     """Run a controller."""
     dataplane = MemoryDataplane(store=store or MemoryStore())
     async with open_controller(Settings(source or config(), PLUGINS, dataplane)) as controller:

@@ -11,8 +11,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from maglev.command_line import options_of
 from maglev_tester.command import command
-from maglev_tester.options import Duration, options
+from maglev_tester.options import Options
 from plugins.maglev_tester.tests.conftest import ServerMaker, answering, configuration
 
 OK = b"HTTP/1.1 200 OK\r\nX-IPng-Frontend: nginx0\r\nContent-Length: 0\r\n\r\n"
@@ -105,7 +106,7 @@ def test_duration_ends_a_run_in_text(tmp_path: Path, serve: ServerMaker) -> None
 
 
 def test_every_option_has_an_environment_variable_and_help() -> None:
-    for option in options():
+    for option in options_of(Options):
         assert isinstance(option, click.Option)
         assert option.help
         flag = option.opts[0].removeprefix("--")
@@ -114,8 +115,7 @@ def test_every_option_has_an_environment_variable_and_help() -> None:
 
 @pytest.mark.parametrize("text, seconds", [("5", 5), ("0.5", 0.5), ("250ms", 0.25)])
 def test_durations_may_be_numbers_of_seconds(text: str, seconds: float) -> None:
-    option = next(option for option in options() if option.name == "interval")
-    assert isinstance(option.type, Duration)
+    option = next(option for option in options_of(Options) if option.name == "interval")
     assert option.type.convert(text, None, None).total_seconds() == seconds
 
 

@@ -1,4 +1,4 @@
-"""VPPs to test with: stand-ins always, a real one where the environment names it."""
+"""VPPs to test with: stand-ins always, and a real one if the environment names it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from plugins.maglev_vpp.tests.standin.harness import Process, RealVpp, Standin
 
 BINARY, PLUGINS = os.environ.get("MAGLEV_TEST_VPP", ""), os.environ.get("MAGLEV_TEST_VPP_PLUGINS", "")
 KINDS = ["stand-in", *(["real VPP"] if BINARY else [])]
-IMPATIENT = Timings(call_s=0.5, dump_s=2.0, connect_s=2.0, wait_s=5.0, poll_s=0.05, ping_every_s=0.2)
-"""For tests in which somebody is silent."""
+SHORT_TIMINGS = Timings(call_s=0.5, dump_s=2.0, connect_s=2.0, wait_s=5.0, poll_s=0.05, ping_every_s=0.2)
+"""For tests in which one side does not answer."""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -62,4 +62,4 @@ async def standin(folder: Path) -> AsyncIterator[Standin]:
 @pytest.fixture
 def dataplane(standin: Standin) -> VppDataplane:
     """The dataplane that is the stand-in."""
-    return VppDataplane(standin.options, IMPATIENT)
+    return VppDataplane(standin.options, SHORT_TIMINGS)

@@ -1,4 +1,4 @@
-"""The whole on a VPP: it holds what is wanted after anything that may happen, and established flows are left alone."""
+"""A controller on a VPP: VPP holds what is wanted whatever happened, and established flows are kept."""
 
 from __future__ import annotations
 
@@ -18,53 +18,54 @@ import pytest
 from maglev.api import (
     AddServer,
     AddVip,
+    Control,
     DataplaneState,
     DeleteServer,
     DeleteVip,
     Encap,
     IPProtocol,
     Operation,
+    ReloadConfig,
     SetFrontendPoolBackendWeight,
     SetWeight,
     SyncDataplane,
     VipAttributes,
     VipKey,
 )
-from maglev.config import FrontendConfig, check
+from maglev.config import Config, FrontendConfig
 from maglev.domain.table import bucket_counts
-from maglev.runtime import Controller
 from maglev_vpp import VppDataplane
-from plugins.maglev_vpp.tests.standin.harness import ROOT, Process, Standin
-from plugins.maglev_vpp.tests.world import (
+from plugins.maglev_vpp.tests.controller_setup import (
     ACTOR,
-    PATIENT,
-    PLUGINS,
-    Scripted,
+    TIMINGS,
+    ScriptedChecker,
     config,
     controller_of,
     pool,
     settled,
+    state_of,
     until,
     until_async,
     wanted_weights,
     weights_of,
 )
+from plugins.maglev_vpp.tests.standin.harness import ROOT, Process, Standin
 
 FOREIGN = VipKey(ip_address("203.0.113.9"), IPProtocol.TCP, 25)
 WEB = VipKey(ip_address("192.0.2.80"), IPProtocol.TCP, 80)
 A, B, C, D = (ip_address(f"198.51.100.{number}") for number in range(1, 5))
-LASTING = ("lb_conf", "lb_add_del_vip_v2")
-"""Messages that touch what established flows hang on."""
+DISRUPTIVE = ("lb_conf", "lb_add_del_vip_v2")
+"""Messages that end established flows."""
 
 
 @pytest.fixture(autouse=True)
-def fresh_script() -> None:
-    Scripted.down.clear()
-    Scripted.asked.clear()
+def reset_checker() -> None:
+    ScriptedChecker.down.clear()
+    ScriptedChecker.asked.clear()
 
 
-async def tamper(vpp: Process, *operations: Operation) -> None:
-    """Have somebody else write to VPP."""
+async def write_as_other_client(vpp: Process, *operations: Operation) -> None:
+    """Write to VPP past the controller."""
     async with VppDataplane(vpp.options).connect() as session:
         await session.apply(operations)
 
@@ -74,30 +75,32 @@ async def read(vpp: Process) -> DataplaneState:
         return await session.read()
 
 
-class Chance:
-    """Does something at random that transitions, operators, reloads and strangers do.
+class RandomChanges:
+    """Makes random changes, as transitions, operators, reloads and other clients of VPP do.
 
     Args:
         seed: Of the sequence.
         controller: Whose backends and commands.
-        vpp: Whom strangers write to.
+        reloads: Where the configuration of the next reload goes.
+        vpp: What the other client writes to.
     """
 
-    def __init__(self, seed: int, controller: Controller, vpp: Process) -> None:
+    def __init__(self, seed: int, controller: Control, reloads: list[Config], vpp: Process) -> None:
         self.random = random.Random(seed)
         self.controller = controller
+        self.reloads = reloads
         self.vpp = vpp
 
     async def step(self) -> None:
         """Do one thing."""
-        await self.random.choice([self.transition, self.weight, self.reload, self.stranger])()
+        await self.random.choice([self.transition, self.weight, self.reload, self.other_client])()
 
     async def transition(self) -> None:
         """A backend fails, or recovers."""
         name = self.random.choice("abcd")
-        Scripted.down.symmetric_difference_update({name})
-        wanted = "down" if name in Scripted.down else "up"
-        await until(lambda: self.controller.backends[name].health.state.value == wanted, f"{name} {wanted}")
+        ScriptedChecker.down.symmetric_difference_update({name})
+        wanted = "down" if name in ScriptedChecker.down else "up"
+        await until(lambda: state_of(self.controller, name) == wanted, f"{name} {wanted}")
 
     async def weight(self) -> None:
         """An operator sets a weight."""
@@ -109,11 +112,11 @@ class Chance:
     async def reload(self) -> None:
         """A frontend comes or goes."""
         new = FrontendConfig("192.0.2.81", [pool("only", b=100, d=20)], protocol="udp", port=53)
-        changed = self.random.choice([config(new=new), config()])
-        self.controller.apply(check(changed, PLUGINS), "reload")
+        self.reloads.append(self.random.choice([config(new=new), config()]))
+        await self.controller.command(ReloadConfig(), ACTOR)
 
-    async def stranger(self) -> None:
-        """Somebody removes a server, changes a weight, adds a VIP, removes one."""
+    async def other_client(self) -> None:
+        """Another client removes a server, changes a weight, adds a VIP, removes one."""
         server = self.random.choice([A, B, C, D])
         operations: list[Operation] = [
             DeleteServer(WEB, server),
@@ -122,17 +125,18 @@ class Chance:
             AddVip(FOREIGN, VipAttributes(Encap.GRE4, 1024)),
             DeleteVip(WEB),
         ]
-        await tamper(self.vpp, self.random.choice(operations))
+        await write_as_other_client(self.vpp, self.random.choice(operations))
 
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_after_anything_one_sync_makes_it_right_and_a_second_writes_nothing(vpp: Process, seed: int) -> None:
     await vpp.restart()
-    async with controller_of(VppDataplane(vpp.options, PATIENT), config()) as controller:
+    reloads: list[Config] = []
+    async with controller_of(VppDataplane(vpp.options, TIMINGS), config(), reloads) as controller:
         await settled(controller)
-        chance = Chance(seed, controller, vpp)
+        changes = RandomChanges(seed, controller, reloads, vpp)
         for _ in range(12):
-            await chance.step()
+            await changes.step()
             await controller.command(SyncDataplane(), ACTOR)
             state = await read(vpp)
             held = {key: weights for key, weights in weights_of(state).items() if key != FOREIGN}
@@ -151,12 +155,12 @@ def check_buckets(state: DataplaneState) -> None:
         assert buckets == bucket_counts(weights, vip.attributes.table_length)
 
 
-def lasting(writes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [write for write in writes if write["message"] in LASTING]
+def disruptive(writes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [write for write in writes if write["message"] in DISRUPTIVE]
 
 
 async def test_a_second_sync_sends_nothing_at_all(standin: Standin) -> None:
-    async with controller_of(VppDataplane(standin.options, PATIENT), config()) as controller:
+    async with controller_of(VppDataplane(standin.options, TIMINGS), config()) as controller:
         await settled(controller)
         await controller.command(SyncDataplane(), ACTOR)
         await standin.writes(clear=True)
@@ -165,10 +169,10 @@ async def test_a_second_sync_sends_nothing_at_all(standin: Standin) -> None:
 
 
 async def test_a_transition_costs_its_own_writes_only(standin: Standin) -> None:
-    async with controller_of(VppDataplane(standin.options, PATIENT), config()) as controller:
+    async with controller_of(VppDataplane(standin.options, TIMINGS), config()) as controller:
         await settled(controller)
         await standin.writes(clear=True)
-        Scripted.down.add("b")
+        ScriptedChecker.down.add("b")
         await until_async(standin.writes, "b is drained")
         await settled(controller)
         writes = await standin.writes()
@@ -182,36 +186,37 @@ async def test_what_established_flows_hang_on_is_touched_by_nothing_but_a_reload
 ) -> None:
     first = [pool("primary", a=100, b=100, c=50), pool("fallback", d=100)]
     fresh = FrontendConfig("192.0.2.80", first, protocol="tcp", port=80, src_ip_sticky=False)
-    async with controller_of(VppDataplane(standin.options, PATIENT), config()) as controller:
+    reloads = [config(web=fresh)]
+    async with controller_of(VppDataplane(standin.options, TIMINGS), config(), reloads) as controller:
         await settled(controller)
         await standin.writes(clear=True)
-        await tamper(standin, DeleteVip(WEB), AddVip(WEB, VipAttributes(Encap.GRE4, 4096)))
+        await write_as_other_client(standin, DeleteVip(WEB), AddVip(WEB, VipAttributes(Encap.GRE4, 4096)))
         await standin.writes(clear=True)
-        Scripted.down.update("ab")
-        await until(lambda: controller.backends["b"].health.state.value == "down", "b down")
+        ScriptedChecker.down.update("ab")
+        await until(lambda: state_of(controller, "b") == "down", "b down")
         await controller.command(SyncDataplane(), ACTOR)
-        Scripted.down.clear()
+        ScriptedChecker.down.clear()
         await settled(controller)
         await controller.command(SyncDataplane(), ACTOR)
-        assert lasting(await standin.writes()) == []
+        assert disruptive(await standin.writes()) == []
         assert (await read(standin)).vips[WEB].attributes == VipAttributes(Encap.GRE4, 4096)
 
         await controller.command(SyncDataplane(recreate=True), ACTOR)
         assert (await read(standin)).vips[WEB].attributes == VipAttributes(Encap.GRE4, 1024, sticky=True)
         await standin.writes(clear=True)
-        controller.apply(check(config(web=fresh), PLUGINS), "reload")
+        await controller.command(ReloadConfig(), ACTOR)
         await controller.command(SyncDataplane(), ACTOR)
-        touched = lasting(await standin.writes())
+        touched = disruptive(await standin.writes())
         assert [(write["is_del"], write["sticky"]) for write in touched] == [(True, False), (False, False)]
 
 
 async def test_a_vpp_that_restarts_is_filled_again(vpp: Process) -> None:
     await vpp.restart()
-    async with controller_of(VppDataplane(vpp.options, PATIENT), config()) as controller:
+    async with controller_of(VppDataplane(vpp.options, TIMINGS), config()) as controller:
         await settled(controller)
         before = await read(vpp)
         await vpp.restart()
-        await until(lambda: controller.reconciler.session is not None, "connected again")
+        await until(lambda: controller.status().dataplane.connected, "connected again")
         await settled(controller)
         after = await read(vpp)
         assert weights_of(after) == weights_of(before)
@@ -222,12 +227,12 @@ FAULTS: dict[str, tuple[list[tuple[str, dict[str, Any]]], list[tuple[str, dict[s
     "slow": ([("delay", {"seconds": 0.01})], [("delay", {"seconds": 0})]),
     "hanging": ([("hang", {"on": True})], [("hang", {"on": False})]),
     "dropping replies": ([("drop", {"message": "lb_as_set_weight", "times": 3})], []),
-    "deaf to pings": (
+    "not answering pings": (
         [("drop", {"message": "control_ping", "times": 99})],
         [("drop", {"message": "control_ping", "times": 0})],
     ),
     "refusing": ([("refuse", {"message": "lb_as_set_weight", "retvals": [-1, -1, -1]})], []),
-    "talking nonsense": ([("send", {"hexadecimal": "ff" * 40, "raw": True})], []),
+    "sending garbage": ([("send", {"hexadecimal": "ff" * 40, "raw": True})], []),
     "locking its statistics": ([("lock_stats", {"on": True})], [("lock_stats", {"on": False})]),
 }
 
@@ -241,23 +246,23 @@ async def test_probes_go_on_through_every_fault_and_all_is_right_when_it_is_over
         await settled(controller)
         for command, arguments in begin:
             await standin.do(command, **arguments)
-        Scripted.down.add("a")
-        await until(lambda: controller.backends["a"].health.state.value == "down", "a down")
-        probes = Scripted.asked["c"]
-        await until(lambda: Scripted.asked["c"] > probes + 20, "probes go on")
+        ScriptedChecker.down.add("a")
+        await until(lambda: state_of(controller, "a") == "down", "a down")
+        probes = ScriptedChecker.asked["c"]
+        await until(lambda: ScriptedChecker.asked["c"] > probes + 20, "probes go on")
         for command, arguments in end:
             await standin.do(command, **arguments)
         await until_async(lambda: right(controller, standin), "all is right")
 
 
-async def right(controller: Controller, vpp: Process) -> bool:
-    return controller.reconciler.session is not None and weights_of(await read(vpp)) == wanted_weights(controller)
+async def right(controller: Control, vpp: Process) -> bool:
+    return controller.status().dataplane.connected and weights_of(await read(vpp)) == wanted_weights(controller)
 
 
 @asynccontextmanager
 async def daemon_on(folder: Path) -> AsyncIterator[anyio.abc.Process]:
     """A maglevd in a process of its own, killed at the end without a warning."""
-    command = [sys.executable, "-m", "plugins.maglev_vpp.tests.world", str(folder)]
+    command = [sys.executable, "-m", "plugins.maglev_vpp.tests.controller_setup", str(folder)]
     process = await anyio.open_process(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=None, stderr=None)
     try:
         yield process

@@ -20,8 +20,8 @@ from maglev.api import (
     VipKey,
 )
 from maglev_vpp import VppDataplane, VppOptions
-from maglev_vpp.statseg import Segment, Statistics, StatsError
-from plugins.maglev_vpp.tests.conftest import IMPATIENT
+from maglev_vpp.stats import Segment, StatsError, open_stats
+from plugins.maglev_vpp.tests.conftest import SHORT_TIMINGS
 from plugins.maglev_vpp.tests.standin.harness import Standin
 
 WEB, TLS = (VipKey(IPv4Address("192.0.2.80"), IPProtocol.TCP, port) for port in (80, 443))
@@ -62,7 +62,7 @@ async def test_an_empty_vpp_has_no_counters(dataplane: VppDataplane) -> None:
 
 async def test_without_statistics_there_are_no_counters_and_that_is_told(standin: Standin) -> None:
     options = VppOptions(standin.options.api_addr, "")
-    async with VppDataplane(options, IMPATIENT).connect() as session:
+    async with VppDataplane(options, SHORT_TIMINGS).connect() as session:
         await session.apply([AddVip(WEB, GRE4)])
         assert list(await session.counters()) == []
         assert session.info.capabilities == {"flows"}
@@ -70,11 +70,12 @@ async def test_without_statistics_there_are_no_counters_and_that_is_told(standin
         assert session.info.boot_id == str(standin.pid)
 
 
-async def test_a_vpp_without_route_lookup_counts_the_rest(folder: Path) -> None:
-    standin = Standin(folder, "without-routes")
+@pytest.mark.parametrize("kind", ["without-routes", "changed-routes"])
+async def test_a_vpp_without_a_usable_route_lookup_counts_the_rest(folder: Path, kind: str) -> None:
+    standin = Standin(folder, kind)
     await standin.start()
     try:
-        async with VppDataplane(standin.options, IMPATIENT).connect() as session:
+        async with VppDataplane(standin.options, SHORT_TIMINGS).connect() as session:
             await session.apply([AddVip(WEB, GRE4)])
             assert of(await session.counters(), WEB).route_packets is None
             assert session.info.missing == ("counters of routes: VPP lacks ip_route_lookup",)
@@ -109,13 +110,9 @@ async def test_the_memory_of_a_dead_vpp_is_not_read(dataplane: VppDataplane, sta
 
 
 async def test_memory_that_is_not_vpps_is_refused(dataplane: VppDataplane, standin: Standin) -> None:
-    statistics = Statistics(standin.options.stats_addr, 0.5)
-    try:
-        await statistics.connect()
+    async with open_stats(standin.options.stats_addr, 0.5) as stats:
         with pytest.raises(DataplaneError, match="no such"):
-            await statistics.read(lambda segment: segment.scalar("no such"))
-    finally:
-        statistics.close()
+            await stats.read(lambda segment: segment["no such"])
 
 
 def test_a_reader_gives_up_when_its_time_is_up() -> None:

@@ -1,4 +1,4 @@
-"""What goes wrong between us and VPP, and what becomes of it."""
+"""Failures of VPP and of the connection to it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from maglev.api import (
 )
 from maglev_vpp import Timings, VppDataplane, VppOptions
 from maglev_vpp.session import VppSession
-from plugins.maglev_vpp.tests.conftest import IMPATIENT
+from plugins.maglev_vpp.tests.conftest import SHORT_TIMINGS
 from plugins.maglev_vpp.tests.standin.harness import Standin
 
 VIP = VipKey(IPv4Address("192.0.2.80"), IPProtocol.TCP, 80)
@@ -151,11 +151,12 @@ async def test_bytes_that_are_no_messages_end_the_session(dataplane: VppDataplan
 async def test_a_reply_that_cannot_be_read_fails_its_call_only(dataplane: VppDataplane, standin: Standin) -> None:
     async with dataplane.connect() as session:
         assert isinstance(session, VppSession)
-        channel = session._channel
-        call = channel.send("lb_conf_get", {})
-        channel._message(struct.pack(">HIi", channel.ids["lb_conf_get_reply"], next(iter(channel._pending._calls)), 0))
-        with pytest.raises(DataplaneError, match="cannot be understood"):
-            channel.read("lb_conf_get_reply", await call.answer())
+        connection = session._connection
+        call = connection.send("lb_conf_get", {})
+        number = connection.codec.numbers["lb_conf_get_reply"]
+        connection._on_message(struct.pack(">HIi", number, next(iter(connection._calls)), 0))
+        with pytest.raises(DataplaneError, match="cannot be decoded"):
+            connection.codec.decode("lb_conf_get_reply", await call.reply())
         assert (await session.read()).vips == {}
 
 
@@ -176,7 +177,7 @@ async def test_vpp_is_told_who_we_are(dataplane: VppDataplane, standin: Standin)
     [
         (
             "old",
-            r"VPP 26\.10-standin cannot be worked with: it lacks lb_conf_get, lb_add_del_as_v2, lb_as_set_weight",
+            r"VPP 26\.10-standin cannot be used: it lacks lb_conf_get, lb_add_del_as_v2, lb_as_set_weight",
         ),
         ("without-lb", r"its lb plugin is not loaded"),
         ("changed", r"it has another layout of lb_as_v2_details"),
@@ -188,7 +189,7 @@ async def test_a_vpp_that_cannot_be_worked_with_is_told_in_one_error(folder: Pat
     await standin.start()
     try:
         with pytest.raises(DataplaneError, match=complaint):
-            async with VppDataplane(standin.options, IMPATIENT).connect():
+            async with VppDataplane(standin.options, SHORT_TIMINGS).connect():
                 pytest.fail("connected")
     finally:
         await standin.kill()
@@ -196,17 +197,17 @@ async def test_a_vpp_that_cannot_be_worked_with_is_told_in_one_error(folder: Pat
 
 async def test_nobody_there_is_told_with_the_path(folder: Path) -> None:
     options = VppOptions(api_addr=f"{folder}/api.sock", stats_addr="")
-    impatient = Timings(wait_s=0.1, poll_s=0.01)
+    short = Timings(wait_s=0.1, poll_s=0.01)
     with pytest.raises(DataplaneError, match=rf"VPP is not there: {folder}/api\.sock: No such file"):
-        async with VppDataplane(options, impatient).connect():
+        async with VppDataplane(options, short).connect():
             pytest.fail("connected")
 
 
 async def test_sockets_of_a_dead_vpp_are_nobody(dataplane: VppDataplane, standin: Standin) -> None:
     await standin.kill()
-    impatient = VppDataplane(standin.options, Timings(wait_s=0.1, poll_s=0.01))
+    short = VppDataplane(standin.options, Timings(wait_s=0.1, poll_s=0.01))
     with pytest.raises(DataplaneError, match="Connection refused"):
-        async with impatient.connect():
+        async with short.connect():
             pytest.fail("connected")
 
 
@@ -247,7 +248,7 @@ async def test_a_socket_that_is_no_vpp_is_told(folder: Path) -> None:
     server = await asyncio.start_unix_server(babble, f"{folder}/api.sock")
     async with server:
         with pytest.raises(DataplaneError, match="a message of"):
-            async with VppDataplane(VppOptions(f"{folder}/api.sock", ""), IMPATIENT).connect():
+            async with VppDataplane(VppOptions(f"{folder}/api.sock", ""), SHORT_TIMINGS).connect():
                 pytest.fail("connected")
 
 
@@ -290,13 +291,13 @@ async def test_a_hundred_connections_leave_nothing_behind(dataplane: VppDataplan
 async def test_a_connection_that_fails_halfway_leaves_nothing_behind(dataplane: VppDataplane, standin: Standin) -> None:
     before = await descriptors()
     await (anyio.Path(standin.folder) / "stats.sock").unlink()
-    impatient = VppDataplane(standin.options, Timings(wait_s=0.1, wait_again_s=0.1, poll_s=0.01))
+    short = VppDataplane(standin.options, Timings(wait_s=0.1, wait_again_s=0.1, poll_s=0.01))
     with pytest.raises(DataplaneError, match=r"stats\.sock"):
-        async with impatient.connect():
+        async with short.connect():
             pytest.fail("connected")
     await (anyio.Path(standin.folder) / "stats.sock").write_text("no socket")
     with pytest.raises(DataplaneError, match=r"stats\.sock"):
-        async with impatient.connect():
+        async with short.connect():
             pytest.fail("connected")
     assert await descriptors() - before == Counter()
     assert (await standin.do("report"))["connections"] == 0

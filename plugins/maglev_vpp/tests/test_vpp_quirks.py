@@ -1,4 +1,4 @@
-"""What VPP does that nobody would expect, one test each; on a real VPP too where there is one."""
+"""Unexpected behaviour of VPP, one test each; on a real VPP too where there is one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from maglev.api import (
 )
 from maglev_vpp import VppDataplane
 from maglev_vpp.addresses import pack_address, pack_prefix, pack_vip
-from maglev_vpp.channel import Channel
+from maglev_vpp.connection import ApiConnection
 from maglev_vpp.session import VppSession
 from plugins.maglev_vpp.tests.standin.harness import Process, Standin
 
@@ -82,7 +82,7 @@ async def test_what_vpp_would_take_and_should_not_is_refused(session: VppSession
 
 async def test_a_dump_of_servers_by_an_ipv4_prefix_says_nothing_so_none_is_asked(session: VppSession) -> None:
     await write(session, AddVip(WEB, GRE4), AddServer(WEB, S1, 10))
-    filtered = await session._channel.dump("lb_as_v2_dump", "lb_as_v2_details", **pack_vip(WEB))
+    filtered = await session._connection.dump("lb_as_v2_dump", "lb_as_v2_details", **pack_vip(WEB))
     assert filtered == []
     assert set((await session.read()).vips[WEB].servers) == {S1}
 
@@ -91,7 +91,7 @@ async def test_removed_servers_and_those_of_removed_vips_are_not_there(session: 
     await write(session, AddVip(WEB, GRE4), AddServer(WEB, S1, 10), AddServer(WEB, S2, 5), DeleteServer(WEB, S2))
     assert {a: s.weight for a, s in (await session.read()).vips[WEB].servers.items()} == {S1: 10}
     await write(session, DeleteVip(WEB), AddVip(WEB, GRE4), AddServer(WEB, S1, 7))
-    rows = await session._channel.dump("lb_as_v2_dump", "lb_as_v2_details")
+    rows = await session._connection.dump("lb_as_v2_dump", "lb_as_v2_details")
     assert len(rows) >= 3
     vip = (await session.read()).vips[WEB]
     assert {address: (s.weight, s.buckets) for address, s in vip.servers.items()} == {S1: (7, 1024)}
@@ -99,7 +99,7 @@ async def test_removed_servers_and_those_of_removed_vips_are_not_there(session: 
 
 async def test_all_ports_have_protocol_255_whatever_is_said(session: VppSession) -> None:
     fields = {**pack_vip(ALL), "protocol": 6, "encap": 1, "new_flows_table_length": 1024}
-    assert (await session._channel.call("lb_add_del_vip_v2", **fields)).retval == 0
+    assert (await session._connection.call("lb_add_del_vip_v2", **fields)).retval == 0
     assert set((await session.read()).vips) == {ALL}
     await write(session, DeleteVip(ALL))
 
@@ -113,8 +113,8 @@ async def test_source_addresses_that_were_never_set_are_none(vpp: Process) -> No
         assert (await session.read()).conf == conf
 
 
-async def make_foreign(channel: Channel, **fields: Any) -> None:
-    reply = await channel.call("lb_add_del_vip_v2", **{"new_flows_table_length": 1024, **fields})
+async def make_foreign(connection: ApiConnection, **fields: Any) -> None:
+    reply = await connection.call("lb_add_del_vip_v2", **{"new_flows_table_length": 1024, **fields})
     assert reply.retval == 0
 
 
@@ -126,25 +126,25 @@ async def test_vips_that_maglevd_never_makes_are_left_alone(session: VppSession)
         {"pfx": pack_prefix(IPv4Address("203.0.113.2")), "protocol": 255, "port": 80},
     ]
     for fields in foreign:
-        await make_foreign(session._channel, **fields)
+        await make_foreign(session._connection, **fields)
     await write(session, AddVip(WEB, STICKY))
     state = await session.read(details=True)
     assert set(state.vips) == {WEB}
     assert {counters.vip for counters in await session.counters()} == {WEB}
     for fields in foreign:
-        await make_foreign(session._channel, **fields, is_del=True)
+        await make_foreign(session._connection, **fields, is_del=True)
 
 
 async def test_other_encapsulations_are_read_as_such_whatever_the_other_fields_hold(session: VppSession) -> None:
     l3dsr, nat4 = VipKey(V4, IPProtocol.ANY, 0), VipKey(V4 + 1, IPProtocol.TCP, 80)
-    await make_foreign(session._channel, **pack_vip(l3dsr), encap=2, dscp=7)
-    await make_foreign(session._channel, **pack_vip(nat4), encap=3, target_port=8080)
+    await make_foreign(session._connection, **pack_vip(l3dsr), encap=2, dscp=7)
+    await make_foreign(session._connection, **pack_vip(nat4), encap=3, target_port=8080)
     vips = (await session.read(details=True)).vips
     assert {key: vip.attributes.encap for key, vip in vips.items()} == {l3dsr: Encap.OTHER, nat4: Encap.OTHER}
 
 
 async def test_a_table_of_more_than_65536_buckets_is_read_back_whole(session: VppSession) -> None:
-    await make_foreign(session._channel, **pack_vip(WEB), new_flows_table_length=1 << 18)
+    await make_foreign(session._connection, **pack_vip(WEB), new_flows_table_length=1 << 18)
     assert (await session.read()).vips[WEB].attributes.table_length == 1 << 18
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, HttpCredentials, Page, sync_playwright
 
-from plugins.maglev_web.tests.scene import PASSWORD, USER
+from plugins.maglev_web.tests.installation import PASSWORD, USER
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 FLAGS = [

@@ -17,7 +17,7 @@ from typing import Any
 from playwright.sync_api import Browser, HttpCredentials, Page, ViewportSize, sync_playwright
 
 from plugins.maglev_web.tests.browsing import CHROMIUM, FLAGS
-from plugins.maglev_web.tests.scene import MEMORY, PASSWORD, USER, Scene, playing, until
+from plugins.maglev_web.tests.installation import MEMORY, PASSWORD, USER, Installation, installation, until
 
 ADDRESSES = {
     "ams-1": "127.0.1.11", "ams-2": "127.0.1.12", "ams-3": "127.0.1.13", "fra-1": "127.0.1.21", "fra-2": "127.0.1.22",
@@ -53,12 +53,12 @@ FRONTENDS = """\
 """
 
 
-def _open(browser: Browser, scene: Scene, path: str, width: int, height: int, **more: Any) -> Page:
+def _open(browser: Browser, installed: Installation, path: str, width: int, height: int, **more: Any) -> Page:
     credentials: HttpCredentials = {"username": USER, "password": PASSWORD}
     size: ViewportSize = {"width": width, "height": height}
     context = browser.new_context(viewport=size, http_credentials=credentials, bypass_csp=True, **more)
     page = context.new_page()
-    page.goto(scene.url + path)
+    page.goto(installed.url + path)
     # There are no scroll bars in a picture, and so no room for them.
     page.add_style_tag(content="html { scrollbar-gutter: auto !important; }")
     page.wait_for_selector(".member .spark polyline")
@@ -66,15 +66,15 @@ def _open(browser: Browser, scene: Scene, path: str, width: int, height: int, **
     return page
 
 
-def _prepare(scene: Scene) -> None:
-    until(lambda: all(one["state"] == "up" for one in scene.state()["state"]["frontends"].values()), "all are up")
+def _prepare(installed: Installation) -> None:
+    until(lambda: all(one["state"] == "up" for one in installed.state()["state"]["frontends"].values()), "all are up")
     time.sleep(12)
     for name in ("zrh-1", "ams-3"):
-        scene.backends.kill(name)
-    until(lambda: scene.member("api", "zrh-1")["state"] == "down", "a backend is down")
+        installed.backends.kill(name)
+    until(lambda: installed.member("api", "zrh-1")["state"] == "down", "a backend is down")
     time.sleep(4)
-    scene.backends.start("ams-3")
-    until(lambda: scene.member("www", "ams-3")["state"] == "up", "a backend is up")
+    installed.backends.start("ams-3")
+    until(lambda: installed.member("www", "ams-3")["state"] == "up", "a backend is up")
     time.sleep(8)
 
 
@@ -106,30 +106,30 @@ def _carry(vpp: Path) -> None:
         time.sleep(3)
 
 
-def _take(scene: Scene, folder: Path, vpp: Path | None) -> None:
+def _take(installed: Installation, folder: Path, vpp: Path | None) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         if vpp:
-            page = _open(browser, scene, "/view/", 1280, 900)
+            page = _open(browser, installed, "/view/", 1280, 900)
             page.get_by_role("button", name="Traffic of www").click()
             _carry(vpp)
             page.locator("[data-frontend=www]").scroll_into_view_if_needed()
             page.screenshot(path=folder / "dashboard-traffic.png")
             page.locator("[data-panel=dataplane]").screenshot(path=folder / "dashboard-dataplane.png")
-        page = _open(browser, scene, "/view/", 1280, 900)
+        page = _open(browser, installed, "/view/", 1280, 900)
         page.screenshot(path=folder / "dashboard-overview.png")
         page.locator("[data-frontend=www] [data-backend=ams-3] button").first.click()
         page.wait_for_timeout(700)
         page.screenshot(path=folder / "dashboard-detail.png")
-        page = _open(browser, scene, "/view/", 1280, 900, color_scheme="dark")
+        page = _open(browser, installed, "/view/", 1280, 900, color_scheme="dark")
         page.screenshot(path=folder / "dashboard-dark.png")
-        page = _open(browser, scene, "/view/", 390, 844, device_scale_factor=2)
+        page = _open(browser, installed, "/view/", 390, 844, device_scale_factor=2)
         page.screenshot(path=folder / "dashboard-phone.png")
-        page = _open(browser, scene, "/admin/", 1280, 900)
-        scene.backends.kill("ams-2")
-        until(lambda: scene.member("www", "ams-2")["state"] == "down", "a backend is down")
-        scene.backends.start("ams-2")
-        until(lambda: scene.member("www", "ams-2")["state"] == "up", "a backend is up")
+        page = _open(browser, installed, "/admin/", 1280, 900)
+        installed.backends.kill("ams-2")
+        until(lambda: installed.member("www", "ams-2")["state"] == "down", "a backend is down")
+        installed.backends.start("ams-2")
+        until(lambda: installed.member("www", "ams-2")["state"] == "up", "a backend is up")
         page.wait_for_timeout(1000)
         page.locator("[data-panel=events]").screenshot(path=folder / "dashboard-events.png")
         page.locator("[data-frontend=www] [data-backend=ams-1] .act button").click()
@@ -147,10 +147,10 @@ def main(folder: Path, vpp: Path | None = None) -> None:
     plane, environment = (MEMORY, {}) if vpp is None else (LB, _addresses(vpp))
     with (
         tempfile.TemporaryDirectory() as place,
-        playing(Path(place), ADDRESSES, FRONTENDS, plane, **environment) as scene,
+        installation(Path(place), ADDRESSES, FRONTENDS, plane, **environment) as installed,
     ):
-        _prepare(scene)
-        _take(scene, folder, vpp)
+        _prepare(installed)
+        _take(installed, folder, vpp)
 
 
 def _addresses(vpp: Path) -> dict[str, str]:

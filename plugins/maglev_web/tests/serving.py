@@ -14,8 +14,11 @@ import pytest
 
 from maglev import api
 from maglev.listening import listen
-from maglev_web.feed import Broker, Daemon, World
-from maglev_web.http import Credentials, create_app
+from maglev.serving import Credentials
+from maglev_grpc.convert import change_of, command_of, to_message
+from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
+from maglev_web.feed import Broker, Daemon, Daemons
+from maglev_web.http import create_app
 from maglev_web.http.page import Page
 from maglev_web.options import Settings
 from maglev_web.serve import BACKLOG, Server, configuration
@@ -26,7 +29,7 @@ BASIC = httpx.BasicAuth(USER, PASSWORD)
 PAGE = Page(b"<!doctype html><title>page</title>", {"main.js": b"1"})
 
 
-class Obedient:
+class FakeClient:
     """A client that does what it is told, and remembers; in place of one that is connected to a daemon."""
 
     def __init__(self) -> None:
@@ -34,23 +37,24 @@ class Obedient:
         self.previews: list[api.Command] = []
         self.refusal: Exception | None = None
 
-    async def command(self, command: api.Command) -> api.CommandResult:
+    async def call(self, name: str, request: Any) -> pb.CommandResult:
         if self.refusal:
             raise self.refusal
-        self.commands.append(command)
-        return api.CommandResult(changed=True, messages=("done",))
+        self.commands.append(command_of(request))
+        assert name == type(self.commands[-1]).__name__
+        return pb.CommandResult(changed=True, messages=["done"])
 
-    async def preview(self, command: api.Command) -> api.Preview:
+    async def read(self, name: str, request: Any) -> Any:
         if self.refusal:
             raise self.refusal
-        self.previews.append(command)
-        return api.Preview(frontends=())
+        if name == "GetSnapshot":
+            return snapshot()
+        assert name == "PreviewChange"
+        self.previews.append(change_of(request))
+        return pb.Preview()
 
-    async def snapshot(self) -> api.Snapshot:
-        return snapshot()
 
-
-def snapshot(**changes: Any) -> api.Snapshot:
+def snapshot(**changes: Any) -> pb.Snapshot:
     """An empty daemon's."""
     values: dict[str, Any] = {
         "sequence": 1,
@@ -65,15 +69,16 @@ def snapshot(**changes: Any) -> api.Snapshot:
         "dataplane": api.DataplaneSnapshot("memory", False, False, None, None, (), "not yet"),
         **changes,
     }
-    return api.Snapshot(**values)
+    message: pb.Snapshot = to_message(api.Snapshot(**values))
+    return message
 
 
 @attrs.define
 class Served:
     """A running web server."""
 
-    world: World
-    client: Obedient
+    daemons: Daemons
+    client: FakeClient
     http: httpx.AsyncClient
     port: int
 
@@ -96,17 +101,17 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    world: World | None = None,
+    daemons: Daemons | None = None,
     credentials: Credentials | None = OPERATOR,
     **settings: Any,
 ) -> AsyncIterator[Served]:
     """Serve on loopback, with one daemon `one` that takes commands."""
-    broker = world.broker if world else Broker()
-    client: Any = Obedient()
-    world = world or World([Daemon("one", client, broker)], broker)
+    broker = daemons.broker if daemons else Broker()
+    client: Any = FakeClient()
+    daemons = daemons or Daemons([Daemon("one", client, broker)], broker)
     chosen = Settings(servers=("one",), listen="127.0.0.1:0", credentials=credentials, **settings)
-    app = await anyio.to_thread.run_sync(create_app, world, credentials, PAGE, chosen.allowed_hosts)
-    server = Server(configuration(app, chosen), world)
+    app = await anyio.to_thread.run_sync(create_app, daemons, credentials, PAGE, chosen.allowed_hosts)
+    server = Server(configuration(app, chosen), daemons)
     sock = await anyio.to_thread.run_sync(listen, chosen.listen, BACKLOG)
     port = sock.getsockname()[1]
     with sock:
@@ -114,7 +119,7 @@ async def serving(
             tasks.start_soon(server.serve, [sock])
             await until(lambda: server.started, "the server serves")
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
-                yield Served(world, client, http, port)
+                yield Served(daemons, client, http, port)
             server.should_exit = True
 
 

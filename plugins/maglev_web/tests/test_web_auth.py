@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maglev_web.http.auth import FREE_TRIES, SlowDown, read_basic
+from maglev.serving import read_basic
+from maglev_web.http.auth import FREE_TRIES, SlowDown
 from plugins.maglev_web.tests.serving import BASIC, PASSWORD, USER, raw, serving
 
 SECRET = b'"token"'
@@ -110,7 +111,7 @@ async def test_no_header_gets_around_the_door(header: bytes) -> None:
 
 async def test_log_records_are_behind_the_door() -> None:
     async with serving() as served:
-        served.world.log_broker.publish(b'"logged"')
+        served.daemons.log_broker.publish(b'"logged"')
         assert (await served.http.get("/admin/api/logs")).status_code == 401
         assert (await served.http.get("/view/api/logs")).status_code == 404
         async with served.http.stream("GET", "/admin/api/logs", auth=BASIC) as answer:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from maglev_web.http.page import read_page
 from plugins.maglev_web.tests.browsing import AXE, CHROMIUM, chromium, faults, opened
-from plugins.maglev_web.tests.scene import Scene, playing, until
+from plugins.maglev_web.tests.installation import Installation, installation, until
 
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="there is no chromium"),
@@ -50,8 +50,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with playing(tmp_path_factory.mktemp("scene"), ADDRESSES, FRONTENDS) as one:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installation(tmp_path_factory.mktemp("installation"), ADDRESSES, FRONTENDS) as one:
         until(lambda: one.member("web", "alpha")["state"] == "up", "the backends are up")
         yield one
 
@@ -64,24 +64,24 @@ def confirm(page: Page, row: str, choice: str) -> None:
     expect(page.locator("dialog")).to_be_hidden()
 
 
-def test_killed_backend_turns_red_without_a_reload(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/view/") as page:
+def test_killed_backend_turns_red_without_a_reload(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/view/") as page:
         expect(page.locator(STATE)).to_have_text("up")
         page.evaluate("window.same = true")
-        scene.backends.kill("alpha")
+        installed.backends.kill("alpha")
         try:
             expect(page.locator(STATE)).to_have_attribute("data-state", "down", timeout=15_000)
             expect(page.locator("[data-frontend=web]")).to_have_attribute("data-condition", "degraded")
             expect(page.locator("[data-frontend=web] [data-backend=alpha] .share")).to_have_text("0 %")
             expect(page.locator("[data-frontend=web] [data-backend=beta] .share")).to_have_text("100 %")
         finally:
-            scene.backends.start("alpha")
+            installed.backends.start("alpha")
         expect(page.locator(STATE)).to_have_text("up", timeout=15_000)
         assert page.evaluate("window.same")
 
 
-def test_killed_backend_is_shown_soon_after_the_event(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/view/") as page:
+def test_killed_backend_is_shown_soon_after_the_event(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/view/") as page:
         expect(page.locator(STATE)).to_have_text("up")
         page.evaluate(
             """(wanted) => {
@@ -92,57 +92,59 @@ def test_killed_backend_is_shown_soon_after_the_event(browser: Browser, scene: S
             }""",
             STATE,
         )
-        scene.backends.kill("alpha")
+        installed.backends.kill("alpha")
         try:
             until(lambda: page.evaluate("window.at"), "the page shows it")
         finally:
-            scene.backends.start("alpha")
-        history = scene.state()["state"]["backends"]["alpha"]["history"]
-        down = next(one["at_s"] for one in reversed(history) if one["to"] == "down")
+            installed.backends.start("alpha")
+        history = installed.state()["state"]["backends"]["alpha"]["history"]
+        down = next(one["at_s"] for one in reversed(history) if one["to_state"] == "down")
         # Noted, not asserted: how fast a machine is, is for `make bench`.
         logging.getLogger(__name__).info("shown %.3f s after the event", page.evaluate("window.at") - down)
         expect(page.locator(STATE)).to_have_text("up", timeout=15_000)
 
 
-def test_pause_and_resume_take_effect_in_the_dataplane(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/admin/") as page:
+def test_pause_and_resume_take_effect_in_the_dataplane(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/admin/") as page:
         row = "[data-frontend=web] [data-backend=beta]"
         confirm(page, row, "Pause")
         expect(page.locator(f"{row} .badge")).to_have_text("paused")
-        until(lambda: scene.member("web", "beta")["dataplane"] == 0, "the dataplane gives it no new flows")
+        until(lambda: installed.member("web", "beta")["dataplane_weight"] == 0, "the dataplane gives it no new flows")
         confirm(page, row, "Resume")
         expect(page.locator(f"{row} .badge")).to_have_text("up", timeout=15_000)
-        until(lambda: scene.member("web", "beta")["dataplane"], "the dataplane gives it new flows")
+        until(lambda: installed.member("web", "beta")["dataplane_weight"], "the dataplane gives it new flows")
 
 
-def test_disable_and_enable_take_effect_in_the_dataplane(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/admin/") as page:
+def test_disable_and_enable_take_effect_in_the_dataplane(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/admin/") as page:
         row = "[data-frontend=web] [data-backend=beta]"
         confirm(page, row, "Disable")
         expect(page.locator(f"{row} .badge")).to_have_text("disabled")
-        until(lambda: scene.member("web", "beta")["dataplane"] == 0, "the dataplane gives it no new flows")
+        until(lambda: installed.member("web", "beta")["dataplane_weight"] == 0, "the dataplane gives it no new flows")
         confirm(page, row, "Enable")
         expect(page.locator(f"{row} .badge")).to_have_text("up", timeout=15_000)
-        until(lambda: scene.member("web", "beta")["dataplane"], "the dataplane gives it new flows")
+        until(lambda: installed.member("web", "beta")["dataplane_weight"], "the dataplane gives it new flows")
 
 
-def test_weight_is_previewed_and_takes_effect_in_the_dataplane(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/admin/") as page:
-        before = scene.member("api", "alpha")["dataplane"]
+def test_weight_is_previewed_and_takes_effect_in_the_dataplane(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/admin/") as page:
+        before = installed.member("api", "alpha")["dataplane_weight"]
         page.locator("[data-frontend=api] [data-backend=alpha] .act button").click()
         page.get_by_role("radio", name="Weight").check()
         page.get_by_label("weight, as a number").fill("80")
         moved = page.get_by_test_id("moved")
         expect(page.locator("dialog .compare")).to_contain_text("40 → 80")
         expect(moved).not_to_have_text("0 %")
-        assert scene.member("api", "alpha")["dataplane"] == before
+        assert installed.member("api", "alpha")["dataplane_weight"] == before
         page.get_by_role("button", name="Confirm").click()
         expect(page.locator("[data-frontend=api] [data-backend=alpha] [data-label=weight]")).to_contain_text("80")
-        until(lambda: scene.member("api", "alpha")["dataplane"] == 2 * before, "the dataplane has the weight")
+        until(
+            lambda: installed.member("api", "alpha")["dataplane_weight"] == 2 * before, "the dataplane has the weight"
+        )
 
 
-def test_refused_command_says_why_and_cannot_be_confirmed(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/admin/") as page:
+def test_refused_command_says_why_and_cannot_be_confirmed(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/admin/") as page:
         page.route("**/admin/api/preview", lambda route: route.fulfill(status=409, json={"error": "not now, because"}))
         page.locator("[data-frontend=web] [data-backend=beta] .act button").click()
         expect(page.get_by_role("alert").filter(has_text="not now, because")).to_be_visible()
@@ -151,20 +153,20 @@ def test_refused_command_says_why_and_cannot_be_confirmed(browser: Browser, scen
         expect(page.locator("dialog")).to_be_hidden()
 
 
-def test_script_in_a_description_is_text(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/view/") as page:
+def test_script_in_a_description_is_text(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/view/") as page:
         expect(page.locator("[data-frontend=web] .about")).to_contain_text(SCRIPT)
         assert page.evaluate("window.hacked") is None
 
 
-def test_page_survives_a_restart_of_its_server(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/admin/") as page:
+def test_page_survives_a_restart_of_its_server(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/admin/") as page:
         page.evaluate("window.same = true")
-        assert scene.frontend.stop() == 0
+        assert installed.frontend.stop() == 0
         expect(page.locator(".link")).to_have_attribute("data-link", "lost", timeout=15_000)
-        scene.frontend.start()
+        installed.frontend.start()
         expect(page.locator(".link")).to_have_attribute("data-link", "open", timeout=30_000)
-        until(scene.serves, "the dashboard is connected")
+        until(installed.serves, "the dashboard is connected")
         # The token of the old server is worth nothing now: the page fetches the new one.
         row = "[data-frontend=web] [data-backend=beta]"
         confirm(page, row, "Pause")
@@ -174,21 +176,21 @@ def test_page_survives_a_restart_of_its_server(browser: Browser, scene: Scene) -
         assert page.evaluate("window.same")
 
 
-def test_page_survives_a_restart_of_the_daemon_and_says_so(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/view/") as page:
+def test_page_survives_a_restart_of_the_daemon_and_says_so(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/view/") as page:
         page.evaluate("window.same = true")
-        scene.daemon.stop()
+        installed.daemon.stop()
         expect(page.locator(".status")).to_have_attribute("data-ok", "false", timeout=15_000)
         expect(page.locator(".status")).to_contain_text("not connected")
-        scene.daemon.start()
+        installed.daemon.start()
         expect(page.locator(".status")).to_have_attribute("data-ok", "true", timeout=30_000)
         expect(page.locator(".status")).to_contain_text("restarted 1 ×", timeout=15_000)
         expect(page.locator(STATE)).to_have_text("up", timeout=15_000)
         assert page.evaluate("window.same")
 
 
-def test_page_fetches_everything_anew_after_a_sleep(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/view/") as page:
+def test_page_fetches_everything_anew_after_a_sleep(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/view/") as page:
         expect(page.locator(".link")).to_have_attribute("data-link", "open")
         with page.expect_response("**/view/api/state"):
             page.evaluate("() => { const now = Date.now; Date.now = () => now() + 3600_000; }")
@@ -197,10 +199,10 @@ def test_page_fetches_everything_anew_after_a_sleep(browser: Browser, scene: Sce
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280, 2560])
-def test_axe_finds_nothing_serious(browser: Browser, scene: Scene, width: int, scheme: str) -> None:
+def test_axe_finds_nothing_serious(browser: Browser, installed: Installation, width: int, scheme: str) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not installed: the page was built elsewhere")
-    with opened(browser, f"{scene.url}/admin/", width=width, color_scheme=scheme) as page:
+    with opened(browser, f"{installed.url}/admin/", width=width, color_scheme=scheme) as page:
         page.locator("[data-frontend=web] [data-backend=beta] .who button").click()
         expect(page.locator(".details .history li").first).to_be_visible()
         assert faults(page) == []
@@ -212,15 +214,15 @@ def test_axe_finds_nothing_serious(browser: Browser, scene: Scene, width: int, s
 
 
 @pytest.mark.parametrize("width", [360, 390, 768, 1280, 2560])
-def test_nothing_is_wider_than_the_window(browser: Browser, scene: Scene, width: int) -> None:
-    with opened(browser, f"{scene.url}/admin/", width=width) as page:
+def test_nothing_is_wider_than_the_window(browser: Browser, installed: Installation, width: int) -> None:
+    with opened(browser, f"{installed.url}/admin/", width=width) as page:
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         hidden = "[...document.querySelectorAll('.card, .panel')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
         assert page.evaluate(hidden) == 0
 
 
-def test_nothing_jumps_while_probes_come_in(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/view/") as page:
+def test_nothing_jumps_while_probes_come_in(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/view/") as page:
         expect(page.locator(".spark polyline").first).to_be_attached()
         page.evaluate(
             """() => {
@@ -235,8 +237,8 @@ def test_nothing_jumps_while_probes_come_in(browser: Browser, scene: Scene) -> N
         assert page.evaluate("window.jumps.filter((one) => one > 0.001)") == []
 
 
-def test_everything_can_be_done_with_the_keyboard(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/admin/") as page:
+def test_everything_can_be_done_with_the_keyboard(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/admin/") as page:
         button = page.get_by_role("button", name="change beta in web")
         button.focus()
         page.keyboard.press("Enter")
@@ -249,8 +251,8 @@ def test_everything_can_be_done_with_the_keyboard(browser: Browser, scene: Scene
         expect(button).to_be_focused()
 
 
-def test_closed_cards_stay_closed_over_a_reload(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/view/") as page:
+def test_closed_cards_stay_closed_over_a_reload(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/view/") as page:
         fold = page.locator("[data-frontend=web] .fold")
         fold.click()
         page.reload()
@@ -258,8 +260,8 @@ def test_closed_cards_stay_closed_over_a_reload(browser: Browser, scene: Scene) 
         expect(page.locator("[data-frontend=api] .fold")).to_have_attribute("aria-expanded", "true")
 
 
-def test_paused_event_panel_stands_still_and_filters(browser: Browser, scene: Scene, tmp_path: Path) -> None:
-    with opened(browser, f"{scene.url}/admin/") as page:
+def test_paused_event_panel_stands_still_and_filters(browser: Browser, installed: Installation, tmp_path: Path) -> None:
+    with opened(browser, f"{installed.url}/admin/") as page:
         panel = page.locator("[data-panel=events]")
         row = "[data-frontend=web] [data-backend=beta]"
         panel.get_by_role("button", name="Pause").click()
@@ -275,23 +277,23 @@ def test_paused_event_panel_stands_still_and_filters(browser: Browser, scene: Sc
         confirm(page, row, "Resume")
 
 
-def several(scene: Scene) -> str:
+def several(installed: Installation) -> str:
     """The state of two daemons, made of the real one's: the second is away, and all in it is named by a script."""
-    one = scene.state()
+    one = installed.state()
     text = json.dumps(one).replace('"web"', json.dumps(SCRIPT)).replace('"alpha"', json.dumps(SCRIPT))
     two = json.loads(text) | {"name": SCRIPT}
     two["status"] |= {"connected": False, "answering": False, "why": SCRIPT}
-    for check in two["state"]["checks"].values():
+    for check in two["state"]["healthchecks"].values():
         check["name"] = SCRIPT
     return json.dumps({"id": "x-0", "at_s": time.time(), "maglevds": [one, two]})
 
 
-def test_several_daemons_are_told_apart_and_no_name_is_a_script(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/healthz", wait_for="body") as page:
-        everything = several(scene)
+def test_several_daemons_are_told_apart_and_no_name_is_a_script(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/healthz", wait_for="body") as page:
+        everything = several(installed)
         page.route("**/view/api/state", lambda route: route.fulfill(body=everything, content_type="application/json"))
         page.route("**/view/api/events*", lambda route: route.abort())
-        page.goto(f"{scene.url}/admin/")
+        page.goto(f"{installed.url}/admin/")
         links = page.locator(".daemons a")
         expect(links).to_have_count(2)
         expect(links.first).to_have_attribute("data-link", "open")

@@ -1,4 +1,4 @@
-"""The page with what a small scene does not have: many frontends, traffic, messages and log records."""
+"""The page with what a small installation does not have: many frontends, traffic, messages and log records."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from maglev_web.http.page import read_page
 from plugins.maglev_web.tests.browsing import AXE, CHROMIUM, chromium, faults, opened
-from plugins.maglev_web.tests.scene import Scene, playing, until
+from plugins.maglev_web.tests.installation import Installation, installation, until
 from plugins.maglev_web.tests.test_web_browser import ADDRESSES, FRONTENDS, SCRIPT
 
 pytestmark = [
@@ -33,27 +33,29 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with playing(tmp_path_factory.mktemp("scene"), ADDRESSES, FRONTENDS) as one:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installation(tmp_path_factory.mktemp("installation"), ADDRESSES, FRONTENDS) as one:
         until(lambda: one.member("web", "alpha")["state"] == "up", "the backends are up")
         yield one
 
 
 @contextmanager
-def shown(browser: Browser, scene: Scene, daemon: Any, *, path: str = "/view/", width: int = 1280) -> Iterator[Page]:
+def shown(
+    browser: Browser, installed: Installation, daemon: Any, *, path: str = "/view/", width: int = 1280
+) -> Iterator[Page]:
     """A page that shows one daemon as it is made up here, of which nothing more is heard."""
     everything = json.dumps({"id": "x-0", "at_s": time.time(), "maglevds": [daemon]})
-    with opened(browser, f"{scene.url}/healthz", wait_for="body", width=width) as page:
+    with opened(browser, f"{installed.url}/healthz", wait_for="body", width=width) as page:
         page.route("**/view/api/state", lambda route: route.fulfill(body=everything, content_type="application/json"))
         page.route("**/view/api/events*", lambda route: route.abort())
-        page.goto(f"{scene.url}{path}")
+        page.goto(f"{installed.url}{path}")
         page.locator(".card").first.wait_for()
         yield page
 
 
-def many(scene: Scene) -> Any:
+def many(installed: Installation) -> Any:
     """One daemon with two hundred frontends, all like the real one's."""
-    one = scene.state()
+    one = installed.state()
     web = one["state"]["frontends"]["web"]
     one["state"]["frontends"] = {f"web-{number:03}": web | {"name": f"web-{number:03}"} for number in range(200)}
     one["state"]["order"] = list(one["state"]["frontends"])
@@ -66,15 +68,15 @@ def painted(page: Page) -> None:
 
 
 @contextmanager
-def crowded(browser: Browser, scene: Scene, width: int = 1280) -> Iterator[Page]:
+def crowded(browser: Browser, installed: Installation, width: int = 1280) -> Iterator[Page]:
     """A page with two hundred frontends, of which nothing more is heard."""
-    with shown(browser, scene, many(scene), width=width) as page:
+    with shown(browser, installed, many(installed), width=width) as page:
         expect(page.locator(".card")).to_have_count(200)
         yield page
 
 
-def test_of_many_open_cards_only_those_near_the_window_have_rows(browser: Browser, scene: Scene) -> None:
-    with crowded(browser, scene) as page:
+def test_of_many_open_cards_only_those_near_the_window_have_rows(browser: Browser, installed: Installation) -> None:
+    with crowded(browser, installed) as page:
         expect(page.locator(".member")).to_have_count(0)
         page.get_by_role("button", name="open all").click()
         expect(page.locator("[data-frontend=web-000] .member")).to_have_count(3)
@@ -86,9 +88,9 @@ def test_of_many_open_cards_only_those_near_the_window_have_rows(browser: Browse
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_many_open_cards_keep_room_for_their_rows(browser: Browser, scene: Scene, width: int) -> None:
+def test_many_open_cards_keep_room_for_their_rows(browser: Browser, installed: Installation, width: int) -> None:
     high = "document.documentElement.scrollHeight"
-    with crowded(browser, scene, width) as page:
+    with crowded(browser, installed, width) as page:
         page.get_by_role("button", name="open all").click()
         expect(page.locator("[data-frontend=web-000] .member")).to_have_count(3)
         drawn = page.locator("[data-frontend=web-000]").evaluate("(one) => one.offsetHeight")
@@ -101,19 +103,19 @@ def test_many_open_cards_keep_room_for_their_rows(browser: Browser, scene: Scene
         assert page.evaluate(high) == before
 
 
-def test_of_many_backends_hearts_beat_in_the_open_cards_in_sight(browser: Browser, scene: Scene) -> None:
-    daemon = many(scene) | {"followed": 0, "beats": {}}
+def test_of_many_backends_hearts_beat_in_the_open_cards_in_sight(browser: Browser, installed: Installation) -> None:
+    daemon = many(installed) | {"followed": 0, "probes": {}}
     for one in daemon["state"]["backends"].values():
-        one["last"] = None
+        one["last_result"] = None
     asked: list[list[str]] = []
 
     def answer(route: Route) -> None:
         asked.append(parse_qs(urlsplit(route.request.url).query)["frontend"])
-        beats = {"alpha": [[time.time(), 1.5, "L7OK"]], "beta": [[time.time(), 2.5, "L7STS"]]}
-        route.fulfill(json=beats)
+        probes = {"alpha": [[time.time(), 1.5, "L7OK"]], "beta": [[time.time(), 2.5, "L7STS"]]}
+        route.fulfill(json=probes)
 
-    with shown(browser, scene, daemon) as page:
-        page.route("**/view/api/beats*", answer)
+    with shown(browser, installed, daemon) as page:
+        page.route("**/view/api/probes*", answer)
         page.locator("[data-frontend=web-000] .fold").click()
         hearts = page.locator("[data-frontend=web-000] .heart")
         expect(hearts.nth(0)).to_have_attribute("data-beat", "good")
@@ -128,25 +130,24 @@ def test_of_many_backends_hearts_beat_in_the_open_cards_in_sight(browser: Browse
         assert len(asked[-1]) < 30
 
 
-def test_few_backends_are_not_asked_for(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/view/") as page:
+def test_few_backends_are_not_asked_for(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/view/") as page:
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.url))
         expect(page.locator("[data-frontend=web] .heart[data-beat=good]").first).to_be_visible()
         page.reload()
         expect(page.locator("[data-frontend=web] .heart[data-beat=good]").first).to_be_visible()
-        assert not [one for one in requests if "/beats" in one]
+        assert not [one for one in requests if "/probes" in one]
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_traffic_of_a_frontend_is_drawn(browser: Browser, scene: Scene, width: int) -> None:
-    daemon = scene.state()
+def test_traffic_of_a_frontend_is_drawn(browser: Browser, installed: Installation, width: int) -> None:
+    daemon = installed.state()
     vip = daemon["state"]["frontends"]["web"]["vip"]
     rates = {"existing": 1200.0, "first": 34.0, "route_bytes": 5_600_000.0}
-    daemon["counters"] = {
-        vip: {"packets": {"existing": 1, "first": 2}, "route_packets": 3, "route_bytes": 4, "rates": rates}
-    }
-    with shown(browser, scene, daemon, width=width) as page:
+    packets = {"existing": 1, "first": 2}
+    daemon["counters"] = [{"vip": vip, "packets": packets, "route_packets": 3, "route_bytes": 4, "rates": rates}]
+    with shown(browser, installed, daemon, width=width) as page:
         page.get_by_role("button", name="Traffic of web").click()
         expect(page.locator(".rates canvas")).to_be_visible()
         expect(page.locator(".rates figcaption")).to_contain_text("1234")
@@ -158,11 +159,11 @@ def test_traffic_of_a_frontend_is_drawn(browser: Browser, scene: Scene, width: i
         expect(page.locator(".rates")).to_have_count(0)
 
 
-def test_messages_of_the_dataplane_are_told(browser: Browser, scene: Scene) -> None:
+def test_messages_of_the_dataplane_are_told(browser: Browser, installed: Installation) -> None:
     rates = {"tx": 10.0, "rx": 10.0, "errors": 0.5}
     line = {"tx": 1000, "rx": 999, "errors": 7, "rates": rates}
     activity = {"total": line, "messages": [{"message": SCRIPT, **line, "rates": None}], "more": 3}
-    with shown(browser, scene, scene.state() | {"activity": activity}, width=360) as page:
+    with shown(browser, installed, installed.state() | {"activity": activity}, width=360) as page:
         table = page.locator("[data-table=messages]")
         expect(table.locator("caption")).to_contain_text("1000 sent, 999 received, 7 errors")
         expect(table.locator("tbody tr").first).to_contain_text("all")
@@ -173,16 +174,17 @@ def test_messages_of_the_dataplane_are_told(browser: Browser, scene: Scene) -> N
             assert faults(page) == []
 
 
-def test_log_records_come_to_the_event_panel_by_level(browser: Browser, scene: Scene) -> None:
-    name, now_s = scene.state()["name"], time.time()
+def test_log_records_come_to_the_event_panel_by_level(browser: Browser, installed: Installation) -> None:
+    name, now_s = installed.state()["name"], time.time()
     lines = list[str]()
     for place, level in enumerate(("info", "warning", "error")):
-        said = {"kind": "log", "at_s": now_s + place, "level": level, "message": SCRIPT, "fields": {"a": SCRIPT}}
+        log = {"at_s": now_s + place, "level": level, "message": SCRIPT, "fields": {"a": SCRIPT}}
+        said = {"sequence": place, "lost": 0, "initial": False, "log": log}
         lines.append(f"id: x-{place}\ndata: {json.dumps({'maglevd': name, 'kind': 'event', 'data': said})}\n\n")
-    with opened(browser, f"{scene.url}/healthz", wait_for="body") as page:
+    with opened(browser, f"{installed.url}/healthz", wait_for="body") as page:
         stream = "retry: 100000\n\n" + "".join(lines)
         page.route("**/admin/api/logs", lambda route: route.fulfill(body=stream, content_type="text/event-stream"))
-        page.goto(f"{scene.url}/admin/")
+        page.goto(f"{installed.url}/admin/")
         panel = page.locator("[data-panel=events]")
         panel.get_by_label("kind of events").select_option("log")
         expect(panel.locator("li")).to_have_count(3)
@@ -192,8 +194,8 @@ def test_log_records_come_to_the_event_panel_by_level(browser: Browser, scene: S
         assert page.evaluate("window.hacked") is None
 
 
-def test_log_records_of_a_command_are_in_the_event_panel(browser: Browser, scene: Scene) -> None:
-    with opened(browser, f"{scene.url}/admin/") as page:
+def test_log_records_of_a_command_are_in_the_event_panel(browser: Browser, installed: Installation) -> None:
+    with opened(browser, f"{installed.url}/admin/") as page:
         panel = page.locator("[data-panel=events]")
         panel.get_by_label("kind of events").select_option("log")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -64,3 +65,40 @@ def test_versions_of_what_the_page_is_made_with_are_pinned() -> None:
     versions = {**package["dependencies"], **package["devDependencies"]}
     assert all(version[0].isdigit() for version in versions.values())
     assert not (HOOK.parent / "page/package-lock.json").exists()
+
+
+def test_types_of_the_page_are_those_of_the_json(hook: ModuleType, tmp_path: Path) -> None:
+    target = tmp_path / "messages.ts"
+    hook.runpy.run_path(str(HOOK.parent / "page_types.py"))["write"](target)
+    made = target.read_text()
+    assert 'export const FrontendStates = ["unknown", "up", "down"] as const;' in made
+    frontend = made.partition("export interface Frontend {")[2].partition("}")[0]
+    assert "  vip: VipKey;" in frontend
+    assert "  members: Member[];" in frontend
+    assert "  in_sync: boolean | null;" in frontend
+    event = made.partition("export interface Event {")[2].partition("}")[0]
+    assert "  lag?: LagEvent;" in event
+    assert "  operations: Record<string, number>;" in made
+    assert "  fields: Record<string, unknown>;" in made
+
+
+def test_types_that_are_current_are_not_written_again(hook: ModuleType, tmp_path: Path) -> None:
+    target = tmp_path / "messages.ts"
+    write = hook.runpy.run_path(str(HOOK.parent / "page_types.py"))["write"]
+    write(target)
+    os.utime(target, (1000, 1000))
+    write(target)
+    assert target.stat().st_mtime == 1000
+
+
+def test_without_a_compiler_the_build_says_what_is_missing(hook: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "grpc_tools", None)
+    with pytest.raises(hook.CannotBuild, match="grpcio-tools"):
+        hook.make_types(HOOK.parent)
+
+
+def test_where_the_proto_is_not_the_types_are_left_alone(hook: ModuleType, tree: Path) -> None:
+    types = tree / "page/src/messages.ts"
+    types.write_text("// made before")
+    hook.make_types(tree)
+    assert types.read_text() == "// made before"

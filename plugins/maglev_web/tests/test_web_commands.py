@@ -78,7 +78,12 @@ async def test_command_from_the_page_is_carried_out() -> None:
 
 async def test_preview_changes_nothing() -> None:
     async with serving() as served:
-        assert (await served.order("preview")).json() == {"frontends": [], "messages": []}
+        assert (await served.order("preview")).json() == {
+            "frontends": [],
+            "messages": [],
+            "backends": [],
+            "operations": [],
+        }
         assert served.client.previews == [api.PauseBackend("alpha")]
         assert served.client.commands == []
 

@@ -6,7 +6,7 @@ import anyio
 import httpx
 import pytest
 
-from maglev_web.feed import Broker, World
+from maglev_web.feed import Broker, Daemons
 from maglev_web.http import create_app
 from maglev_web.http.headers import POLICY
 from maglev_web.http.page import Page, read_page
@@ -72,7 +72,7 @@ async def test_browsers_are_told_to_stay_with_tls_where_a_trusted_proxy_speaks_i
 
 
 async def test_what_fails_inside_says_nothing_of_it(capsys: pytest.CaptureFixture[str]) -> None:
-    class Broken(World):
+    class Broken(Daemons):
         def state(self) -> bytes:
             raise RuntimeError("secret")
 
@@ -86,7 +86,7 @@ async def test_what_fails_inside_says_nothing_of_it(capsys: pytest.CaptureFixtur
 
 
 async def test_page_that_was_not_built_says_so() -> None:
-    app = await anyio.to_thread.run_sync(create_app, World([], Broker()), None, Page(b"", {}))
+    app = await anyio.to_thread.run_sync(create_app, Daemons([], Broker()), None, Page(b"", {}))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as http:
         answer = await http.get("/view/")
         assert answer.status_code == 503

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import trustme
 
-from plugins.maglev_web.tests.scene import Process, Scene, free_port, playing, until
+from plugins.maglev_web.tests.installation import Installation, Process, free_port, installation, until
 
 FRONTENDS = """\
     web:
@@ -84,30 +84,30 @@ def test_what_cannot_be_had_is_said_in_a_line(tmp_path: Path, arguments: Sequenc
 
 
 def test_daemons_are_told_apart_when_one_is_away_one_hangs_and_one_was_restarted(tmp_path: Path) -> None:
-    with playing(tmp_path, {"alpha": "127.0.3.11"}, FRONTENDS) as scene:
+    with installation(tmp_path, {"alpha": "127.0.3.11"}, FRONTENDS) as installed:
         second_grpc, port = f"127.0.0.1:{free_port()}", free_port()
-        command = [second_grpc if part == scene.grpc else part for part in scene.daemon.command]
-        second = Process(command, scene.daemon.environment, tmp_path / "second.log")
+        command = [second_grpc if part == installed.grpc else part for part in installed.daemon.command]
+        second = Process(command, installed.daemon.environment, tmp_path / "second.log")
         second.start()
         away = f"127.0.0.1:{free_port()}"
-        servers = f"{scene.grpc},{second_grpc},{away}"
+        servers = f"{installed.grpc},{second_grpc},{away}"
         url = f"http://127.0.0.1:{port}"
         try:
             with frontend(tmp_path, "--server", servers, "--listen", f"127.0.0.1:{port}"):
                 until(lambda: daemons(url).get(second_grpc, {}).get("answering"), "both daemons are there")
-                until(lambda: daemons(url)[scene.grpc]["answering"], "both daemons are there")
+                until(lambda: daemons(url)[installed.grpc]["answering"], "both daemons are there")
                 assert not daemons(url)[away]["connected"]
-                hangs_and_restarts(scene, second, second_grpc, url)
+                hangs_and_restarts(installed, second, second_grpc, url)
         finally:
             second.stop()
 
 
-def hangs_and_restarts(scene: Scene, second: Process, second_grpc: str, url: str) -> None:
+def hangs_and_restarts(installed: Installation, second: Process, second_grpc: str, url: str) -> None:
     assert second.running is not None
     second.running.send_signal(signal.SIGSTOP)
     try:
         until(lambda: not daemons(url)[second_grpc]["answering"], "the one that hangs is shown as not answering")
-        assert daemons(url)[scene.grpc]["answering"]
+        assert daemons(url)[installed.grpc]["answering"]
     finally:
         second.running.send_signal(signal.SIGCONT)
     until(lambda: daemons(url)[second_grpc]["answering"], "it answers again")
@@ -115,7 +115,7 @@ def hangs_and_restarts(scene: Scene, second: Process, second_grpc: str, url: str
     until(lambda: not daemons(url)[second_grpc]["connected"], "the one that ended is shown as gone")
     second.start()
     until(lambda: daemons(url)[second_grpc]["restarts"] == 1, "the restart is shown")
-    assert daemons(url)[scene.grpc]["restarts"] == 0
+    assert daemons(url)[installed.grpc]["restarts"] == 0
 
 
 def test_the_demonstration_serves_a_dashboard_and_prints_its_address(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import anyio.abc
 import httpx
 import pytest
 
-from maglev_web.http import patience, streams
+from maglev_web.http import head_time, streams
 from plugins.maglev_web.tests.serving import Served, serving, until
 
 REQUEST = b"GET /view/api/events HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -32,14 +32,14 @@ async def test_stream_carries_numbered_messages() -> None:
     async with serving() as served, served.http.stream("GET", "/view/api/events") as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["cache-control"] == "no-store"
-        await until(lambda: served.world.broker.readers == 1, "somebody reads")
-        served.world.broker.publish(json.dumps({"x": 1}).encode())
-        assert await lines_of(answer, 3) == ["retry: 1000", f"id: {served.world.broker.epoch}-1", 'data: {"x": 1}']
+        await until(lambda: served.daemons.broker.readers == 1, "somebody reads")
+        served.daemons.broker.publish(json.dumps({"x": 1}).encode())
+        assert await lines_of(answer, 3) == ["retry: 1000", f"id: {served.daemons.broker.epoch}-1", 'data: {"x": 1}']
 
 
 async def test_browser_that_comes_back_names_the_last_message_it_had() -> None:
     async with serving() as served:
-        broker = served.world.broker
+        broker = served.daemons.broker
         broker.publish(b"1")
         seen = broker.position
         broker.publish(b"2")
@@ -70,7 +70,7 @@ async def test_streams_end_when_the_server_does() -> None:
             url = f"http://127.0.0.1:{served.port}/view/api/events"
             answer = await stack.enter_async_context(http.stream("GET", url))
             await lines_of(answer, 1)
-        assert served.world.broker.readers == 0
+        assert served.daemons.broker.readers == 0
 
 
 async def slow_reader(served: Served, stack: AsyncExitStack) -> anyio.abc.SocketStream:
@@ -85,7 +85,7 @@ async def test_five_hundred_slow_readers_hold_nobody_up_and_cost_little() -> Non
     async with serving() as served, AsyncExitStack() as stack:
         for _ in range(500):
             await slow_reader(served, stack)
-        broker = served.world.broker
+        broker = served.daemons.broker
         await until(lambda: broker.readers == 500, "all are there")
         async with served.http.stream("GET", "/view/api/events") as answer:
             await until(lambda: broker.readers == 501, "one more is there")
@@ -107,7 +107,7 @@ async def test_five_hundred_slow_readers_hold_nobody_up_and_cost_little() -> Non
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost:", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET"])
 async def test_who_never_finishes_asking_is_sent_away(monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
-    monkeypatch.setattr(patience, "HEAD_WITHIN_S", 0.2)
+    monkeypatch.setattr(head_time, "HEAD_WITHIN_S", 0.2)
     async with serving() as served, await anyio.connect_tcp("127.0.0.1", served.port) as stream:
         if begun:
             await stream.send(begun)
@@ -117,7 +117,7 @@ async def test_who_never_finishes_asking_is_sent_away(monkeypatch: pytest.Monkey
 
 
 async def test_who_reads_events_for_long_is_not_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "HEAD_WITHIN_S", 0.2)
+    monkeypatch.setattr(head_time, "HEAD_WITHIN_S", 0.2)
     monkeypatch.setattr(streams, "PING_S", 0.1)
     async with serving() as served, served.http.stream("GET", "/view/api/events") as answer:
         assert len(await lines_of(answer, 11)) == 11

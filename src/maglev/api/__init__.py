@@ -124,6 +124,7 @@ from maglev.api.preview import (
 from maglev.api.problems import (
     Problem,
 )
+from maglev.api.rate_limit import RateLimit
 from maglev.api.results import (
     Code,
     Layer,
@@ -224,6 +225,7 @@ __all__ = [
     "ProbePhase",
     "ProbeResult",
     "Problem",
+    "RateLimit",
     "Reload",
     "ReloadConfig",
     "ResetBackend",

@@ -1,7 +1,8 @@
 """Options are declared once, as fields of an attrs class; everything else is read off the metadata.
 
-The YAML keys and their strict checks, the command-line flags and environment variables of exporters and dataplanes,
-the JSON schema and the reference page all come from the same class. Keys in YAML are the field names with dashes.
+The YAML keys and their strict checks, the command-line flags and environment variables of exporters, dataplanes and
+commands, the JSON schema and the reference pages all come from the same class. Keys in YAML are the field names with
+dashes. `maglev.command_line` makes the options of a command of such a class.
 """
 
 from __future__ import annotations
@@ -31,12 +32,16 @@ class OptionInfo:
     Args:
         help: One sentence for people, without a full stop.
         unit: The unit of a bare number, for example `s`; empty if it has none.
-        flag: The long command-line flag without dashes (`grpc-addr`); empty if there is none. The environment
-            variable is `MAGLEV_` and the flag in capitals (`MAGLEV_GRPC_ADDR`).
+        flag: The long command-line flag without dashes (`grpc-addr`); empty if there is none, and of a command's
+            option if it is the field's name with dashes.
         secret: Never printed, logged or shown.
         reload: What a change of the value needs.
         examples: Values worth showing in the reference page.
         allowed: What is allowed, in words, for error messages where the type does not say it.
+        metavar: What stands for the value in the help of a command, for example `FILE`.
+        variable: The environment variable of a command's option; `None`: `MAGLEV_` and the flag in capitals
+            (`MAGLEV_GRPC_ADDR`), as all others have it; empty: there is none, and a switch has no `--no-…`.
+        multiple: Whether a command's option may be given again.
     """
 
     help: str
@@ -46,10 +51,15 @@ class OptionInfo:
     reload: Reload = Reload.LIVE
     examples: tuple[Any, ...] = ()
     allowed: str = ""
+    metavar: str = ""
+    variable: str | None = None
+    multiple: bool = False
 
     @property
     def envvar(self) -> str:
         """The environment variable that goes with the flag; empty if there is no flag."""
+        if self.variable is not None:
+            return self.variable
         return f"MAGLEV_{self.flag.upper().replace('-', '_')}" if self.flag else ""
 
 
@@ -64,6 +74,9 @@ def option(  # noqa: PLR0913 - all but the first are keywords
     reload: Reload = Reload.LIVE,
     examples: tuple[Any, ...] = (),
     allowed: str = "",
+    metavar: str = "",
+    variable: str | None = None,
+    multiple: bool = False,
     validator: Callable[[Any, attrs.Attribute[Any], Any], None] | None = None,
     converter: Callable[[Any], Any] | None = None,
 ) -> Any:
@@ -74,11 +87,15 @@ def option(  # noqa: PLR0913 - all but the first are keywords
         help: One sentence for people, without a full stop.
         factory: Makes the default where it is mutable; not together with `default`.
         unit: The unit of a bare number; empty if it has none.
-        flag: The long command-line flag without dashes; only exporters and dataplanes have flags.
+        flag: The long command-line flag without dashes; of YAML's options only those of exporters and dataplanes have
+            flags.
         secret: Never printed, logged or shown.
         reload: What a change of the value needs.
         examples: Values worth showing in the reference page.
         allowed: What is allowed, in words.
+        metavar: As in `OptionInfo`, and so are `variable` and `multiple`: for options of commands.
+        variable: The environment variable.
+        multiple: Whether it may be given again.
         validator: An attrs validator. Raise `ValueError` with a message that says what is wrong and what is allowed:
             the loader puts file, line and path before it.
         converter: An attrs converter, run after the type of the value was checked. `ValueError` as above.
@@ -86,7 +103,7 @@ def option(  # noqa: PLR0913 - all but the first are keywords
     Returns:
         An attrs field. (Typed `Any`, as `attrs.field` is, so that it can stand behind any annotation.)
     """
-    info = OptionInfo(help, unit, flag, secret, reload, examples, allowed)
+    info = OptionInfo(help, unit, flag, secret, reload, examples, allowed, metavar, variable, multiple)
     if factory is not None:
         return attrs.field(factory=factory, metadata={_KEY: info}, validator=validator, converter=converter)
     return attrs.field(default=default, metadata={_KEY: info}, validator=validator, converter=converter)

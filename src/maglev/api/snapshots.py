@@ -62,7 +62,6 @@ class BackendSnapshot:
     """The code of the newest void result while stale; else empty."""
     probes: int
     """Probes that ended, void ones included."""
-    next_probe_at_s: float | None
 
 
 @attrs.frozen

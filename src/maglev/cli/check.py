@@ -1,4 +1,4 @@
-"""`maglevd check`: every problem of a configuration at once, and an exit status that scripts can tell apart."""
+"""`maglevd check`: prints every problem of a configuration, and exits with a status for its kind."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def run(invocation: Invocation, file: str | None = None) -> int:
     """Check a configuration and print what is wrong with it on standard error.
 
     Args:
-        invocation: Names the file, and what flags and the environment put in its place.
+        invocation: Names the file, and the options that win over it.
         file: Check this one instead.
 
     Returns:
-        0: valid, perhaps with warnings. 1: no YAML, or not the right shape. 2: the right shape with a wrong meaning.
+        0: valid, perhaps with warnings. 1: a syntax or type error. 2: a semantic error.
     """
     from maglev.config import ConfigError, load
 

@@ -1,4 +1,4 @@
-"""`maglevd` itself: without a subcommand it runs the daemon."""
+"""The command `maglevd`: its subcommands, and the daemon without one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import click
 
 from maglev.cli import check, listing
 from maglev.cli.options import Invocation, core_options, plugin_options
-from maglev.golike import GoCommand, GoGroup, version_option
 from maglev.library import installed
 from maglev.plugin import PluginManager
+from maglev.single_dash import SingleDashCommand, SingleDashGroup, version_option
 
 
 def main() -> None:
@@ -27,15 +27,15 @@ def command(plugins: PluginManager) -> click.Group:
     Args:
         plugins: What is installed: plugins bring options of their own.
     """
-    return GoGroup(
+    return SingleDashGroup(
         "maglevd",
         callback=click.pass_context(partial(_start, plugins=plugins)),
         invoke_without_command=True,
         params=[*core_options(), *plugin_options(plugins), version_option("maglevd")],
         commands=[_check_command(), _plugins_command(), _schema_command(), _demo_command()],
-        help="Probe backends, decide who serves, and keep a Maglev dataplane so. Without a COMMAND: run the daemon.",
+        help="Probe backends and keep a Maglev dataplane in sync with them. Without a COMMAND: run the daemon.",
         epilog="Long options may also be written with one dash. MAGLEV_LOAD_PLUGINS=a,b loads only the plugins a and "
-        "b; MAGLEV_TRACE_PLUGINS=1 tells what they are asked.",
+        "b; MAGLEV_TRACE_PLUGINS=1 prints the calls to them.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
 
@@ -52,21 +52,21 @@ def _start(context: click.Context, /, plugins: PluginManager, **values: Any) -> 
 
 
 def _check_command() -> click.Command:
-    @click.command("check", cls=GoCommand, short_help="Check a configuration")
+    @click.command("check", cls=SingleDashCommand, short_help="Check a configuration")
     @click.argument("file", required=False)
     @click.pass_obj
     def check_(invocation: Invocation, file: str | None) -> None:
-        """Check FILE, or what --config names: exit 0 if it is valid, 1 if its shape is wrong, 2 if its meaning is."""
+        """Check FILE, or that of --config: exit 0 if valid, 1 for a syntax or type error, 2 for a semantic error."""
         sys.exit(check.run(invocation, file))
 
     return check_
 
 
 def _plugins_command() -> click.Command:
-    @click.command("plugins", cls=GoCommand, short_help="List the installed plugins")
+    @click.command("plugins", cls=SingleDashCommand, short_help="List the installed plugins")
     @click.pass_obj
     def plugins_(invocation: Invocation) -> None:
-        """List plugins: what each gives and where it comes from. Exit 1 if one could not be loaded."""
+        """List plugins, what each provides and where it was installed from. Exit 1 if one could not be loaded."""
         click.echo(listing.plugins(invocation.plugins))
         sys.exit(1 if invocation.plugins.problems else 0)
 
@@ -74,7 +74,7 @@ def _plugins_command() -> click.Command:
 
 
 def _schema_command() -> click.Command:
-    @click.command("schema", cls=GoCommand, short_help="Print the JSON schema of the configuration")
+    @click.command("schema", cls=SingleDashCommand, short_help="Print the JSON schema of the configuration")
     @click.pass_obj
     def schema_(invocation: Invocation) -> None:
         """Print the JSON schema of the configuration, for a YAML editor, with what the installed plugins add."""
@@ -86,7 +86,7 @@ def _schema_command() -> click.Command:
 
 
 def _demo_command() -> click.Command:
-    @click.command("demo", cls=GoCommand, short_help="Show failovers on real backends on loopback")
+    @click.command("demo", cls=SingleDashCommand, short_help="Show failovers on real backends on loopback")
     @click.option("--once", is_flag=True, help="Run to the end and exit; with 1 if a prediction failed")
     @click.pass_obj
     def demo_(invocation: Invocation, *, once: bool) -> None:

@@ -1,6 +1,6 @@
-"""The daemon: opens the controller, runs exporters beside it, and answers to signals and to the service manager.
+"""Runs the daemon: the controller, its exporters, signals, and messages to the service manager.
 
-SIGHUP reloads. SIGTERM and SIGINT end event streams and exporters and leave the dataplane as it is; a second SIGINT
+SIGHUP reloads. SIGTERM and SIGINT end event streams and exporters, and leave the dataplane as it is. A second SIGINT
 ends the process at once.
 """
 
@@ -27,16 +27,16 @@ from maglev.cli.options import Invocation
 from maglev.cli.permissions import missing_permissions
 from maglev.cli.watchdog import feed_watchdog
 from maglev.config import ConfigError
-from maglev.runtime import Controller, Settings, StateError, open_controller
+from maglev.runtime import LiveControl, Settings, StateError, open_controller
 from maglev.runtime.logging import configure, get_logger
 from maglev.runtime.notify import Notifier
 
 READY_WITHIN_S = 10.0
-"""How long the exporters' readiness is waited for: one that keeps crashing must not keep the daemon from its work."""
+"""How long to wait for the exporters: one that keeps crashing must not keep the daemon from being ready."""
 STREAMS_END_WITHIN_S = 2.0
 SHUTDOWN_DEADLINE_S = 10.0
 SETTLED_AFTER_S = 90.0
-"""When a daemon's memory no longer grows: the warm-up is over by then, and Prometheus has come by."""
+"""When memory no longer grows: the warm-up is over, and Prometheus has scraped."""
 
 SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
 _SIGNAL = Actor("maglevd", "signal")
@@ -45,13 +45,13 @@ log = get_logger("maglev.daemon")
 
 
 def run(invocation: Invocation) -> int:
-    """Run the daemon until it is told to stop.
+    """Run the daemon until a signal stops it.
 
     Args:
-        invocation: What was asked for.
+        invocation: Options and plugins.
 
     Returns:
-        The exit status: 0 when told to stop, 1 or 2 when the configuration is refused, 1 for any other failure.
+        The exit status: 0 when stopped by a signal, 1 or 2 when the configuration is refused, 1 for any other failure.
     """
     if invocation.uvloop and find_spec("uvloop") is None:
         click.echo("maglevd: --uvloop: uvloop is not installed (pip install 'maglevd[uvloop]')", err=True)
@@ -75,10 +75,8 @@ async def _guarded(invocation: Invocation) -> int:
     try:
         with anyio.open_signal_receiver(*SIGNALS) as signals, _deadline() as stopping:
             async with open_controller(settings) as controller:
-                _leave_to_itself()
-                # Without collecting first, which would hold the probes up: a few cycles of this moment are kept for it.
-                controller.on_reload.append(lambda _config: gc.freeze())
-                _tell_start(invocation, controller)
+                _freeze()
+                _log_start(invocation, controller)
                 await serve(controller, invocation, signals, Notifier.from_environment(), stopping)
     except ConfigError as error:
         for problem in error.problems:
@@ -94,37 +92,43 @@ async def _guarded(invocation: Invocation) -> int:
     return 0
 
 
-def _leave_to_itself() -> None:
-    """Keep the garbage collector off what lives as long as the configuration.
+def _freeze() -> None:
+    """Exclude everything that is alive now from garbage collection.
 
-    A full collection walks every object there is, which with thousands of backends holds the loop for a tenth of a
-    second and more. What is alive after loading stays alive, so there is nothing to find in it.
+    A full collection visits every object. With thousands of backends it blocks the loop for a tenth of a second and
+    more. What is alive after loading stays alive, so nothing in it could be collected.
     """
     gc.collect()
     gc.freeze()
 
 
-async def _leave_the_rest_to_itself() -> None:
-    # By now every backend has been probed and every exporter asked: what that made stays alive as well.
+async def _freeze_later() -> None:
+    # By now every backend was probed and every exporter was used: what that created stays alive as well.
     await anyio.sleep(SETTLED_AFTER_S)
     gc.freeze()
 
 
-def _tell_start(invocation: Invocation, controller: Controller) -> None:
+async def _freeze_reloads(controller: LiveControl) -> None:
+    async for _config in controller.configuration.changes():
+        # Without a collection first, which would delay probes; the few cycles there are stay in memory.
+        gc.freeze()
+
+
+def _log_start(invocation: Invocation, controller: LiveControl) -> None:
     build = this_build()
     log.info(
         "started",
         version=build.version,
         commit=build.commit,
         config=str(invocation.config),
-        dataplane=controller.dataplane.name,
+        dataplane=controller.reconciler.dataplane.name,
         frontends=len(controller.config.frontends),
         backends=len(controller.config.backends),
         observe=invocation.observe,
     )
     for problem in invocation.plugins.problems:
         log.warning("plugin-not-loaded", problem=str(problem))
-    for warning in controller.warnings:
+    for warning in controller.configuration.loaded.warnings:
         log.warning("config-warning", problem=str(warning))
     for lack in missing_permissions(controller.config, invocation.plugins.checkers):
         log.warning("permission-missing", problem=lack)
@@ -132,7 +136,7 @@ def _tell_start(invocation: Invocation, controller: Controller) -> None:
 
 @attrs.frozen
 class _Daemon:
-    controller: Controller
+    controller: LiveControl
     notifier: Notifier
 
     @property
@@ -141,8 +145,8 @@ class _Daemon:
         config = self.controller.config
         return f"{len(config.frontends)} frontends, {len(config.backends)} backends"
 
-    async def tell_ready(self, exporters: Exporters) -> None:
-        """Tell the service manager that we serve, once the exporters do."""
+    async def report_ready(self, exporters: Exporters) -> None:
+        """Report readiness to the service manager, once the exporters are ready."""
         late = await exporters.ready(READY_WITHIN_S)
         for name in late:
             log.warning("exporter-not-ready", exporter=name, after_s=READY_WITHIN_S)
@@ -150,7 +154,7 @@ class _Daemon:
         self.notifier.ready(self.status)
 
     async def reload(self) -> None:
-        """Take the configuration file as it is now, or say why not."""
+        """Reload the configuration file, or log why it is refused."""
         self.notifier.reloading()
         try:
             result = await self.controller.command(ReloadConfig(), _SIGNAL)
@@ -164,33 +168,35 @@ class _Daemon:
 
 
 async def serve(
-    controller: Controller,
+    controller: LiveControl,
     invocation: Invocation,
     signals: AsyncIterator[signal.Signals],
     notifier: Notifier,
     stopping: Callable[[], None],
 ) -> None:
-    """Run exporters, watchdog and reloads until a signal says stop.
+    """Run exporters, watchdog and reloads until a signal stops them.
 
     Args:
-        controller: What runs already.
-        invocation: What was asked for.
+        controller: The running controller.
+        invocation: Options and plugins.
         signals: SIGHUP, SIGTERM and SIGINT as they come.
         notifier: The service manager.
-        stopping: Called once, when the daemon begins to stop.
+        stopping: Called once, when the daemon starts to stop.
     """
     daemon = _Daemon(controller, notifier)
     async with anyio.create_task_group() as tasks:
-        with Exporters(controller, invocation.plugins.exporters, tasks) as exporters:
-            tasks.start_soon(daemon.tell_ready, exporters)
-            tasks.start_soon(feed_watchdog, controller.prober, notifier)
-            tasks.start_soon(_leave_the_rest_to_itself)
-            await _until_stopped(signals, partial(tasks.start_soon, daemon.reload))
-            stopping()
-            notifier.stopping()
-            controller.bus.close()
-            with anyio.move_on_after(STREAMS_END_WITHIN_S):
-                await controller.bus.drained()
+        exporters = Exporters(controller, invocation.plugins.exporters, tasks)
+        exporters.start()
+        tasks.start_soon(daemon.report_ready, exporters)
+        tasks.start_soon(feed_watchdog, controller.jobs.prober.overdue_ns, notifier)
+        tasks.start_soon(_freeze_later)
+        tasks.start_soon(_freeze_reloads, controller)
+        await _until_stopped(signals, partial(tasks.start_soon, daemon.reload))
+        stopping()
+        notifier.stopping()
+        controller.bus.close()
+        with anyio.move_on_after(STREAMS_END_WITHIN_S):
+            await controller.bus.drained()
         tasks.cancel_scope.cancel()
 
 
@@ -199,7 +205,7 @@ async def _until_stopped(signals: AsyncIterator[signal.Signals], reload: Callabl
         if number is signal.SIGHUP:
             reload()
             continue
-        # Who asks twice does not want to wait.
+        # A second SIGINT ends the process at once.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         log.info("stopping", signal=number.name)
         return
@@ -207,8 +213,8 @@ async def _until_stopped(signals: AsyncIterator[signal.Signals], reload: Callabl
 
 @contextmanager
 def _deadline() -> Iterator[Callable[[], None]]:
-    """Give what starts the clock; when the context is not left in time after that, the process ends all the same."""
-    timer = threading.Timer(SHUTDOWN_DEADLINE_S, _give_up)
+    """Give a function that starts a timer; if the context is still running when it ends, the process exits."""
+    timer = threading.Timer(SHUTDOWN_DEADLINE_S, _exit_now)
     timer.daemon = True
     try:
         yield timer.start
@@ -216,6 +222,6 @@ def _deadline() -> Iterator[Callable[[], None]]:
         timer.cancel()
 
 
-def _give_up() -> None:
+def _exit_now() -> None:
     log.warning("stopped-by-deadline", after_s=SHUTDOWN_DEADLINE_S)
     os._exit(0)

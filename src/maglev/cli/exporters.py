@@ -1,31 +1,29 @@
-"""The daemon's exporters: all that are installed, supervised, and told of reloads."""
+"""Runs the installed exporters and passes reloads on to them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import anyio.abc
 
 from maglev.api import Exporter
-from maglev.config import Config
-from maglev.runtime import Controller, Supervisor
-from maglev.runtime.reload import without_restart_only
+from maglev.runtime import LiveControl, Supervisor
+from maglev.runtime.restart_only import without_restart_only
 
 
 class Exporters:
-    """Runs every installed exporter while the context lasts.
+    """Runs every installed exporter, and passes reloads on to it.
 
     Args:
-        controller: What they see.
+        controller: What they export.
         classes: The exporters by name.
         tasks: Where they run.
     """
 
     def __init__(
-        self, controller: Controller, classes: Mapping[str, type[Exporter]], tasks: anyio.abc.TaskGroup
+        self, controller: LiveControl, classes: Mapping[str, type[Exporter]], tasks: anyio.abc.TaskGroup
     ) -> None:
         self._controller = controller
         self._classes = classes
@@ -33,16 +31,11 @@ class Exporters:
         self._options: dict[str, Any] = dict(controller.config.exporters)
         self._supervisor = Supervisor(controller)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Start them all; they run until the tasks are cancelled."""
         for name in self._classes:
             self._supervisor.start(self._tasks, name, partial(self._make, name))
-        self._controller.on_reload.append(self._reloaded)
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._controller.on_reload.remove(self._reloaded)
+        self._tasks.start_soon(self._follow_reloads)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,11 +47,12 @@ class Exporters:
         return await self._supervisor.ready(within_s)
 
     def _make(self, name: str) -> Exporter:
-        # One that crashes after a reload comes back with the new options.
+        # One that crashes after a reload restarts with the new options.
         return self._classes[name](self._options[name])
 
-    def _reloaded(self, config: Config) -> None:
-        # All of them, changed or not: a certificate behind the same path may be another one by now.
-        for name, options in config.exporters.items():
-            self._options[name] = without_restart_only(self._options.get(name), options)
-        self._tasks.start_soon(self._supervisor.reload, dict(self._options))
+    async def _follow_reloads(self) -> None:
+        async for config in self._controller.configuration.changes():
+            # All of them, changed or not: the file behind an unchanged path may be new.
+            for name, options in config.exporters.items():
+                self._options[name] = without_restart_only(self._options.get(name), options)
+            await self._supervisor.reload(dict(self._options))

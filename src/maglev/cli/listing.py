@@ -1,4 +1,4 @@
-"""`maglevd plugins`: what is installed, in columns that `grep` and `awk` can read."""
+"""`maglevd plugins`: lists what is installed, in columns for `grep` and `awk`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HEADER = ("NAME", "VERSION", "GIVES", "FROM")
 
 
 def plugins(manager: PluginManager) -> str:
-    """List plugins, a line each, and below them what could not be loaded and why."""
+    """List plugins, one a line, then those that could not be loaded and why."""
     lines = columns([_HEADER, *map(_row, manager.plugins)])
     problems = [f"problem: {problem}" for problem in manager.problems]
     return "\n".join([*lines, *problems])
@@ -23,7 +23,7 @@ def _row(info: PluginInfo) -> tuple[str, ...]:
 
 
 def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Align rows, two spaces between columns; the last column is as long as it is."""
+    """Align columns, two spaces apart; the last one is not padded."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
     return [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows

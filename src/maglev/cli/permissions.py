@@ -1,4 +1,4 @@
-"""What this process may not do and the configuration wants, named at start and not probe by probe."""
+"""Finds missing permissions that the configuration needs, to log them once at start."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from maglev.probing import check_permitted
 
 
 def missing_permissions(config: Config, checkers: Mapping[str, type[Checker]]) -> tuple[str, ...]:
-    """Name what is missing, each with what would give it.
+    """Describe each missing permission, and how to grant it.
 
     Args:
-        config: What is to be done.
+        config: The configuration.
         checkers: The installed checkers by name.
     """
     return (*_raw_sockets(config, checkers), *_namespace(config))

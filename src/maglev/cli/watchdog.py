@@ -1,8 +1,8 @@
-"""The service manager's watchdog is fed by the probing loop: a daemon that no longer probes is to be started again."""
+"""Feeds the service manager's watchdog from the probing loop: a daemon that no longer probes gets restarted."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 import anyio
 
@@ -12,25 +12,17 @@ from maglev.runtime.notify import Notifier
 log = get_logger("maglev.watchdog")
 
 
-class Loop(Protocol):
-    """What is watched: a `maglev.probing.Prober`."""
-
-    def overdue_ns(self) -> int:
-        """How long ago it should have turned, in nanoseconds; 0 while it is on time."""
-        ...
-
-
-async def feed_watchdog(prober: Loop, notifier: Notifier) -> None:
-    """Feed the watchdog as long as the probing loop turns when it should; returns at once if there is no watchdog.
+async def feed_watchdog(overdue_ns: Callable[[], int], notifier: Notifier) -> None:
+    """Feed the watchdog while the probing loop runs on time; returns at once if there is no watchdog.
 
     Args:
-        prober: Whose loop it is.
+        overdue_ns: Tells how late the probing loop is, in nanoseconds; 0 while it is on time.
         notifier: The service manager.
     """
     if notifier.watchdog_s is None:
         return
     while True:
-        overdue_s = prober.overdue_ns() / 1e9
+        overdue_s = overdue_ns() / 1e9
         if overdue_s < notifier.watchdog_s / 2:
             notifier.alive()
         else:

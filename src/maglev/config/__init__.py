@@ -2,7 +2,6 @@
 
 from maglev.config.errors import ConfigError, Loaded
 from maglev.config.loader import check, load, load_in_subprocess, load_mapping, load_text, load_vips
-from maglev.config.names import nearest
 from maglev.config.overrides import FlaggedOption, Override, Overrides, collect_overrides, flagged_options
 from maglev.config.plugins import Installed, PluginSet
 from maglev.config.schema import (
@@ -16,6 +15,7 @@ from maglev.config.schema import (
     PoolConfig,
 )
 from maglev.config.values import format_duration, nanoseconds, parse_duration
+from maglev.domain.names import nearest
 
 __all__ = [
     "BackendConfig",

@@ -15,8 +15,8 @@ import attrs
 from maglev.api import OptionInfo, option_info
 from maglev.config.describe import describe_value
 from maglev.config.faults import Fault, MisfitError, misfit
-from maglev.config.names import Speller
 from maglev.config.values import FRIENDLY
+from maglev.domain.names import Speller
 
 
 @attrs.frozen(eq=False)

@@ -9,7 +9,7 @@ import attrs
 
 from maglev.api import Checker, Dataplane, Exporter
 from maglev.config.describe import either
-from maglev.config.names import Speller
+from maglev.domain.names import Speller
 
 Kind = Literal["checker", "dataplane", "exporter"]
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv6Address
+
+import attrs
 
 from maglev.api import DataplaneConf, IPProtocol, VipAttributes, VipKey
 from maglev.config.schema import Config, FrontendConfig, HealthCheckConfig, LbConfig, PoolConfig
 from maglev.config.values import nanoseconds
-from maglev.domain.model import Frontend, HealthRule, Intervals, Member, Pool, encap_for
+from maglev.domain.model import (
+    Backend,
+    Frontend,
+    HealthRule,
+    Intervals,
+    Member,
+    Pool,
+    ProbeSpec,
+    ResolvedConfig,
+    encap_for,
+)
 from maglev.domain.weights import weight_step
-
-WeightKey = tuple[str, str, str]
-"""Frontend, pool and backend."""
 
 
 def vip_key(frontend: FrontendConfig) -> VipKey:
@@ -28,24 +36,56 @@ def weight_step_of(lb: LbConfig, frontend: FrontendConfig) -> int:
     return lb.weight_step
 
 
-def frontends(config: Config, weights: Mapping[WeightKey, int] | None = None) -> dict[str, Frontend]:
-    """Resolve all frontends.
+def resolve(config: Config) -> ResolvedConfig:
+    """Resolve a configuration that was loaded or checked."""
+    checks = {name: _Check.of(check) for name, check in config.healthchecks.items()}
+    return ResolvedConfig(
+        backends={name: _backend(config, name, checks) for name in config.backends},
+        frontends={name: frontend(config, name) for name in config.frontends},
+        conf=dataplane_conf(config),
+        warm_up_min_ns=nanoseconds(config.lb.startup_min_delay),
+        warm_up_max_ns=nanoseconds(config.lb.startup_max_delay),
+        transition_history=config.healthchecker.transition_history,
+        probes_in_netns=config.healthchecker.netns is not None,
+        sync_interval_s=config.lb.sync_interval.total_seconds(),
+    )
 
-    Args:
-        config: A configuration that was loaded or checked.
-        weights: Weights that commands have put in the place of the file's, 0 to 100; those of members that do not
-            exist (any more) are passed over.
 
-    Returns:
-        By name, in the order of the file.
-    """
-    return {name: frontend(config, name, weights or {}) for name in config.frontends}
+@attrs.frozen
+class _Check:
+    """What all backends of one health check share, made once: what every probe looks at stays in the cache."""
+
+    config: HealthCheckConfig
+    rule: HealthRule
+    intervals: Intervals
+
+    @classmethod
+    def of(cls, check: HealthCheckConfig) -> _Check:
+        return cls(check, HealthRule(check.rise, check.fall), intervals(check))
 
 
-def frontend(config: Config, name: str, weights: Mapping[WeightKey, int]) -> Frontend:
-    """Resolve one frontend. As `frontends`."""
+def _backend(config: Config, name: str, checks: Mapping[str, _Check]) -> Backend:
+    source = config.backends[name]
+    if source.healthcheck is None:
+        return Backend(name, source.address, source.enabled)
+    check = checks[source.healthcheck]
+    probe = ProbeSpec(
+        address=source.address,
+        check=source.healthcheck,
+        type=check.config.type,
+        params=check.config.params,
+        port=check.config.port,
+        timeout_ns=nanoseconds(check.config.timeout),
+        source=check.config.probe_ipv4_src if source.address.version == 4 else check.config.probe_ipv6_src,
+        netns=config.healthchecker.netns,
+    )
+    return Backend(name, source.address, source.enabled, check.rule, check.intervals, probe)
+
+
+def frontend(config: Config, name: str) -> Frontend:
+    """Resolve one frontend."""
     source = config.frontends[name]
-    pools = tuple(_pool(config, name, pool, weights) for pool in source.pools)
+    pools = tuple(_pool(config, pool) for pool in source.pools)
     return Frontend(
         name=name,
         vip=vip_key(source),
@@ -62,22 +102,12 @@ def frontend(config: Config, name: str, weights: Mapping[WeightKey, int]) -> Fro
     )
 
 
-def _pool(config: Config, frontend_name: str, pool: PoolConfig, weights: Mapping[WeightKey, int]) -> Pool:
+def _pool(config: Config, pool: PoolConfig) -> Pool:
     members = (
-        Member(
-            backend=name,
-            address=config.backends[name].address,
-            weight=weights.get((frontend_name, pool.name, name), member.weight),
-            configured_weight=member.weight,
-        )
+        Member(name, config.backends[name].address, member.weight, member.weight)
         for name, member in pool.backends.items()
     )
     return Pool(pool.name, tuple(members), pool.min_up)
-
-
-def health_rule(check: HealthCheckConfig) -> HealthRule:
-    """Return when a check's results change a backend's state."""
-    return HealthRule(check.rise, check.fall)
 
 
 def intervals(check: HealthCheckConfig) -> Intervals:
@@ -87,16 +117,6 @@ def intervals(check: HealthCheckConfig) -> Intervals:
         fast_ns=nanoseconds(check.fast_interval or check.interval),
         down_ns=nanoseconds(check.down_interval or check.interval),
     )
-
-
-def timeout_ns(check: HealthCheckConfig) -> int:
-    """Return how long one probe may take, in nanoseconds."""
-    return nanoseconds(check.timeout)
-
-
-def source_address(check: HealthCheckConfig, address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address | None:
-    """Return the local address to probe a backend from: the one of its family, if the check names one."""
-    return check.probe_ipv4_src if address.version == 4 else check.probe_ipv6_src
 
 
 def dataplane_conf(config: Config) -> DataplaneConf:

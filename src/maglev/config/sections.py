@@ -114,7 +114,11 @@ def read_params(draft: Draft, name: str, check: HealthCheckConfig) -> None:
         return
     checker = try_constructor(draft, (*path, "params"), cls.build, options)
     if checker is not None:
-        checker.close()
+        try:
+            checker.close()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
+            message = f"checker {check.type} could not be closed: {type(error).__name__}: {error}"
+            draft.complain(Fault((*path, "type"), message, "warning"))
 
 
 def _with_params(check: HealthCheckConfig, params: Any) -> HealthCheckConfig:

@@ -21,8 +21,8 @@ import cattrs
 from maglev.config.describe import describe_type, describe_value, either
 from maglev.config.faults import Fault, MisfitError, misfit
 from maglev.config.fields import Maker
-from maglev.config.names import Speller
 from maglev.config.values import Address, parse_duration, seconds_to_duration
+from maglev.domain.names import Speller
 
 Hook = Callable[[Any, Any], Any]
 

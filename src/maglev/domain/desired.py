@@ -57,8 +57,8 @@ def desired_vip(
 
     A VIP that is found with weights on another step than the file's keeps it: rescaling one server after the other
     would skew the table meanwhile, and for nothing. The step is inferred from weights, and only a first look at a VIP
-    that somebody else wrote tells the truth: weights that change later look like another step. So infer once, and
-    hand the result's `step` back as `step` from then on.
+    that somebody else wrote tells the truth: weights that change later look like another step. So infer it once
+    (`found_step`), and hand it in as `step` from then on.
 
     Args:
         frontend: The frontend.
@@ -73,7 +73,7 @@ def desired_vip(
         ValueError: A weight or the step is out of range.
     """
     if step is None:
-        step = _found_step(frontend, assessment, found) or frontend.step
+        step = found_step(frontend, assessment, found) or frontend.step
     servers = {
         server: DesiredServer(table_weight(weight, step).value, flush=not weight and server in flushes)
         for server, weight in assessment.weights.items()
@@ -98,7 +98,14 @@ def as_found(found: VipState, step: int) -> DesiredVip:
     return DesiredVip(found.attributes, step, servers)
 
 
-def _found_step(frontend: Frontend, assessment: Assessment, found: VipState | None) -> int | None:
+def found_step(frontend: Frontend, assessment: Assessment, found: VipState | None) -> int | None:
+    """Infer the weight step that a VIP in the dataplane stands on; `None` if nothing tells.
+
+    Args:
+        frontend: The frontend.
+        assessment: Its effective weights, 0 to 100.
+        found: Its VIP in the dataplane; `None` if there is none.
+    """
     if found is None:
         return None
     table_weights = {server: state.weight for server, state in found.servers.items()}

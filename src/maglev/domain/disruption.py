@@ -24,7 +24,7 @@ class Disruption:
     another one in return.
 
     Args:
-        buckets: Length of both tables.
+        buckets: Length of the longer table.
         changed: Buckets with another server than before.
         avoidable: Those of them that need not have changed; the rest is unavoidable.
         surviving: Buckets that belonged, before, to servers that still have some after.
@@ -63,15 +63,15 @@ class Disruption:
 def disruption(before: Table, after: Table) -> Disruption:
     """Compare two tables bucket for bucket.
 
+    A flow's bucket is the lower bits of its hash, so of two tables of different length the shorter one says the same
+    as if it were repeated to the length of the other.
+
     Args:
         before: The table that is.
-        after: The table that would be; its servers may be others.
-
-    Raises:
-        ValueError: The tables differ in length: then every bucket means something else.
+        after: The table that would be; its servers may be others, its length another power of two.
     """
-    if len(before) != len(after):
-        raise ValueError(f"tables of {len(before)} and {len(after)} buckets: tables of one length are allowed")
+    length = max(len(before), len(after))
+    before, after = _repeated(before, length), _repeated(after, length)
     lost: Counter[Address | None] = Counter()
     gained: Counter[Address | None] = Counter()
     for (old, new), buckets in Counter(zip(before.owners, after.owners, strict=True)).items():
@@ -88,3 +88,9 @@ def disruption(before: Table, after: Table) -> Disruption:
         before=counts,
         after=counts_after,
     )
+
+
+def _repeated(table: Table, length: int) -> Table:
+    if len(table) == length:
+        return table
+    return attrs.evolve(table, packed_owners=table.packed_owners * (length // len(table)))

@@ -10,6 +10,8 @@ A backend without a health check (static) has no rule: `None` stands for it here
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import attrs
 
 from maglev.api import BackendState, FailedPrecondition
@@ -39,6 +41,10 @@ class Health:
         return self.state is _UP or self.state is _DOWN or self.state is _UNKNOWN
 
 
+_health = lru_cache(maxsize=4096)(Health)
+"""One value for all that are equal: what every probe looks at stays in the processor's cache."""
+
+
 def initial(rule: HealthRule | None, *, enabled: bool = True) -> Health:
     """Give the health that a new backend starts with.
 
@@ -46,7 +52,7 @@ def initial(rule: HealthRule | None, *, enabled: bool = True) -> Health:
         rule: When its state changes; `None` for a static backend, which is up from the start.
         enabled: Whether the file (or an override that outlived a restart) enables it.
     """
-    return _fresh(rule) if enabled else Health(BackendState.DISABLED, 0)
+    return _fresh(rule) if enabled else _health(BackendState.DISABLED, 0)
 
 
 def observe(health: Health, rule: HealthRule, passed: bool) -> Health:  # noqa: FBT001 - a verdict, once per probe
@@ -140,6 +146,24 @@ def enable(health: Health, rule: HealthRule | None) -> Health:
     return _fresh(rule) if health.state is BackendState.DISABLED else health
 
 
+def reset(health: Health, rule: HealthRule | None, *, enabled: bool) -> Health:
+    """Reset a backend to its configuration: disabled, or in use again from unknown; a pause ends too.
+
+    Args:
+        health: The health so far.
+        rule: When its state changes; `None` for a static backend.
+        enabled: What the file says.
+
+    Raises:
+        FailedPrecondition: The backend is removed.
+    """
+    if not enabled:
+        return disable(health)
+    if health.state is BackendState.PAUSED:
+        return resume(health, rule)
+    return enable(health, rule)
+
+
 def removed(health: Health) -> Health:
     """Give the health of a backend that has left the configuration."""
     return _moved(health, BackendState.REMOVED)
@@ -158,26 +182,26 @@ def swapped(health: Health, rule: HealthRule | None) -> Health:
     if not health.probed:
         return health
     if rule is None:
-        return _same_or(health, Health(_UP, 0))
-    return _same_or(health, Health(health.state, 0 if health.state is _DOWN else rule.top))
+        return _same_or(health, _health(_UP, 0))
+    return _same_or(health, _health(health.state, 0 if health.state is _DOWN else rule.top))
 
 
 def _fresh(rule: HealthRule | None) -> Health:
-    return Health(_UP, 0) if rule is None else Health(_UNKNOWN, rule.top)
+    return _health(_UP, 0) if rule is None else _health(_UNKNOWN, rule.top)
 
 
 def _pass(health: Health, rule: HealthRule) -> Health:
     counter = health.counter + 1
-    return Health(_UP, rule.top) if counter >= rule.rise else Health(health.state, counter)
+    return _health(_UP, rule.top) if counter >= rule.rise else _health(health.state, counter)
 
 
 def _failure(health: Health, rule: HealthRule) -> Health:
     counter = health.counter - 1
-    return Health(_DOWN, 0) if counter < rule.rise else Health(health.state, counter)
+    return _health(_DOWN, 0) if counter < rule.rise else _health(health.state, counter)
 
 
 def _moved(health: Health, state: BackendState) -> Health:
-    return health if health.state is state else Health(state, 0)
+    return health if health.state is state else _health(state, 0)
 
 
 def _same_or(health: Health, other: Health) -> Health:

@@ -5,12 +5,14 @@ They are what the configuration comes to once names are resolved and overrides a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
+from typing import Any
 
 import attrs
 
-from maglev.api import BackendState, Encap, VipAttributes, VipKey
+from maglev.api import BackendState, DataplaneConf, Encap, VipAttributes, VipKey
 
 
 class WhenNoneUp(StrEnum):
@@ -53,6 +55,52 @@ class Intervals:
     normal_ns: int
     fast_ns: int
     down_ns: int
+
+
+@attrs.frozen
+class ProbeSpec:
+    """Everything that makes a probe what it is; as long as it is equal, the running probe goes on.
+
+    Args:
+        address: Whom to probe.
+        check: The health check's name.
+        type: The checker's name.
+        params: The checker's options.
+        port: The port; `None` where the checker has none.
+        timeout_ns: How long one probe may take, in nanoseconds.
+        source: The local address to probe from.
+        netns: The network namespace to probe in.
+    """
+
+    address: IPv4Address | IPv6Address
+    check: str
+    type: str
+    params: Any
+    port: int | None
+    timeout_ns: int
+    source: IPv4Address | IPv6Address | None
+    netns: str | None
+
+
+@attrs.frozen
+class Backend:
+    """One backend as configured.
+
+    Args:
+        name: Its name.
+        address: Its address; another one makes it another backend.
+        enabled: What the file's `enabled` says.
+        rule: When its state changes; `None` for a static backend, which has no health check.
+        intervals: Its cadence; `None` for a static backend.
+        probe: How it is probed; `None` for a static backend.
+    """
+
+    name: str
+    address: IPv4Address | IPv6Address
+    enabled: bool = True
+    rule: HealthRule | None = None
+    intervals: Intervals | None = None
+    probe: ProbeSpec | None = None
 
 
 @attrs.frozen
@@ -110,6 +158,31 @@ class Frontend:
     flush_on_down: bool = True
     when_none_up: WhenNoneUp = WhenNoneUp.DROP
     description: str = ""
+
+
+@attrs.frozen
+class ResolvedConfig:
+    """What a configuration comes to, before operators' overrides are applied.
+
+    Args:
+        backends: All backends by name, in the order of the file.
+        frontends: All frontends by name, in the order of the file, with the file's weights.
+        conf: What should hold for the whole dataplane.
+        warm_up_min_ns: `startup-min-delay`, in nanoseconds.
+        warm_up_max_ns: `startup-max-delay`, in nanoseconds.
+        transition_history: How many transitions of a backend are kept, at least 1.
+        probes_in_netns: Whether probes run in a network namespace of their own.
+        sync_interval_s: Time between periodic sync runs, in seconds.
+    """
+
+    backends: Mapping[str, Backend] = attrs.field(factory=dict)
+    frontends: Mapping[str, Frontend] = attrs.field(factory=dict)
+    conf: DataplaneConf = attrs.field(factory=DataplaneConf)
+    warm_up_min_ns: int = 0
+    warm_up_max_ns: int = 0
+    transition_history: int = 5
+    probes_in_netns: bool = False
+    sync_interval_s: float = 30.0
 
 
 def encap_for(address: IPv4Address | IPv6Address) -> Encap:

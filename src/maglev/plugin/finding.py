@@ -1,4 +1,4 @@
-"""Finds the plugins that are installed, without running any of their code."""
+"""Finds the installed plugins, without running any of their code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Candidate:
 
     Args:
         plugin: The name of its entry point.
-        distribution: Who brings it; empty if not known.
+        distribution: Its distribution; empty if not known.
         version: Of the distribution.
         entry_point: Loads it.
     """
@@ -52,7 +52,7 @@ def wanted(
     """Choose by `MAGLEV_LOAD_PLUGINS`: absent is all, empty is none, else names of plugins or distributions.
 
     Returns:
-        The plugins to load, and the names that nothing is installed under.
+        The plugins to load, and the names of those that are not installed.
     """
     if LOAD not in environ:
         return tuple(candidates), ()

@@ -1,4 +1,4 @@
-"""Calls one hook implementation of one plugin, guarded, and checks what it hands over."""
+"""Calls the hook implementations of a plugin, and checks what they return."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ HOOKS: dict[str, type[Any]] = {
     "maglev_dataplanes": Dataplane,
     "maglev_exporters": Exporter,
 }
-"""What each hook hands over subclasses of."""
+"""The base of the classes that each hook returns."""
 
 
 class RefusedError(Exception):
-    """A plugin, or something that it brings, cannot be used; the message says why."""
+    """A plugin, or a class of it, cannot be used; the message says why."""
 
 
 def new_pluggy() -> pluggy.PluginManager:
@@ -35,9 +35,9 @@ def register(manager: pluggy.PluginManager, plugin: object, name: str) -> dict[s
     """Register a plugin.
 
     Args:
-        manager: Of pluggy.
+        manager: pluggy's manager.
         plugin: A module or an object.
-        name: What to call it.
+        name: The name to register it under.
 
     Returns:
         Its implementations by hook.
@@ -79,10 +79,10 @@ def _check_callable(hook: str, implementation: pluggy.HookImpl) -> None:
 
 
 def call(hook: str, function: Callable[[], Any]) -> list[type[Any]]:
-    """Call one implementation and check what it hands over.
+    """Call one implementation and check what it returns.
 
     Raises:
-        RefusedError: It raised, or handed over what is no class of the right kind.
+        RefusedError: It raised, or returned something else than classes of the right kind.
     """
     try:
         classes = list(function() or ())

@@ -1,4 +1,4 @@
-"""Loads plugins one by one and keeps what they bring; no fault of a plugin gets past here."""
+"""Loads plugins one by one and registers what they provide. An error in a plugin affects only that plugin."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class PluginInfo:
 
     Args:
         plugin: The name of its entry point.
-        distribution: Who brings it; `built-in` for the core's own.
+        distribution: Its distribution; `built-in` for the core's own.
         version: Of the distribution; empty for the core's own.
         origin: The module it was loaded from.
-        checkers: The names of what it gives, by kind; likewise `dataplanes` and `exporters`.
+        checkers: The names of the checkers that it provides; likewise `dataplanes` and `exporters`.
     """
 
     plugin: str
@@ -39,24 +39,24 @@ class PluginInfo:
 
     @property
     def label(self) -> str:
-        """What messages call it: `http (maglev-http 0.1.0)`."""
+        """Its name in messages: `http (maglev-http 0.1.0)`."""
         by = " ".join(filter(None, (self.distribution, self.version)))
         return f"{self.plugin} ({by})" if by else self.plugin
 
     @property
     def gives(self) -> tuple[tuple[str, str], ...]:
-        """Kind and name of all it gives: `(("checker", "http"), ("checker", "https"))`."""
+        """Kind and name of all that it provides: `(("checker", "http"), ("checker", "https"))`."""
         groups = (("checker", self.checkers), ("dataplane", self.dataplanes), ("exporter", self.exporters))
         return tuple((kind, name) for kind, names in groups for name in names)
 
 
 @attrs.frozen
 class PluginProblem:
-    """A plugin, or something it brings, that cannot be used.
+    """A plugin, or a class of it, that cannot be used.
 
     Args:
         plugin: The name of its entry point.
-        distribution: Who brings it; empty if not known.
+        distribution: Its distribution; empty if not known.
         message: Why it cannot be used.
     """
 
@@ -70,15 +70,15 @@ class PluginProblem:
 
 
 @attrs.define(eq=False)
-class _Shelf:
-    """All classes of one kind, and who brought them."""
+class _Registry:
+    """All classes of one kind, and the plugins that provide them."""
 
     classes: dict[str, Any] = attrs.field(factory=dict)
     owners: dict[str, PluginInfo] = attrs.field(factory=dict)
 
 
 class PluginManager:
-    """What is installed. Everything is loaded when it is made; faults of plugins are kept in `problems`.
+    """The installed plugins. The constructor loads them all; plugins that cannot be used are in `problems`.
 
     Args:
         builtins: Modules or objects of the core that implement hooks; always loaded.
@@ -96,12 +96,12 @@ class PluginManager:
         environment = os.environ if environ is None else environ
         self._tracing = environment.get(finding.TRACE, "") not in ("", "0")
         self._pluggy = new_pluggy()
-        self._shelves = {hook: _Shelf() for hook in ("maglev_checkers", "maglev_dataplanes", "maglev_exporters")}
+        self._registries = {hook: _Registry() for hook in ("maglev_checkers", "maglev_dataplanes", "maglev_exporters")}
         self._plugins: list[PluginInfo] = []
         self._problems: list[PluginProblem] = []
         for plugin in builtins:
             origin = str(getattr(plugin, "__name__", type(plugin).__name__))
-            self._take(plugin, PluginInfo(origin.removesuffix(".plugin").rpartition(".")[2], BUILT_IN, "", origin))
+            self._add(plugin, PluginInfo(origin.removesuffix(".plugin").rpartition(".")[2], BUILT_IN, "", origin))
         candidates, absent = finding.wanted(finding.find(entry_points), environment)
         self._problems += (PluginProblem(name, "", f"named in {finding.LOAD}, but not installed") for name in absent)
         for candidate in candidates:
@@ -109,22 +109,22 @@ class PluginManager:
 
     @property
     def checkers(self) -> Mapping[str, type[Checker]]:
-        """All checkers, by the name that stands behind `type:`."""
-        return self._shelves["maglev_checkers"].classes
+        """All checkers, by the name after `type:`."""
+        return self._registries["maglev_checkers"].classes
 
     @property
     def dataplanes(self) -> Mapping[str, type[Dataplane]]:
         """All dataplanes, by name."""
-        return self._shelves["maglev_dataplanes"].classes
+        return self._registries["maglev_dataplanes"].classes
 
     @property
     def exporters(self) -> Mapping[str, type[Exporter]]:
         """All exporters, by name."""
-        return self._shelves["maglev_exporters"].classes
+        return self._registries["maglev_exporters"].classes
 
     @property
     def plugins(self) -> tuple[PluginInfo, ...]:
-        """What was loaded, the core's own first, each with what can be had of it."""
+        """The loaded plugins, the core's own first, each with those of its classes that are used."""
         return tuple(
             attrs.evolve(
                 info,
@@ -137,44 +137,44 @@ class PluginManager:
 
     @property
     def problems(self) -> tuple[PluginProblem, ...]:
-        """What could not be used, and why."""
+        """What cannot be used, and why."""
         return tuple(self._problems)
 
     def _load(self, candidate: finding.Candidate) -> None:
         info = PluginInfo(candidate.plugin, candidate.distribution, candidate.version, candidate.entry_point.value)
         try:
             plugin = candidate.entry_point.load()
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (foreign code: whatever it raises, the daemon starts)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (code of others: whatever it raises, the daemon starts)
             self._refuse(info, f"{type(error).__name__}: {error}")
             return
-        self._take(plugin, info)
+        self._add(plugin, info)
 
-    def _take(self, plugin: object, info: PluginInfo) -> None:
-        """Register a loaded plugin, call its hooks, and keep what they hand over."""
+    def _add(self, plugin: object, info: PluginInfo) -> None:
+        """Register a loaded plugin and the classes that its hooks return."""
         try:
             hooks = register(self._pluggy, plugin, info.label)
-            handed = {hook: call(hook, function) for hook, function in hooks.items()}
+            returned = {hook: call(hook, function) for hook, function in hooks.items()}
         except RefusedError as error:
             self._refuse(info, str(error))
             return
-        for hook, classes in handed.items():
+        for hook, classes in returned.items():
             self._trace(f"{hook}() of {info.label}: {', '.join(cls.name for cls in classes) or 'nothing'}")
-            kept = tuple(cls.name for cls in classes if self._keep(hook, cls, info))
-            given: Any = {hook.removeprefix("maglev_"): kept}
-            info = attrs.evolve(info, **given)
+            names = tuple(cls.name for cls in classes if self._add_class(hook, cls, info))
+            provided: Any = {hook.removeprefix("maglev_"): names}
+            info = attrs.evolve(info, **provided)
         self._plugins.append(info)
 
-    def _keep(self, hook: str, cls: Any, info: PluginInfo) -> bool:
-        """Put a class on its shelf, unless another plugin has one of that name: then neither can be had."""
-        shelf = self._shelves[hook]
+    def _add_class(self, hook: str, cls: Any, info: PluginInfo) -> bool:
+        """Register a class, unless another plugin has one of that name: then neither is used."""
+        registry = self._registries[hook]
         name: str = cls.name
-        other = shelf.owners.setdefault(name, info)
+        other = registry.owners.setdefault(name, info)
         if other is info:
-            shelf.classes[name] = cls
+            registry.classes[name] = cls
             return True
         kind = hook.removeprefix("maglev_").removesuffix("s")
         message = f"{kind} {name!r} is given by {other.label} and by {info.label}: neither is used, remove one"
-        if shelf.classes.pop(name, None) is not None:
+        if registry.classes.pop(name, None) is not None:
             self._refuse(other, message)
         self._refuse(info, message)
         return False

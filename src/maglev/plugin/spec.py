@@ -1,9 +1,8 @@
-"""The hooks: how a plugin says what it brings.
+"""The hooks through which a plugin registers its classes.
 
-Each is called once, by `maglev.plugin.PluginManager`, right after the plugin was loaded: before the configuration is
-read, outside any event loop, one implementation at a time and each guarded. A hook only hands over classes; work
-happens in the objects that are made of them later. Implement them with a plain function or a generator; `async def`
-is refused.
+`maglev.plugin.PluginManager` calls each of them once, after it has loaded the plugin: before the configuration is read,
+outside any event loop, one implementation at a time, each with its errors caught. A hook only returns classes; they are
+instantiated later. Implement hooks with a plain function or a generator; `async def` is refused.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ hookimpl = pluggy.HookimplMarker("maglev")
 
 @hookspec
 def maglev_checkers() -> Iterable[type[Checker]]:
-    """Hand over kinds of health checks.
+    """Return kinds of health checks.
 
-    Called by the manager when plugins are loaded. One object is made of each class per health check that names it.
+    Called by the manager when plugins are loaded. Each class is instantiated once per health check that names it.
 
     Returns:
         Classes with a `name` that no other checker has.
@@ -33,9 +32,9 @@ def maglev_checkers() -> Iterable[type[Checker]]:
 
 @hookspec
 def maglev_dataplanes() -> Iterable[type[Dataplane]]:
-    """Hand over kinds of dataplanes.
+    """Return kinds of dataplanes.
 
-    Called by the manager when plugins are loaded. One object is made of the class that the configuration chooses.
+    Called by the manager when plugins are loaded. The class that the configuration names is instantiated.
 
     Returns:
         Classes with a `name` that no other dataplane has.
@@ -45,9 +44,9 @@ def maglev_dataplanes() -> Iterable[type[Dataplane]]:
 
 @hookspec
 def maglev_exporters() -> Iterable[type[Exporter]]:
-    """Hand over kinds of exporters.
+    """Return kinds of exporters.
 
-    Called by the manager when plugins are loaded. One object is made of each class, and served by the daemon.
+    Called by the manager when plugins are loaded. Each class is instantiated, and the daemon runs it.
 
     Returns:
         Classes with a `name` that no other exporter has.

@@ -1,8 +1,9 @@
-"""The running daemon without its command line: what owns state, writes to the dataplane, and runs exporters."""
+"""The running daemon without its command line: what owns the State, writes to the dataplane, and runs exporters."""
 
-from maglev.runtime.controller import Controller, open_controller
+from maglev.runtime.control import LiveControl
+from maglev.runtime.controller import open_controller
 from maglev.runtime.overrides import OverrideStore, StateError
 from maglev.runtime.settings import Settings
 from maglev.runtime.supervisor import Supervisor
 
-__all__ = ["Controller", "OverrideStore", "Settings", "StateError", "Supervisor", "open_controller"]
+__all__ = ["LiveControl", "OverrideStore", "Settings", "StateError", "Supervisor", "open_controller"]

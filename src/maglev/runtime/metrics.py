@@ -6,53 +6,45 @@ from maglev.api import BackendMetrics, FrontendMetrics, MemberMetrics
 from maglev.domain.frontend import Assessment
 from maglev.domain.health import Health
 from maglev.domain.model import Frontend
-from maglev.runtime.backends import Backends
-from maglev.runtime.frontends import Frontends
+from maglev.domain.state import State
 
 _KnownBackend = tuple[Health, str | None, BackendMetrics]
 _KnownFrontend = tuple[Frontend, Assessment, FrontendMetrics]
 
 
 class MetricsCache:
-    """Makes metrics. What it makes them of is immutable, so the same object means: nothing changed.
+    """Makes metrics. What it makes them of is immutable, so the same object means: nothing changed."""
 
-    Args:
-        backends: All backends.
-        frontends: All frontends.
-    """
+    def __init__(self) -> None:
+        self._backends: dict[str, _KnownBackend] = {}
+        self._frontends: dict[str, _KnownFrontend] = {}
 
-    def __init__(self, backends: Backends, frontends: Frontends) -> None:
-        self._backends = backends
-        self._frontends = frontends
-        self._known_backends: dict[str, _KnownBackend] = {}
-        self._known_frontends: dict[str, _KnownFrontend] = {}
-
-    def backends(self) -> tuple[BackendMetrics, ...]:
+    def backends(self, state: State) -> tuple[BackendMetrics, ...]:
         """All backends now, in the order of the file."""
-        known, now = self._known_backends, {}
-        for backend in self._backends:
-            health, type_ = backend.health, backend.job.check_type if backend.job is not None else None
-            entry = known.get(backend.name)
+        known, now = self._backends, {}
+        for name, backend in state.config.backends.items():
+            health, type_ = state.health[name], backend.probe.type if backend.probe is not None else None
+            entry = known.get(name)
             if entry is None or entry[0] is not health or entry[1] != type_:
-                entry = health, type_, BackendMetrics(backend.name, type_, health.state, health.counter)
-            now[backend.name] = entry
-        self._known_backends = now
+                entry = health, type_, BackendMetrics(name, type_, health.state, health.counter)
+            now[name] = entry
+        self._backends = now
         return tuple([entry[2] for entry in now.values()])
 
-    def frontends(self) -> tuple[FrontendMetrics, ...]:
+    def frontends(self, state: State) -> tuple[FrontendMetrics, ...]:
         """All frontends now, in the order of the file."""
-        known, now = self._known_frontends, {}
-        for name, spec in self._frontends.specs.items():
-            assessment = self._frontends.assessments[name]
+        known, now = self._frontends, {}
+        for name, spec in state.frontends.items():
+            assessment = state.assessments[name]
             entry = known.get(name)
             if entry is None or entry[0] is not spec or entry[1] is not assessment:
-                entry = spec, assessment, _figures(spec, assessment)
+                entry = spec, assessment, _metrics(spec, assessment)
             now[name] = entry
-        self._known_frontends = now
+        self._frontends = now
         return tuple([entry[2] for entry in now.values()])
 
 
-def _figures(spec: Frontend, assessment: Assessment) -> FrontendMetrics:
+def _metrics(spec: Frontend, assessment: Assessment) -> FrontendMetrics:
     wanted = [member.weight for pool in spec.pools for member in pool.members]
     members = zip(assessment.members, wanted, strict=True)
     return FrontendMetrics(

@@ -1,91 +1,19 @@
-"""What commands changed at run time: kept over reloads and restarts, until cleared or until the file changes that key.
-
-Each override remembers what the file said when it was made. When the file says something else later, somebody has
-decided anew, and the override is dropped.
-"""
+"""Keeps operators' overrides on disk, so that they outlive restarts."""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 
+from maglev.domain.overrides import AdminOverride, OperatorOverrides, WeightOverride
+
 _FORMAT = 1
 _ADMIN_STATES = ("paused", "disabled", "enabled")
-
-
-@attrs.frozen
-class AdminOverride:
-    """A command's change of a backend's admin state.
-
-    Args:
-        admin: `paused`, `disabled` or `enabled`.
-        file_enabled: What the file's `enabled` said when the command came.
-    """
-
-    admin: str
-    file_enabled: bool
-
-
-@attrs.frozen
-class WeightOverride:
-    """A command's change of a weight.
-
-    Args:
-        weight: The weight in force, 0 to 100.
-        file_weight: What the file said when the command came.
-    """
-
-    weight: int
-    file_weight: int
-
-
-WeightKey = tuple[str, str, str]
-"""Frontend, pool, backend."""
-
-
-@attrs.frozen
-class Overrides:
-    """All overrides in force; a value, changed by making another."""
-
-    admin: Mapping[str, AdminOverride] = attrs.field(factory=dict)
-    weights: Mapping[WeightKey, WeightOverride] = attrs.field(factory=dict)
-
-    def with_admin(self, backend: str, override: AdminOverride | None) -> Overrides:
-        """The same with one backend's override replaced, or cleared by `None`."""
-        return attrs.evolve(self, admin=_with(self.admin, backend, override))
-
-    def with_weight(self, key: WeightKey, override: WeightOverride | None) -> Overrides:
-        """The same with one weight's override replaced, or cleared by `None`."""
-        return attrs.evolve(self, weights=_with(self.weights, key, override))
-
-    def against(self, enabled: Mapping[str, bool], weights: Mapping[WeightKey, int]) -> Overrides:
-        """Keep only what the file has not changed since.
-
-        Args:
-            enabled: What the file says of each backend's `enabled`.
-            weights: What the file says of each weight.
-        """
-        return Overrides(
-            {name: kept for name, kept in self.admin.items() if enabled.get(name) is kept.file_enabled},
-            {key: kept for key, kept in self.weights.items() if weights.get(key) == kept.file_weight},
-        )
-
-
-_K = TypeVar("_K")
-_V = TypeVar("_V")
-
-
-def _with(old: Mapping[_K, _V], key: _K, value: _V | None) -> Mapping[_K, _V]:
-    new = {k: v for k, v in old.items() if k != key}
-    if value is not None:
-        new[key] = value
-    return new
 
 
 class StateError(Exception):
@@ -101,37 +29,45 @@ class OverrideStore:
 
     def __init__(self, directory: Path | None) -> None:
         self.path = directory / "overrides.json" if directory is not None else None
+        self.saved: OperatorOverrides | None = None
+        """What the file holds, as far as this process has read or written it."""
 
-    def load(self) -> Overrides:
+    def load(self) -> OperatorOverrides:
         """Read what an earlier run kept; nothing there is no error.
 
         Raises:
             StateError: The file is there and cannot be read or understood. It is left as it is.
         """
+        self.saved = self._read()
+        return self.saved
+
+    def _read(self) -> OperatorOverrides:
         if self.path is None:
-            return Overrides()
+            return OperatorOverrides()
         try:
             return _parse(json.loads(self.path.read_text(encoding="utf-8")))
         except FileNotFoundError:
-            return Overrides()
+            return OperatorOverrides()
         except OSError as error:
             raise StateError(f"{self.path}: cannot be read: {error.strerror or error}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StateError(f"{self.path}: not a state file of this program: {error!r}") from error
 
-    def save(self, overrides: Overrides) -> None:
-        """Write atomically: a crash at any moment leaves the old file or the new one, whole.
+    def save(self, overrides: OperatorOverrides) -> None:
+        """Write atomically, if the file does not hold them: a crash leaves the old file or the new one, whole.
 
         Raises:
             StateError: It could not be written.
         """
-        if self.path is None:
+        if overrides == self.saved:
             return
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            _write_atomically(self.path, json.dumps(_dump(overrides), indent=1, sort_keys=True) + "\n")
-        except OSError as error:
-            raise StateError(f"{self.path}: cannot be written: {error.strerror or error}") from error
+        if self.path is not None:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                _write_atomically(self.path, json.dumps(_dump(overrides), indent=1, sort_keys=True) + "\n")
+            except OSError as error:
+                raise StateError(f"{self.path}: cannot be written: {error.strerror or error}") from error
+        self.saved = overrides
 
 
 def _write_atomically(path: Path, text: str) -> None:
@@ -147,7 +83,7 @@ def _write_atomically(path: Path, text: str) -> None:
         raise
 
 
-def _dump(overrides: Overrides) -> dict[str, Any]:
+def _dump(overrides: OperatorOverrides) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         "backends": {name: attrs.asdict(kept) for name, kept in overrides.admin.items()},
@@ -158,10 +94,10 @@ def _dump(overrides: Overrides) -> dict[str, Any]:
     }
 
 
-def _parse(data: Any) -> Overrides:
+def _parse(data: Any) -> OperatorOverrides:
     if data["format"] != _FORMAT:
         raise ValueError(f"format {data['format']!r} is not {_FORMAT}")
-    return Overrides(
+    return OperatorOverrides(
         {name: _admin(kept) for name, kept in data["backends"].items()},
         {(kept["frontend"], kept["pool"], kept["backend"]): _weights(kept) for kept in data["weights"]},
     )

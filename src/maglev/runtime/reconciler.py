@@ -1,7 +1,7 @@
-"""Makes the dataplane what it should be: connects, and makes passes one after another. The only writer there is.
+"""Makes the dataplane what it should be: connects, and makes one sync run after another. The only writer there is.
 
-Three things start a pass: a transition, which costs its own writes only; the periodic sync, over everything, in slices
-that let transitions through; and an operator's (or a reload's) request, whose outcome is waited for.
+Three things start a sync run: a transition, which costs its own writes only; the periodic sync, over everything, in
+portions that let transitions through; and an operator's (or a reload's) request, whose outcome is waited for.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from maglev.api import (
     SyncEvent,
     VipCounters,
 )
+from maglev.domain.state.sync import DataplaneConnected, DataplaneEmpty, DataplaneLost, SyncRequest
 from maglev.runtime.bus import Bus
-from maglev.runtime.ledger import Address, Ledger
 from maglev.runtime.logging import get_logger
-from maglev.runtime.passes import Outcome, Passes, Scope, Tally, Wanted, within_deadline
+from maglev.runtime.state_store import Address, StateStore, SyncQueue
+from maglev.runtime.sync_run import SyncOutcome, SyncProgress, SyncRun, within_deadline
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 5.0
 """Back-off between attempts to connect."""
@@ -43,10 +44,12 @@ log = get_logger("maglev.reconciler")
 
 
 @attrs.define(eq=False)
-class _Request:
-    scope: Scope
+class _Waiting:
+    """A sync run that somebody waits for."""
+
+    request: SyncRequest
     done: anyio.Event = attrs.field(factory=anyio.Event)
-    outcome: Outcome | None = None
+    outcome: SyncOutcome | None = None
 
 
 @attrs.define
@@ -87,75 +90,60 @@ class Retries:
 
 
 class Reconciler:
-    """Keeps one dataplane as wanted, and connects again when it is lost.
+    """Keeps one dataplane as the State wants it, and connects again when it is lost.
 
     Args:
         dataplane: What to keep.
-        ledger: The book of what it holds.
-        wanted: What it should hold.
+        store: The live State.
+        queue: The addresses that a step asked to be looked at.
         bus: Where events go.
-        sync_interval_s: Time between periodic passes, in seconds.
         observe: Plan and tell, but write nothing.
     """
 
     def __init__(
-        self,
-        dataplane: Dataplane,
-        ledger: Ledger,
-        wanted: Wanted,
-        bus: Bus,
-        *,
-        sync_interval_s: float,
-        observe: bool = False,
+        self, dataplane: Dataplane, store: StateStore, queue: SyncQueue, bus: Bus, *, observe: bool = False
     ) -> None:
         self.dataplane = dataplane
-        self.ledger = ledger
-        self.sync_interval_s = sync_interval_s
+        self.observe = observe
         self.session: Session | None = None
         self.detail = "not connected yet"
-        self.connected_at_ns: int | None = None
         self.operations: Counter[tuple[str, str]] = Counter()
         """Operations sent so far, by (scope, kind), and under the kind `error` those that failed."""
-        self.passes = Passes(ledger, wanted, observe=observe)
-        self._wanted = wanted
+        self._store = store
+        self._queue = queue
+        self._run = SyncRun(store, observe=observe)
         self._bus = bus
         self._boot_id: str | None = None
         self._serving: Session | None = None
         self._counted: Counter[tuple[str, str, str]] = Counter()
-        self._dirty: dict[Address, None] = {}
-        self._requests: deque[_Request] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._retries = Retries(time.monotonic)
-        self._next_periodic_s = 0.0
+        self._last_periodic_s = 0.0
         self._since_s = 0.0
-        self._wake = anyio.Event()
-
-    def mark(self, addresses: Iterable[Address]) -> None:
-        """Have some addresses looked at soon: a transition touched them, or they were released."""
-        self._dirty.update(dict.fromkeys(addresses))
-        self._wake.set()
 
     def in_sync(self, address: Address) -> bool | None:
         """Whether an address was as wanted at the last look; `None` while nothing is known."""
-        if self.session is None or not self.ledger.known:
+        view = self._store.state.dataplane
+        if self.session is None or not view.known:
             return None
-        return not (address in self.passes.unsynced or address in self._dirty or address in self.ledger.drift)
+        return not (address in view.unsynced or address in self._queue.addresses or address in view.drift)
 
-    async def settle(self, scope: Scope) -> Outcome:
-        """Have a pass made now and wait for it.
+    async def settle(self, request: SyncRequest) -> SyncOutcome:
+        """Have a sync run made now and wait for it.
 
         Raises:
             NotConnected: There is no connection, or it was lost meanwhile. What is wanted stands, and will be done.
         """
         if self.session is None:
-            self.mark(self._wanted.addresses() if scope.addresses is None else scope.addresses)
-            raise self._not_connected()
-        request = _Request(scope)
-        self._requests.append(request)
-        self._wake.set()
-        await request.done.wait()
-        if request.outcome is None:
-            raise self._not_connected()
-        return request.outcome
+            self._queue.put(self._store.state.at if request.addresses is None else request.addresses)
+            raise self.not_connected()
+        waiting = _Waiting(request)
+        self._waiting.append(waiting)
+        self._queue.wake()
+        await waiting.done.wait()
+        if waiting.outcome is None:
+            raise self.not_connected()
+        return waiting.outcome
 
     async def read(self, *, details: bool) -> DataplaneState:
         """Read the dataplane afresh, for somebody to look at.
@@ -173,14 +161,15 @@ class Reconciler:
     async def _ask(self, what: str, call: Callable[[Session], Awaitable[_T]]) -> _T:
         session = self.session
         if session is None:
-            raise self._not_connected()
+            raise self.not_connected()
         return await within_deadline(what, lambda: call(session))
 
     def api_messages(self) -> Mapping[tuple[str, str, str], int]:
         """Messages of all sessions so far, by (message, `tx` or `rx`, `ok` or `error`)."""
         return self._counted + _api_counts(self._serving)
 
-    def _not_connected(self) -> NotConnected:
+    def not_connected(self) -> NotConnected:
+        """Say that there is no connection, and why."""
         return NotConnected(f"no connection to the dataplane {self.dataplane.name}: {self.detail}")
 
     async def run(self) -> None:
@@ -232,109 +221,107 @@ class Reconciler:
 
     async def _connected(self, session: Session) -> None:
         restarted = self._boot_id is not None and session.info.boot_id != self._boot_id
-        if restarted:
-            self.ledger.restarted()
-        await self.passes.read(session)
+        self._store.step(DataplaneConnected(time.monotonic_ns(), restarted))
+        await self._run.read(session)
         self.session, self.detail, self._since_s = session, "", time.monotonic()
-        self.connected_at_ns = time.monotonic_ns()
         self._boot_id = session.info.boot_id
         self._retries.clear()
         change = DataplaneChange.RESTARTED if restarted else DataplaneChange.CONNECTED
         self._tell(change, f"{session.info.name} {session.info.version}")
-        if restarted or not self.ledger.addresses():
-            self._wanted.release_all()
-            await self._pass(session, Scope("fill"))
+        state = self._store.state
+        if restarted or not state.dataplane.addresses():
+            self._store.step(DataplaneEmpty())
+            await self._sync(session, SyncRequest("fill"))
         else:
             # What was removed from the configuration meanwhile is still there.
-            self.mark({*self._wanted.addresses(), *self.ledger.addresses()})
-        self._schedule_periodic()
+            self._queue.put((*state.at, *state.dataplane.addresses()))
+        self._last_periodic_s = time.monotonic()
 
     def _disconnected(self) -> None:
         if self.session is not None:
             self.session = None
             self._tell(DataplaneChange.LOST, self.detail)
         self._counted, self._serving = self._counted + _api_counts(self._serving), None
-        self.connected_at_ns = None
-        self.ledger.known = False
-        self.passes.unsynced.clear()
-        while self._requests:
-            self._requests.popleft().done.set()
+        self._store.step(DataplaneLost())
+        while self._waiting:
+            self._waiting.popleft().done.set()
 
     def _tell(self, change: DataplaneChange, detail: str) -> None:
         log_it = log.warning if change is DataplaneChange.LOST else log.info
         log_it(f"dataplane-{change}", dataplane=self.dataplane.name, detail=detail)
         self._bus.publish(DataplaneEvent(time.time(), self.dataplane.name, change, detail))
 
-    def _schedule_periodic(self) -> None:
-        self._next_periodic_s = time.monotonic() + self.sync_interval_s
+    def _next_periodic_s(self) -> float:
+        return self._last_periodic_s + self._store.state.config.sync_interval_s
 
     async def _turn(self, session: Session) -> None:
-        self._wake = anyio.Event()
-        if self._requests:
-            await self._serve_request(session)
-        elif any(map(self._ready, self._dirty)):
+        self._queue.clear_wake()
+        if self._waiting:
+            await self._serve_waiting(session)
+        elif any(map(self._ready, self._queue.addresses)):
             await self._transitions(session)
         elif due := self._retries.due():
-            await self._pass(session, Scope("transition", tuple(due), reread=True))
-        elif time.monotonic() >= self._next_periodic_s:
-            self._schedule_periodic()
-            await self._pass(session, Scope("periodic", reread=True))
+            await self._sync(session, SyncRequest("transition", tuple(due), reread=True))
+        elif time.monotonic() >= self._next_periodic_s():
+            self._last_periodic_s = time.monotonic()
+            await self._sync(session, SyncRequest("periodic", reread=True))
         else:
             await self._rest()
 
     async def _rest(self) -> None:
         next_retry_s = self._retries.next_s()
-        until = self._next_periodic_s if next_retry_s is None else min(self._next_periodic_s, next_retry_s)
+        until = self._next_periodic_s() if next_retry_s is None else min(self._next_periodic_s(), next_retry_s)
         with anyio.move_on_after(max(0.0, until - time.monotonic())):
-            await self._wake.wait()
+            await self._queue.wait()
 
-    async def _serve_request(self, session: Session) -> None:
-        request = self._requests[0]
+    async def _serve_waiting(self, session: Session) -> None:
+        waiting = self._waiting[0]
         try:
-            request.outcome = await self._pass(session, request.scope)
+            waiting.outcome = await self._sync(session, waiting.request)
         finally:
-            self._requests.popleft()
-            request.done.set()
+            self._waiting.popleft()
+            waiting.done.set()
 
     def _ready(self, address: Address) -> bool:
-        return self._wanted.released(address) and not self._retries.waiting(address)
+        return self._store.state.released(address) and not self._retries.waiting(address)
 
     async def _transitions(self, session: Session) -> None:
-        ready = tuple(filter(self._ready, self._dirty))
+        ready = self._queue.take(self._ready)
         if ready:
-            await self._pass(session, Scope("transition", ready))
+            await self._sync(session, SyncRequest("transition", ready))
 
-    async def _pass(self, session: Session, scope: Scope) -> Outcome:
-        # Taken off before planning: a transition in the middle of the pass puts its address back on.
-        taken = self._dirty.keys() if scope.addresses is None else set(scope.addresses)
-        self._dirty = {a: None for a in self._dirty if a not in taken or not self._wanted.released(a)}
-        tally = await self.passes.run(session, scope, lambda: self._between(session, scope))
-        self._report(scope, tally)
-        return tally.outcome()
+    async def _sync(self, session: Session, request: SyncRequest) -> SyncOutcome:
+        # Taken off before planning: a transition in the middle of the run puts its address back on.
+        wanted = None if request.addresses is None else set(request.addresses)
+        released = self._store.state.released
+        self._queue.take(lambda address: (wanted is None or address in wanted) and released(address))
+        progress = await self._run.run(session, request, lambda: self._between(session, request))
+        self._report(request, progress)
+        return progress.outcome()
 
-    async def _between(self, session: Session, scope: Scope) -> None:
-        if scope.name != "transition" and self._dirty:
+    async def _between(self, session: Session, request: SyncRequest) -> None:
+        if request.scope != "transition" and self._queue.addresses:
             await self._transitions(session)
 
-    def _report(self, scope: Scope, tally: Tally) -> None:
-        tried = tally.scope.addresses or tuple(self._wanted.addresses())
-        self._retries.note(set(tried) - set(tally.held), tally.failed)
-        outcome = tally.outcome()
-        if tally.held:
-            log.debug("held-back", frontends=self._wanted.names(tally.held), scope=scope.name)
-        if scope.name == "transition" and not outcome.operations and not outcome.errors:
+    def _report(self, request: SyncRequest, progress: SyncProgress) -> None:
+        state, scope, outcome = self._store.state, request.scope, progress.outcome()
+        tried = tuple(state.at) if request.addresses is None else request.addresses
+        self._retries.note(set(tried) - set(progress.held), progress.failed)
+        if progress.held:
+            log.debug("held-back", frontends=state.names(progress.held), scope=scope)
+        if scope == "transition" and not outcome.operations and not outcome.errors:
             return
-        if not self.passes.observe:
-            self.operations.update({(scope.name, kind): count for kind, count in outcome.operations.items()})
-            self.operations[scope.name, "error"] += len(outcome.errors)
-        frontends = () if scope.addresses is None else self._wanted.names(scope.addresses)
-        event = SyncEvent(time.time(), scope.name, frontends, outcome.operations, outcome.errors, tally.duration_s)
+        if not self.observe:
+            self.operations.update({(scope, kind): count for kind, count in outcome.operations.items()})
+            self.operations[scope, "error"] += len(outcome.errors)
+        frontends = () if request.addresses is None else state.names(request.addresses)
+        event = SyncEvent(time.time(), scope, frontends, outcome.operations, outcome.errors, progress.duration_s)
         self._bus.publish(event)
         for error in outcome.errors:
-            log.error("sync-failed", scope=scope.name, error=error)
+            log.error("sync-failed", scope=scope, error=error)
         if outcome.operations:
-            done = "observed" if self.passes.observe else "synced"
-            log.info(done, scope=scope.name, operations=dict(outcome.operations), errors=len(outcome.errors))
+            done = "observed" if self.observe else "synced"
+            log.info(done, scope=scope, operations=dict(outcome.operations), errors=len(outcome.errors))
 
 
 def _api_counts(session: object) -> Counter[tuple[str, str, str]]:

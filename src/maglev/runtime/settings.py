@@ -42,15 +42,18 @@ class Settings:
         path = self.source
         return await anyio.to_thread.run_sync(lambda: load(path, self.plugins, overrides=self.overrides))
 
-    async def reload(self) -> Loaded:
-        """Load the configuration while probes run: in another process, since parsing would hold them up.
+    async def reload(self, source: Config | Path) -> Loaded:
+        """Load a configuration while probes run: in another process, since parsing would hold them up.
+
+        Args:
+            source: A file, or a configuration built in code.
 
         Raises:
             ConfigError: It is not valid; names every problem.
         """
-        if isinstance(self.source, Config):
-            return check(self.source, self.plugins)
-        return await load_in_subprocess(self.source, PluginSet.of(self.plugins), overrides=self.overrides)
+        if isinstance(source, Config):
+            return check(source, self.plugins)
+        return await load_in_subprocess(source, PluginSet.of(self.plugins), overrides=self.overrides)
 
     def make_dataplane(self, config: Config) -> Dataplane:
         """The dataplane to use: the one given, or the configured one."""

@@ -10,8 +10,8 @@ import attrs
 
 from maglev.api import (
     BackendSnapshot,
+    BackendState,
     DataplaneSnapshot,
-    DataplaneState,
     DataplaneStatus,
     FrontendSnapshot,
     HealthCheckSnapshot,
@@ -23,38 +23,36 @@ from maglev.api import (
 )
 from maglev.config import Config, HealthCheckConfig
 from maglev.config.resolve import intervals
-from maglev.domain.frontend import Assessment, Effective
-from maglev.domain.model import Frontend, Member
+from maglev.domain.frontend import Effective
+from maglev.domain.model import Member
+from maglev.domain.state import State
 from maglev.domain.table import Address, bucket_counts
 from maglev.domain.weights import table_weight
-from maglev.runtime.backends import Backend
-from maglev.runtime.frontends import Frontends
-from maglev.runtime.ledger import Ledger
-from maglev.runtime.overrides import Overrides
+from maglev.runtime.probe_jobs import ProbeRecord
 from maglev.runtime.reconciler import Reconciler
 
 _SECRET = "(secret)"
 
 
-def backend_snapshot(backend: Backend, next_probe_at_s: float | None) -> BackendSnapshot:
+def backend_snapshot(state: State, name: str, record: ProbeRecord) -> BackendSnapshot:
     """One backend now."""
+    backend, health = state.config.backends[name], state.health[name]
     return BackendSnapshot(
-        name=backend.name,
-        address=backend.config.address,
-        healthcheck=backend.config.healthcheck,
-        state=backend.health.state,
-        counter=backend.health.counter,
+        name=name,
+        address=backend.address,
+        healthcheck=backend.probe.check if backend.probe else None,
+        state=health.state,
+        counter=health.counter,
         counter_top=backend.rule.top if backend.rule else 0,
-        enabled=backend.config.enabled,
-        overridden=backend.overridden,
-        frontends=backend.frontends,
-        history=tuple(backend.history),
-        last_result=backend.last_result,
-        last_result_at_s=backend.last_result_at_s,
-        stale_since_s=backend.stale_since_s,
-        void_code=backend.void_code,
-        probes=backend.probes,
-        next_probe_at_s=next_probe_at_s,
+        enabled=backend.enabled,
+        overridden=name in state.overrides.admin,
+        frontends=state.users.get(name, ()),
+        history=state.history[name],
+        last_result=record.last_result,
+        last_result_at_s=record.last_result_at_s,
+        stale_since_s=record.stale_since_s,
+        void_code=record.void_code,
+        probes=record.probes,
     )
 
 
@@ -89,71 +87,56 @@ def _shown(options: Any) -> Mapping[str, Any]:
     return shown
 
 
-class FrontendSnapshots:
-    """Builds frontend snapshots.
+def frontend_snapshot(state: State, name: str, *, in_sync: bool | None) -> FrontendSnapshot:
+    """One frontend now.
 
     Args:
-        frontends: What they come to.
-        ledger: What the dataplane holds.
-        reconciler: Whether they are in sync.
+        state: The State.
+        name: The frontend.
+        in_sync: Whether the dataplane held what was wanted at the last look; `None` while there is no connection.
     """
+    spec, assessment = state.frontends[name], state.assessments[name]
+    held = state.dataplane.known_vip(spec.vip)
+    attributes = held.attributes if held else spec.attributes
+    drift = state.dataplane.drift.get(spec.vip.address, ())
+    return FrontendSnapshot(
+        name=name,
+        description=spec.description,
+        vip=spec.vip,
+        state=assessment.state,
+        active_pool=assessment.active_pool,
+        why=assessment.why,
+        pools=tuple(pool.name for pool in spec.pools),
+        members=_members(state, name, held),
+        table_length=attributes.table_length,
+        weight_step=state.weight_step(spec),
+        sticky=attributes.sticky,
+        flush_on_down=spec.flush_on_down,
+        when_none_up=str(spec.when_none_up),
+        holding=assessment.holding,
+        released=state.released(spec.vip.address),
+        in_sync=in_sync,
+        drift=tuple(item.what for item in drift if item.vip == spec.vip),
+    )
 
-    def __init__(self, frontends: Frontends, ledger: Ledger, reconciler: Reconciler) -> None:
-        self._frontends = frontends
-        self._ledger = ledger
-        self._reconciler = reconciler
 
-    def build(self, name: str, backends: Mapping[str, Backend], overrides: Overrides) -> FrontendSnapshot:
-        """One frontend now."""
-        spec, assessment = self._frontends.specs[name], self._frontends.assessments[name]
-        held = self._ledger.vip(spec.vip) if self._ledger.known else None
-        step = self._frontends.step(spec) or spec.step
-        address = spec.vip.address
-        drift = self._ledger.drift.get(address, ())
-        return FrontendSnapshot(
-            name=name,
-            description=spec.description,
-            vip=spec.vip,
-            state=assessment.state,
-            active_pool=assessment.active_pool,
-            why=assessment.why,
-            pools=tuple(pool.name for pool in spec.pools),
-            members=self._members(spec, assessment, held, step, backends, overrides),
-            table_length=held.attributes.table_length if held else spec.attributes.table_length,
-            weight_step=step,
-            sticky=held.attributes.sticky if held else spec.attributes.sticky,
-            flush_on_down=spec.flush_on_down,
-            when_none_up=str(spec.when_none_up),
-            holding=assessment.holding,
-            released=self._frontends.released(address),
-            in_sync=self._reconciler.in_sync(address),
-            drift=tuple(item.what for item in drift if item.vip == spec.vip),
+def _members(state: State, name: str, held: VipState | None) -> tuple[MemberSnapshot, ...]:
+    spec, step = state.frontends[name], state.weight_step(state.frontends[name])
+    configured = [(pool.name, member) for pool in spec.pools for member in pool.members]
+    servers = held.servers if held else {}
+    buckets = _buckets(held) if held else {}
+    return tuple(
+        _member(
+            member,
+            effective,
+            step,
+            state.health[member.backend].state,
+            servers.get(member.address),
+            buckets.get(member.address),
+            overridden=(name, pool, member.backend) in state.overrides.weights,
         )
-
-    def _members(
-        self,
-        spec: Frontend,
-        assessment: Assessment,
-        held: VipState | None,
-        step: int,
-        backends: Mapping[str, Backend],
-        overrides: Overrides,
-    ) -> tuple[MemberSnapshot, ...]:
-        configured = [(pool.name, member) for pool in spec.pools for member in pool.members]
-        servers = held.servers if held else {}
-        buckets = _buckets(held) if held else {}
-        return tuple(
-            _member(
-                member,
-                effective,
-                step,
-                backends[member.backend],
-                servers.get(member.address),
-                buckets.get(member.address),
-                overridden=(spec.name, pool, member.backend) in overrides.weights,
-            )
-            for (pool, member), effective in zip(configured, assessment.members, strict=True)
-        )
+        for (pool, member), effective in zip(configured, state.assessments[name].members, strict=True)
+    )
 
 
 def _buckets(vip: VipState) -> Mapping[Address, int | None]:
@@ -176,7 +159,7 @@ def _member(
     member: Member,
     effective: Effective,
     step: int,
-    backend: Backend,
+    state: BackendState,
     server: ServerState | None,
     buckets: int | None,
     *,
@@ -186,7 +169,7 @@ def _member(
         pool=effective.pool,
         backend=member.backend,
         address=member.address,
-        state=backend.health.state,
+        state=state,
         configured_weight=member.configured_weight,
         weight=member.weight,
         overridden=overridden,
@@ -199,19 +182,19 @@ def _member(
     )
 
 
-def dataplane_snapshot(reconciler: Reconciler, ledger: Ledger, state: DataplaneState | None) -> DataplaneSnapshot:
+def dataplane_snapshot(reconciler: Reconciler, state: State, *, contents: bool) -> DataplaneSnapshot:
     """The connection to the dataplane now, with what it holds or without."""
-    session = reconciler.session
+    session, view = reconciler.session, state.dataplane
     connected = session is not None
     return DataplaneSnapshot(
         name=reconciler.dataplane.name,
         connected=connected,
-        observing=reconciler.passes.observe,
+        observing=reconciler.observe,
         info=session.info if session is not None else None,
-        state=state if connected else None,
-        unmanaged=tuple(sorted(ledger.vips().keys() - ledger.owned)) if connected else (),
+        state=view.state() if connected and contents else None,
+        unmanaged=tuple(view.unmanaged()) if connected else (),
         detail=reconciler.detail,
-        drift=(ledger.conf_drift,) if connected and ledger.conf_drift else (),
+        drift=(view.conf_drift,) if connected and view.conf_drift else (),
         api_messages=tuple(MessageCount(*key, count) for key, count in sorted(reconciler.api_messages().items())),
     )
 
@@ -222,7 +205,7 @@ def dataplane_status(reconciler: Reconciler) -> DataplaneStatus:
     return DataplaneStatus(
         name=reconciler.dataplane.name,
         connected=session is not None,
-        observing=reconciler.passes.observe,
+        observing=reconciler.observe,
         info=session.info if session is not None else None,
         detail=reconciler.detail,
         api_messages=reconciler.api_messages(),

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from maglev.golike import GoCommand, version_option
+from maglev.single_dash import SingleDashCommand, version_option
 from maglev_cli.options import Invocation, options
 from maglev_cli.render import Output
 
@@ -69,7 +69,7 @@ def _flushed(status: int) -> int:
 
 def command() -> click.Command:
     """Build the command."""
-    return GoCommand(
+    return SingleDashCommand(
         "maglevc",
         callback=_start,
         params=[*options(), version_option("maglevc"), click.Argument(["words"], nargs=-1, metavar="[COMMAND]...")],

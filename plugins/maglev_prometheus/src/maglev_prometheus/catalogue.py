@@ -33,16 +33,16 @@ class Family:
 PROBES = Family(
     "maglev_probe_total",
     "counter",
-    "Probes that ended, by how",
+    "Completed probes, by result code",
     ("backend", "code", "result", "type"),
-    "one for each code that a backend's probes ever ended with: mostly 1 to 3 a backend",
+    "1 for each result code that a backend ever had: mostly 1 to 3 a backend",
     "`result` is `pass`, `fail` or `void` (a fault of our own, which counts for nothing). `code` is HAProxy's "
     "(`L7OK`, `L4CON`, …), or for void results `NOFILE`, `NOPORT`, `NETNS`, `ERROR`, `LAG`, `DPLOST`.",
 )
 DURATIONS = Family(
     "maglev_probe_duration_seconds",
     "histogram",
-    "Time from the start of a probe to its end; void ones are left out",
+    "Duration of probes with a pass or fail result",
     ("backend", "type"),
     "17 a backend with `probe-histogram: backend`; 17 a type of check with `probe-histogram: type`",
     "With `probe-histogram: type` there is no label `backend`.",
@@ -52,7 +52,7 @@ TRANSITIONS = Family(
     "counter",
     "Changes of a backend's state",
     ("backend", "from", "to"),
-    "one for each change that ever happened to a backend: mostly 1 to 4",
+    "1 for each kind of change that a backend ever had: mostly 1 to 4 a backend",
 )
 BACKEND_STATE = Family(
     "maglev_backend_state",
@@ -88,19 +88,19 @@ FRONTEND_STATE = Family(
 WEIGHT = Family(
     "maglev_frontend_pool_backend_weight",
     "gauge",
-    "Wanted weight of a backend in a pool, 0 to 100: the file's, or what a command put in its place",
+    "Configured weight of a backend in a pool, 0 to 100, or the weight that a command set",
     ("backend", "frontend", "pool"),
     "1 for each backend of each pool",
 )
 EFFECTIVE_WEIGHT = Family(
     "maglev_frontend_pool_backend_effective_weight",
     "gauge",
-    "What the weight of a backend in a pool comes to now, 0 to 100",
+    "Effective weight of a backend in a pool, 0 to 100",
     ("backend", "frontend", "pool"),
     "1 for each backend of each pool",
 )
 CONNECTED = Family(
-    "maglev_vpp_connected", "gauge", "Whether there is a connection to the dataplane, and what it holds is known"
+    "maglev_vpp_connected", "gauge", "1 while connected to the dataplane and its contents are known, else 0"
 )
 UPTIME = Family(
     "maglev_vpp_uptime_seconds", "gauge", "Time since the dataplane started", series="1, while connected and known"
@@ -111,7 +111,7 @@ CONNECTED_FOR = Family(
 INFO = Family(
     "maglev_vpp_info",
     "info",
-    "Which dataplane it is",
+    "Version of the dataplane",
     ("build_date", "pid", "version"),
     "1, while connected",
 )
@@ -129,17 +129,17 @@ SYNCS = Family(
     "Operations sent to the dataplane, and those that failed",
     ("kind", "scope"),
     "7, and one for each kind of operation that a scope ever had",
-    "`scope` says what started the pass: `transition`, `periodic`, `operator`, `reload` or `fill` (an empty or "
+    "`scope` says why it was synchronised: `transition`, `periodic`, `operator`, `reload` or `fill` (an empty or "
     "restarted dataplane). `kind` is the operation (`add-vip`, `set-weight`, …), or `error` for those refused or "
     "unanswered.",
 )
 VIP_PACKETS = Family(
     "maglev_vpp_vip_packets_total",
     "counter",
-    "Packets of a VIP, by what became of them",
+    "Packets of a VIP, by kind",
     ("kind", "port", "prefix", "protocol"),
     "4 a VIP",
-    "`kind` is `existing` (of known flows), `first` (of new ones), `untracked` or `no_server`.",
+    "`kind` is `existing` (of known flows), `first` (of new flows), `untracked` or `no_server`.",
 )
 ROUTE_PACKETS = Family(
     "maglev_vpp_vip_route_packets_total",

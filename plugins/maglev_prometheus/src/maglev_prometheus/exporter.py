@@ -13,12 +13,12 @@ import anyio.abc
 import anyio.to_thread
 
 from maglev.api import Control, Exporter
-from maglev_prometheus.http import Server, listen
 from maglev_prometheus.options import PrometheusOptions
 from maglev_prometheus.pages import Pages
 from maglev_prometheus.probes import Probes
 from maglev_prometheus.scrape import Meters, Scrapes
 from maglev_prometheus.secrets import Secrets, read_secrets
+from maglev_prometheus.server import Server, listen
 from maglev_prometheus.transitions import BUFFER, WANTED
 
 log = logging.getLogger("maglev.prometheus")
@@ -67,7 +67,7 @@ class PrometheusExporter(Exporter):
             meters = _meters(control, each_backend=self.options.probe_histogram == "backend")
             scrapes = self.scrapes = Scrapes(control, meters)
             pages = Pages(control, scrapes, lambda: self._secrets)
-            server = self.server = Server(pages.answer, tls=lambda: self._secrets.tls)
+            server = self.server = Server(pages.app(), tls=lambda: self._secrets.tls)
             async with control.observe_probes(meters.probes), anyio.create_task_group() as tasks:
                 await tasks.start(_count, control, meters)
                 if self.options.traces:

@@ -10,17 +10,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from maglev.api import Reload, option
-from maglev.listening import read_address
-
-
-def _listens(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
-    if value:
-        read_address(value)
-
-
-def _pair(options: Any, _attribute: attrs.Attribute[Any], value: Path | None) -> None:
-    if (value is None) != (options.cert is None):
-        raise ValueError("cert and key go together: both or none")
+from maglev.serving import addr_option, cert_option, key_option
 
 
 def _user(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
@@ -56,23 +46,9 @@ def _traces(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None
 class PrometheusOptions:
     """What can be set of the exporter `prometheus`."""
 
-    addr: str = option(
-        ":9091",
-        help="Address and port to listen on; without an address all of them; empty for none",
-        flag="metrics-addr",
-        reload=Reload.RESTART,
-        allowed="address:port, :port, or empty",
-        examples=("127.0.0.1:9091", "[::1]:9091"),
-        validator=_listens,
-    )
-    cert: Path | None = option(
-        None,
-        help="Certificate of the server with its chain, in PEM; with it, only TLS is spoken",
-        examples=("/etc/maglevd/tls.crt",),
-    )
-    key: Path | None = option(
-        None, help="Private key of the certificate, in PEM", examples=("/etc/maglevd/tls.key",), validator=_pair
-    )
+    addr: str = addr_option(":9091", "metrics-addr")
+    cert: Path | None = cert_option()
+    key: Path | None = key_option()
     user: str = option(
         "",
         help="Who may read the metrics, by basic authentication; empty: everybody",

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+
+import anyio.lowlevel
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
 
 from maglev.api import Control
-from maglev_prometheus.http import Request, Response
-from maglev_prometheus.http.messages import plain
+from maglev.serving import CHALLENGE
 from maglev_prometheus.scrape import Scrapes
 from maglev_prometheus.secrets import Secrets
 from maglev_prometheus.text import negotiate
 
-_INDEX = b"""<!doctype html>
+_INDEX = """<!doctype html>
 <html lang="en"><title>maglevd</title><h1>maglevd</h1>
 <ul>
 <li><a href="/metrics">/metrics</a>: metrics for Prometheus
@@ -27,47 +34,57 @@ class Pages:
     Args:
         control: The controller.
         scrapes: Makes the metrics.
-        secrets: Asked at each request for who may read.
+        secrets: Called at each request for who may read.
     """
 
     def __init__(self, control: Control, scrapes: Scrapes, secrets: Callable[[], Secrets]) -> None:
         self._control = control
         self._scrapes = scrapes
         self._secrets = secrets
-        self._pages: dict[str, Callable[[Request], Awaitable[Response]]] = {
-            "/": self._index,
-            "/metrics": self._metrics,
-            "/healthz": self._alive,
-            "/readyz": self._ready,
-        }
 
-    async def answer(self, request: Request) -> Response:
-        """Answer one request."""
-        page = self._pages.get(request.path)
-        if page is None:
-            return plain(404, f"there are {', '.join(self._pages)}")
-        if request.method not in ("GET", "HEAD"):
-            return plain(405, "GET and HEAD are allowed", {"Allow": "GET, HEAD"})
-        return await page(request)
+    def app(self) -> Starlette:
+        """The application that serves them."""
+        pages = {"/": self._index, "/metrics": self._metrics, "/healthz": self._alive, "/readyz": self._ready}
+        known = f"there are {', '.join(pages)}\n"
+        app = Starlette(
+            routes=[Route(path, page, methods=["GET"]) for path, page in pages.items()],
+            exception_handlers={404: partial(_refuse, known), 405: partial(_refuse, "GET and HEAD are allowed\n")},
+        )
+        app.router.redirect_slashes = False
+        return app
 
     async def _index(self, _request: Request) -> Response:
-        return Response(200, (_INDEX,), "text/html; charset=utf-8")
+        return HTMLResponse(_INDEX)
 
     async def _metrics(self, request: Request) -> Response:
-        if not self._secrets().allow(request.headers.get("authorization", "")):
-            return plain(401, "who are you?", {"WWW-Authenticate": 'Basic realm="maglevd", charset="UTF-8"'})
-        form = negotiate(request.headers.get("accept", ""))
-        return Response(200, await self._scrapes.exposition(form), form.content_type, {"Vary": "Accept"})
+        credentials = self._secrets().credentials
+        if credentials is not None and not credentials.match(request.headers.get("authorization", "")):
+            return PlainTextResponse("user and password are needed\n", 401, {"www-authenticate": CHALLENGE})
+        form = negotiate(", ".join(request.headers.getlist("accept")))
+        parts = await self._scrapes.exposition(form)
+        headers = {"content-length": str(sum(map(len, parts))), "vary": "Accept", "content-type": form.content_type}
+        return StreamingResponse(_each(parts), headers=headers)
 
     async def _alive(self, _request: Request) -> Response:
         # That this runs at all is the answer: a loop that does not turn says nothing.
-        return plain(200, "alive")
+        return PlainTextResponse("alive\n")
 
     async def _ready(self, _request: Request) -> Response:
         # A configuration is loaded, or there would be no controller.
         status = self._control.status()
         if not status.dataplane.connected:
-            return plain(503, f"not ready: the dataplane {status.dataplane.name} is not connected")
+            return PlainTextResponse(f"not ready: the dataplane {status.dataplane.name} is not connected\n", 503)
         if not status.warm:
-            return plain(503, "not ready: the warm-up is not over")
-        return plain(200, "ready")
+            return PlainTextResponse("not ready: the warm-up is not over\n", 503)
+        return PlainTextResponse("ready\n")
+
+
+async def _refuse(text: str, _request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    return PlainTextResponse(text, error.status_code, error.headers)
+
+
+async def _each(parts: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+        await anyio.lowlevel.checkpoint()  # a fast reader does not hold the loop up

@@ -60,8 +60,8 @@ class Meter:
 class Probes:
     """All meters; a `maglev.api.ProbeObserver`.
 
-    What left the configuration is kept until a scrape was made without it: only then nobody can see it count backwards
-    if it comes back.
+    Counters of a backend that left the configuration are kept until a scrape was made without it: if it comes back
+    before, they must not start at 0.
 
     Args:
         each_backend: Whether each backend has a histogram of its own, or only each type of check.
@@ -70,7 +70,7 @@ class Probes:
     def __init__(self, *, each_backend: bool) -> None:
         self._each_backend = each_backend
         self._meters: dict[str, Meter] = {}
-        self._laid_aside: dict[tuple[str, str], Meter] = {}
+        self._replaced: dict[tuple[str, str], Meter] = {}
         self._by_type: dict[str, Histogram] = {}
 
     def __call__(self, backend: str, checker: str, result: ProbeResult, duration_ns: int) -> None:
@@ -91,8 +91,8 @@ class Probes:
     def _change(self, backend: str, checker: str) -> Meter:
         before = self._meters.get(backend)
         if before is not None:
-            self._laid_aside[backend, before.type] = before
-        meter = self._laid_aside.pop((backend, checker), None)
+            self._replaced[backend, before.type] = before
+        meter = self._replaced.pop((backend, checker), None)
         if meter is None:
             meter = Meter(backend, checker, self._histogram(backend, checker))
         self._meters[backend] = meter
@@ -112,12 +112,12 @@ class Probes:
         for backend in backends:
             meter = self._meters.get(backend.name)
             if meter is not None and meter.type != backend.type:
-                meter = self._laid_aside.get((backend.name, backend.type or ""))
+                meter = self._replaced.get((backend.name, backend.type or ""))
             if meter is not None:
                 kept.append(meter)
-        if len(kept) < len(self._meters) or self._laid_aside:
+        if len(kept) < len(self._meters) or self._replaced:
             self._meters = {meter.backend: meter for meter in kept}
-            self._laid_aside.clear()
+            self._replaced.clear()
             types = {backend.type for backend in backends}
             self._by_type = {type_: histogram for type_, histogram in self._by_type.items() if type_ in types}
         return kept

@@ -1,7 +1,7 @@
-"""Writes an exposition: in slices that give the event loop back, once for all who ask at the same time, and paced.
+"""Writes an exposition: in slices, once for all clients that ask at the same time, and at most half of the time.
 
-The process that scrapes are made in probes backends. So no slice is longer than a few milliseconds, and all slices
-together take at most half of the time, however often somebody asks.
+The same process probes backends. So no slice is longer than a few milliseconds, and all slices together take at most
+half of the time, however often somebody scrapes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import anyio.to_thread
 import attrs
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from maglev.api import CommandError, Control, DataplaneError, Metrics, VipCounters
+from maglev.api import CommandError, Control, DataplaneError, Metrics, RateLimit, VipCounters
 from maglev_prometheus.catalogue import (
     DURATIONS,
     PROBES,
@@ -31,7 +31,7 @@ from maglev_prometheus.probes import CHUNK, Probes
 from maglev_prometheus.state import (
     BACKEND_COLUMNS,
     FRONTEND_COLUMNS,
-    Remembered,
+    LineCache,
     backend_lines,
     daemon_lines,
     dataplane_lines,
@@ -44,7 +44,6 @@ from maglev_prometheus.transitions import Transitions
 SLICE_S = 0.003
 COUNTERS_WITHIN_S = 2.0
 _FRONTENDS_AT_ONCE = 16
-_COMPLAIN_EVERY_S = 60.0
 
 Section = tuple[Family, Iterable[str]]
 
@@ -53,7 +52,7 @@ log = logging.getLogger("maglev.prometheus")
 
 @attrs.define
 class Meters:
-    """What is counted from now on. It belongs to a controller, and outlives an exporter that crashes.
+    """Counters. They belong to a controller, and outlive an exporter that crashes.
 
     Args:
         probes: Probes.
@@ -96,17 +95,17 @@ class Scrapes:
         """What the last scrape cost."""
         self._control = control
         self._meters = meters
-        self._backends = Remembered(backend_lines, CHUNK)
-        self._frontends = Remembered(frontend_lines, _FRONTENDS_AT_ONCE)
+        self._backends = LineCache(backend_lines, CHUNK)
+        self._frontends = LineCache(frontend_lines, _FRONTENDS_AT_ONCE)
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
         self._turn = anyio.Lock()
         self._done: dict[Format, tuple[float, Sequence[bytes]]] = {}
         self._not_before_s = 0.0
-        self._complained_s = -_COMPLAIN_EVERY_S
+        self._complaints = RateLimit()
 
     async def exposition(self, form: Format) -> Sequence[bytes]:
-        """Everything now, encoded, in parts. Who waits while it is made for another gets one begun after he asked.
+        """Write everything as it is now, encoded, in parts; clients that ask meanwhile share the next one.
 
         Args:
             form: How to write it.
@@ -126,17 +125,17 @@ class Scrapes:
     async def _make(self, form: Format) -> Sequence[bytes]:
         counters = await self._counters()
         process = await anyio.to_thread.run_sync(render_registry, self._process, form)
-        pen = _Pen()
+        sliced = _SlicedText()
         try:
             for family, texts in self._sections(counters):
-                pen.write(header(family, form))
+                sliced.write(header(family, form))
                 for text in texts:
-                    await pen.write_in_slices(text)
-            pen.write(process + form.end)
-            return pen.finish()
+                    await sliced.write_in_slices(text)
+            sliced.write(process + form.end)
+            return sliced.finish()
         finally:
-            self.cost = pen.cost
-            self._not_before_s = time.monotonic() + pen.cost.busy_s
+            self.cost = sliced.cost
+            self._not_before_s = time.monotonic() + sliced.cost.busy_s
 
     def _sections(self, counters: Sequence[VipCounters]) -> Iterator[Section]:
         metrics = self._control.metrics()
@@ -169,21 +168,19 @@ class Scrapes:
             with anyio.fail_after(COUNTERS_WITHIN_S):
                 return await self._control.counters()
         except (DataplaneError, CommandError, TimeoutError) as error:
-            now_s = time.monotonic()
-            if now_s - self._complained_s >= _COMPLAIN_EVERY_S:
-                self._complained_s = now_s
+            if self._complaints.allow():
                 log.warning("scraped without the dataplane's counters: %s", str(error) or "no answer in time")
             return ()
 
 
-def _columns(families: Sequence[Family], first: Iterator[str], lines: Remembered[Any]) -> Iterator[Section]:
+def _columns(families: Sequence[Family], first: Iterator[str], lines: LineCache[Any]) -> Iterator[Section]:
     yield families[0], first
     for index, family in enumerate(families[1:], 1):
         yield family, lines.column(index)
 
 
-class _Pen:
-    """Gathers text, encodes it, and gives the loop back when a slice is over."""
+class _SlicedText:
+    """Collects text, encodes it, and yields to the event loop when a slice is over."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []

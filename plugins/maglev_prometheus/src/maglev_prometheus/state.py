@@ -1,4 +1,4 @@
-"""What is, as lines: backends, frontends, the dataplane and the daemon. Lines of what did not change are kept."""
+"""Writes the state of backends, frontends, dataplane and daemon as lines; keeps those of what did not change."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class _Named(Protocol):
 T = TypeVar("T", bound=_Named)
 
 
-class Remembered(Generic[T]):
-    """Lines of many things in some columns, made anew only for what is another object than at the last look.
+class LineCache(Generic[T]):
+    """Lines of many objects in some columns, written again only where an object was replaced since the last scrape.
 
     Args:
         make: Makes the lines of one thing, one text for each column.
@@ -87,7 +87,7 @@ def backend_lines(backend: BackendMetrics) -> tuple[str, ...]:
     states = [(series(BACKEND_STATE.name, backend=name, state=s.value), s is backend.state) for s in BACKEND_STATES]
     return (
         "".join([f"{line}{number(is_it)}\n" for line, is_it in states]),
-        # Who is not probed has no health to count.
+        # A backend that is not probed has no health.
         "" if backend.type is None else f"{series(BACKEND_HEALTH.name, backend=name)}{number(backend.counter)}\n",
         f"{series(BACKEND_ENABLED.name, backend=name)}{number(backend.state is not BackendState.DISABLED)}\n",
     )

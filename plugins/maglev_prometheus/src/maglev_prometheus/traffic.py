@@ -1,6 +1,6 @@
-"""What the dataplane counted of each VIP, made to never go back while this process lives.
+"""Keeps the dataplane's counters of each VIP from going back while this process lives.
 
-A dataplane that restarts, or makes a VIP anew, counts from 0 again. What it had counted before is added.
+A dataplane that restarts, or adds a VIP again, counts from 0. What it had counted before is added.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from maglev_prometheus.probes import CHUNK
 from maglev_prometheus.text import number, series
 
 
-class Rising:
-    """One counter of the dataplane's.
+class MonotonicCounter:
+    """One counter of the dataplane, with what was counted before it went back to 0.
 
     Args:
         line: Its line up to the value.
@@ -39,15 +39,15 @@ class Traffic:
     """Counters of VIPs and of the routes to their addresses."""
 
     def __init__(self) -> None:
-        self._vips: dict[tuple[VipKey, str], Rising] = {}
-        self._routes: dict[tuple[str, str], Rising] = {}
+        self._vips: dict[tuple[VipKey, str], MonotonicCounter] = {}
+        self._routes: dict[tuple[str, str], MonotonicCounter] = {}
 
     def keep(self, configured: Collection[VipKey], counters: Sequence[VipCounters]) -> None:
         """Forget VIPs that are neither configured nor in the dataplane."""
         known = {*configured, *(counted.vip for counted in counters)}
         prefixes = {_prefix(vip) for vip in known}
-        self._vips = {key: rising for key, rising in self._vips.items() if key[0] in known}
-        self._routes = {key: rising for key, rising in self._routes.items() if key[0] in prefixes}
+        self._vips = {key: counter for key, counter in self._vips.items() if key[0] in known}
+        self._routes = {key: counter for key, counter in self._routes.items() if key[0] in prefixes}
 
     def packets(self, counters: Sequence[VipCounters]) -> Iterator[str]:
         """The lines of `maglev_vpp_vip_packets_total`, some at a time."""
@@ -72,18 +72,18 @@ class Traffic:
                 octets.append(self._route(prefix, ROUTE_BYTES.name).text(counted.route_bytes))
         return "".join(packets), "".join(octets)
 
-    def _vip(self, vip: VipKey, kind: str) -> Rising:
-        rising = self._vips.get((vip, kind))
-        if rising is None:
+    def _vip(self, vip: VipKey, kind: str) -> MonotonicCounter:
+        counter = self._vips.get((vip, kind))
+        if counter is None:
             labels = {"prefix": _prefix(vip), "protocol": vip.protocol.value, "port": str(vip.port), "kind": kind}
-            rising = self._vips[vip, kind] = Rising(series(VIP_PACKETS.name, **labels))
-        return rising
+            counter = self._vips[vip, kind] = MonotonicCounter(series(VIP_PACKETS.name, **labels))
+        return counter
 
-    def _route(self, prefix: str, name: str) -> Rising:
-        rising = self._routes.get((prefix, name))
-        if rising is None:
-            rising = self._routes[prefix, name] = Rising(series(name, prefix=prefix))
-        return rising
+    def _route(self, prefix: str, name: str) -> MonotonicCounter:
+        counter = self._routes.get((prefix, name))
+        if counter is None:
+            counter = self._routes[prefix, name] = MonotonicCounter(series(name, prefix=prefix))
+        return counter
 
 
 def _prefix(vip: VipKey) -> str:

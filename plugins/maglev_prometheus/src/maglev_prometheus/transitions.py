@@ -1,4 +1,4 @@
-"""Counts what events tell: transitions of backends."""
+"""Counts transitions of backends from their events."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class Transitions:
 
     def __init__(self) -> None:
         self._counts: dict[str, dict[_Change, Count]] = {}
-        self._heard_until_s = 0.0
+        self._counted_until_s = 0.0
 
     def begin(self, snapshot: Snapshot) -> None:
         """Count what happened before (or while nobody) listened, as far as histories go."""
         for name, backend in snapshot.backends.items():
             for transition in backend.history:
                 # What a backend starts as is no change.
-                if transition.at_s > self._heard_until_s and transition.why != "start":
+                if transition.at_s > self._counted_until_s and transition.why != "start":
                     self.count(name, transition)
-        self._heard_until_s = snapshot.at_s
+        self._counted_until_s = snapshot.at_s
 
     def take(self, event: Event) -> None:
         """Count one event."""
-        self._heard_until_s = max(self._heard_until_s, event.at_s)
+        self._counted_until_s = max(self._counted_until_s, event.at_s)
         if isinstance(event, BackendEvent):
             self.count(event.backend, event.transition)
 

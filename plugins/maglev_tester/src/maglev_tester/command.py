@@ -12,8 +12,9 @@ from typing import Any
 import click
 
 from maglev import Config, ConfigError, load_vips
-from maglev.golike import GoCommand, version_option
-from maglev_tester.options import options
+from maglev.command_line import options_of, read
+from maglev.single_dash import SingleDashCommand, version_option
+from maglev_tester.options import Options
 from maglev_tester.settings import ProbeSettings
 from maglev_tester.vips import LeftOut, Vip, together
 
@@ -30,10 +31,10 @@ Exit status: 0; 1 if a VIP was good less often than --min-ok; 2 if nothing was p
 
 def command() -> click.Command:
     """Build the command."""
-    return GoCommand(
+    return SingleDashCommand(
         "maglevt",
         callback=_start,
-        params=[*options(), version_option("maglevt")],
+        params=[*options_of(Options), version_option("maglevt")],
         help=_HELP,
         epilog="Long options may also be written with one dash.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -41,9 +42,10 @@ def command() -> click.Command:
 
 
 def _start(**values: Any) -> None:
-    vips, left_out = _vips(values["config"], values["filter"])
-    settings = _settings(vips, values)
-    once, duration, output = values["once"], values["duration"], values["output"]
+    options = read(Options, values)
+    vips, left_out = _vips(options.config, options.filter)
+    settings = _settings(vips, options)
+    once, duration, output = options.once, options.duration, options.output
     duration_s = None if duration is None else duration.total_seconds()
     on_screen = once is None and output is None and sys.stdin.isatty() and sys.stdout.isatty()
     if on_screen:
@@ -58,16 +60,20 @@ def _start(**values: Any) -> None:
         results = run_plain(settings, left_out, duration_s)
     from maglev_tester.summary import show  # noqa: PLC0415
 
-    sys.exit(show(results, output or "text", values["min_ok"]))
+    sys.exit(show(results, output or "text", options.min_ok))
 
 
-def _settings(vips: tuple[Vip, ...], values: dict[str, Any]) -> ProbeSettings:
+def _settings(vips: tuple[Vip, ...], options: Options) -> ProbeSettings:
     return ProbeSettings(
         vips,
-        interval_ns=_ns(values["interval"]),
-        timeout_ns=_ns(values["timeout"]),
-        **{name: values[name] for name in ("host", "uri", "header", "insecure", "keepalive")},
-        once=values["once"] or 0,
+        interval_ns=_ns(options.interval),
+        timeout_ns=_ns(options.timeout),
+        host=options.host,
+        uri=options.uri,
+        header=options.header,
+        insecure=options.insecure,
+        keepalive=options.keepalive,
+        once=options.once or 0,
     )
 
 
@@ -75,10 +81,12 @@ def _ns(duration: timedelta) -> int:
     return duration // timedelta(microseconds=1) * 1_000
 
 
-def _vips(files: Sequence[str], wanted: re.Pattern[str]) -> tuple[tuple[Vip, ...], tuple[LeftOut, ...]]:
-    vips, left_out = together([(Path(file).stem, _config(file)) for file in files], wanted)
+def _vips(files: Sequence[Path], wanted: re.Pattern[str]) -> tuple[tuple[Vip, ...], tuple[LeftOut, ...]]:
+    vips, left_out = together([(file.stem, _config(file)) for file in files], wanted)
     if not vips:
-        click.echo(f"maglevt: there is no VIP to probe in {', '.join(files)}{_because(wanted, left_out)}", err=True)
+        click.echo(
+            f"maglevt: there is no VIP to probe in {', '.join(map(str, files))}{_because(wanted, left_out)}", err=True
+        )
         sys.exit(NOTHING_PROBED)
     return vips, left_out
 
@@ -88,7 +96,7 @@ def _because(wanted: re.Pattern[str], left_out: Sequence[LeftOut]) -> str:
     return "".join([matching, *(f"\n  {item.name} is left out: {item.why}" for item in left_out)])
 
 
-def _config(file: str) -> Config:
+def _config(file: Path) -> Config:
     try:
         return load_vips(file)
     except ConfigError as error:

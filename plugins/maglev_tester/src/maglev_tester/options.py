@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import Literal
 
-import click
+import attrs
 
 from maglev import format_duration, parse_duration
+from maglev.api import option
 from maglev_tester.settings import ProbeSettings
-
-DEFAULT_CONFIG = "/etc/vpp-maglev/maglev.yaml"
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _URI = re.compile(r"/[!-~]*")
@@ -20,134 +21,116 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?|[0-
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _MS = timedelta(milliseconds=1)
 _DAY = timedelta(days=1)
+_DEFAULTS = ProbeSettings(())
 
 
-class Duration(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on only
-    """A duration as Go writes it, or a number of seconds.
+def _duration(least: timedelta, most: timedelta) -> Callable[[str | timedelta], timedelta]:
+    """Read a duration as Go writes it, or a number of seconds."""
 
-    Args:
-        least: The shortest that is allowed.
-        most: The longest.
-    """
-
-    name = "duration"
-
-    def __init__(self, least: timedelta, most: timedelta) -> None:
-        self._least = least
-        self._most = most
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+    def read(value: str | timedelta) -> timedelta:
         if isinstance(value, timedelta):
             return value
-        try:
-            duration = parse_duration(f"{value}s" if _NUMBER.fullmatch(value) else value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if not self._least <= duration <= self._most:
-            allowed = f"{format_duration(self._least)} to {format_duration(self._most)} is allowed"
-            self.fail(f"{value} is out of range: {allowed}", param, ctx)
+        duration = parse_duration(f"{value}s" if _NUMBER.fullmatch(value) else value)
+        if not least <= duration <= most:
+            allowed = f"{format_duration(least)} to {format_duration(most)} is allowed"
+            raise ValueError(f"{value} is out of range: {allowed}")
         return duration
 
-
-class Pattern(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on only
-    """A regular expression."""
-
-    name = "regex"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> re.Pattern[str]:
-        try:
-            return re.compile(value)
-        except re.error as error:
-            self.fail(f"{value!r} is no regular expression: {error}", param, ctx)
+    return read
 
 
-class Sendable(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on only
-    """Text that fits into a request.
-
-    Args:
-        name: What it is called in help.
-        form: What it must look like.
-        wanted: The same in words.
-    """
-
-    def __init__(self, name: str, form: re.Pattern[str], wanted: str) -> None:
-        self.name = name
-        self._form = form
-        self._wanted = wanted
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not self._form.fullmatch(value):
-            self.fail(f"{value!r} cannot be sent: {self._wanted} is wanted", param, ctx)
-        return str(value)
+def _pattern(value: str | re.Pattern[str]) -> re.Pattern[str]:
+    try:
+        return re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is no regular expression: {error}") from error
 
 
-class Share(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on only
-    """A percentage."""
+def _sendable(form: re.Pattern[str], wanted: str) -> Callable[[str], str]:
+    """Take text that fits into a request."""
 
-    name = "percent"
+    def read(value: str) -> str:
+        if not form.fullmatch(value):
+            raise ValueError(f"{value!r} cannot be sent: {wanted} is wanted")
+        return value
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            share = float(str(value).removesuffix("%"))
-        except ValueError:
-            share = math.nan
-        if not 0 <= share <= 100:
-            self.fail(f"{value!r} is no percentage: 0 to 100 is allowed", param, ctx)
-        return share
+    return read
 
 
-def options() -> list[click.Parameter]:
-    """All options but `--version` and `--help`."""
-    plan = ProbeSettings(())
-    return [
-        _option(
-            "--config", type=click.Path(), metavar="FILE", multiple=True, default=[DEFAULT_CONFIG],
-            help="A configuration whose VIPs to probe; may be given again. In the environment: with colons between",
-        ),
-        _option(
-            "--interval", type=Duration(10 * _MS, _DAY), default="100ms",
-            help="From the start of one probe of a VIP to the start of the next",
-        ),
-        _option("--timeout", type=Duration(10 * _MS, _DAY), default="1s", help="How long one probe may take"),
-        _option(
-            "--host", type=Sendable("host", _HOST, "a name or an address, with a port if you like"), default="",
-            help="Host header and TLS name for all VIPs; default: that of the health check, else the VIP's address",
-        ),
-        _option(
-            "--uri", type=Sendable("uri", _URI, "/ and printable ASCII, the rest percent-encoded"), default=plan.uri,
-            help="What to ask HTTP and HTTPS VIPs for",
-        ),
-        _option(
-            "--header", type=Sendable("header", _TOKEN, "letters, digits and -"), default=plan.header,
-            help="The response header that tells who answered",
-        ),
-        _option("--insecure/--no-insecure", default=False, help="Accept any certificate"),
-        _option(
-            "--keepalive/--no-keepalive", default=False,
-            help="Use one connection for all probes of a VIP; else each probe is a new flow",
-        ),
-        _option(
-            "--filter", type=Pattern(), default="",
-            help="Only frontends in whose name, or address:port, this regular expression is found",
-        ),
-        _option(
-            "--once", type=click.IntRange(1), metavar="N", default=None,
-            help="Probe each VIP N times, print the summary and exit; no screen",
-        ),
-        _option("--duration", type=Duration(100 * _MS, 3650 * _DAY), default=None, help="End after so long"),
-        _option(
-            "--output", type=click.Choice(["text", "json"]), default=None,
-            help="How to print the summary; no screen. Default: text",
-        ),
-        _option(
-            "--min-ok", type=Share(), default="0",
-            help="Exit with 1 if fewer of a VIP's probes were good",
-        ),
-    ]  # fmt: skip
+def _percent(value: str | float) -> float:
+    try:
+        share = float(str(value).removesuffix("%"))
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 100:
+        raise ValueError(f"{value!r} is no percentage: 0 to 100 is allowed")
+    return share
 
 
-def _option(names: str, **settings: Any) -> click.Option:
-    flag = names.partition("/")[0].removeprefix("--")
-    envvar = f"MAGLEV_{flag.upper().replace('-', '_')}"
-    shown = settings.get("default") not in (None, "")
-    return click.Option([names], envvar=envvar, show_envvar=True, show_default=shown, **settings)
+def _count(value: str | int) -> int:
+    if int(value) < 1:
+        raise ValueError(f"{value} is not in the range: 1 or more is allowed")
+    return int(value)
+
+
+@attrs.frozen
+class Options:
+    """What can be set of `maglevt`."""
+
+    config: tuple[Path, ...] = option(
+        (Path("/etc/vpp-maglev/maglev.yaml"),),
+        help="A configuration whose VIPs to probe; may be given again. In the environment: with colons between",
+        metavar="FILE",
+        multiple=True,
+    )
+    interval: timedelta = option(
+        "100ms",
+        help="From the start of one probe of a VIP to the start of the next",
+        metavar="DURATION",
+        converter=_duration(10 * _MS, _DAY),
+    )
+    timeout: timedelta = option(
+        "1s", help="How long one probe may take", metavar="DURATION", converter=_duration(10 * _MS, _DAY)
+    )
+    host: str = option(
+        "",
+        help="Host header and TLS name for all VIPs; default: that of the health check, else the VIP's address",
+        metavar="HOST",
+        converter=_sendable(_HOST, "a name or an address, with a port if you like"),
+    )
+    uri: str = option(
+        _DEFAULTS.uri,
+        help="What to ask HTTP and HTTPS VIPs for",
+        metavar="URI",
+        converter=_sendable(_URI, "/ and printable ASCII, the rest percent-encoded"),
+    )
+    header: str = option(
+        _DEFAULTS.header,
+        help="The response header that tells who answered",
+        metavar="HEADER",
+        converter=_sendable(_TOKEN, "letters, digits and -"),
+    )
+    insecure: bool = option(False, help="Accept any certificate")
+    keepalive: bool = option(False, help="Use one connection for all probes of a VIP; else each probe is a new flow")
+    filter: re.Pattern[str] = option(
+        "",
+        help="Only frontends in whose name, or address:port, this regular expression is found",
+        metavar="REGEX",
+        converter=_pattern,
+    )
+    once: int | None = option(
+        None,
+        help="Probe each VIP N times, print the summary and exit; no screen",
+        metavar="N",
+        converter=attrs.converters.optional(_count),
+    )
+    duration: timedelta | None = option(
+        None,
+        help="End after so long",
+        metavar="DURATION",
+        converter=attrs.converters.optional(_duration(100 * _MS, 3650 * _DAY)),
+    )
+    output: Literal["text", "json"] | None = option(None, help="How to print the summary; no screen. Default: text")
+    min_ok: float = option(
+        "0", help="Exit with 1 if fewer of a VIP's probes were good", metavar="PERCENT", converter=_percent
+    )

@@ -1,4 +1,4 @@
-"""Addresses and VIPs as VPP's messages have them, both ways."""
+"""Converts addresses and VIPs to and from the fields of VPP's messages."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ _PROTOCOLS = {protocol.number: protocol for protocol in IPProtocol}
 
 
 def pack_address(address: Address) -> dict[str, Any]:
-    """An address as the fields of `vl_api_address_t`."""
+    """Return an address as the fields of `vl_api_address_t`."""
     family = "ip4" if address.version == 4 else "ip6"
     return {"af": 0 if address.version == 4 else 1, "un": {family: address.packed}}
 
 
 def pack_vip(vip: VipKey) -> dict[str, Any]:
-    """What names a VIP, as the fields that all messages have for it."""
+    """Return a VIP as the fields that all messages have for it."""
     return {"pfx": pack_prefix(vip.address), "protocol": vip.protocol.number, "port": vip.port}
 
 
 def pack_prefix(address: Address) -> dict[str, Any]:
-    """A host address as the fields of `vl_api_prefix_t`."""
+    """Return a host address as the fields of `vl_api_prefix_t`."""
     return {"address": pack_address(address), "len": address.max_prefixlen}
 
 
 def unpack_address(field: Any) -> Address:
-    """Read `vl_api_address_t`, whose union is given as the bytes of both its arms."""
+    """Convert `vl_api_address_t`, whose union has the bytes of both families."""
     return IPv6Address(field.un.ip6) if int(field.af) else IPv4Address(field.un.ip4)
 
 
 def unpack_vip(field: Any) -> VipKey | None:
-    """Read `vl_api_lb_vip_t`.
+    """Convert `vl_api_lb_vip_t`.
 
     Returns:
         The key; `None` for what maglevd never makes: a prefix that is no host address, a protocol other than TCP, UDP
@@ -47,7 +47,7 @@ def unpack_vip(field: Any) -> VipKey | None:
 
 
 def vip_key(address: Address, prefix_length: int, protocol_number: int, port: int) -> VipKey | None:
-    """Name a VIP by what VPP says of it; returns as `unpack_vip`."""
+    """Build the key of a VIP; returns as `unpack_vip`."""
     protocol = _PROTOCOLS.get(protocol_number)
     if prefix_length != address.max_prefixlen or protocol is None or (protocol is IPProtocol.ANY) != (port == 0):
         return None

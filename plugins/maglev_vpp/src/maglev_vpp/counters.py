@@ -1,4 +1,4 @@
-"""What each VIP carried: the lb plugin's counters by a VIP's number, and those of its route by the route's number."""
+"""Reads what each VIP carried: the lb plugin's counters, kept by VIP index, and those of its route, by route index."""
 
 from __future__ import annotations
 
@@ -7,92 +7,84 @@ from collections.abc import Collection, Mapping, Sequence
 from maglev.api import VipCounters, VipKey
 from maglev_vpp.addresses import Address, pack_prefix
 from maglev_vpp.calls import Call
-from maglev_vpp.channel import Channel
-from maglev_vpp.reading import Mark
-from maglev_vpp.statseg import ROUTES, VIP_COUNTERS, Segment, Statistics
+from maglev_vpp.connection import ApiConnection
+from maglev_vpp.show_vips import VipDetails
+from maglev_vpp.stats import ROUTES, VIP_COUNTERS, Segment, StatsReader
 
 LOOKUP = "ip_route_lookup"
 BATCH = 64
 MAIN_TABLE = 0
-"""VPP's table of routes in which the lb plugin puts those of its VIPs."""
-
-Numbers = tuple[Mapping[str, Sequence[int]], Mapping[int, tuple[int, int]]]
+"""VPP's routing table, in which the lb plugin puts its VIPs' routes."""
 
 
-class Routes:
-    """The numbers of the VIPs' routes. All VIPs of one address share one route, which lives as long as one of them.
+class RouteIndices:
+    """Finds and keeps the counter index of each VIP's route. All VIPs of one address share one route.
 
     Args:
-        channel: Where to ask.
+        connection: Where to ask.
     """
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+    def __init__(self, connection: ApiConnection) -> None:
+        self._connection = connection
         self._known: dict[Address, tuple[frozenset[int], int]] = {}
 
-    async def of(self, marks: Mapping[VipKey, Mark]) -> Mapping[Address, int]:
-        """Find the numbers of all VIPs' routes, asking only for new ones.
+    async def get(self, vips: Mapping[VipKey, VipDetails]) -> Mapping[Address, int]:
+        """Return the indices of all VIPs' routes, asking only for new ones.
+
+        A route lives as long as one of the VIPs that it was made for.
 
         Raises:
             DataplaneError: VPP could not be asked.
         """
-        if LOOKUP not in self._channel.messages:
+        if LOOKUP not in self._connection.codec.messages:
             return {}
-        indices: dict[Address, set[int]] = {}
-        for key, mark in marks.items():
-            indices.setdefault(key.address, set()).add(mark.index)
-        kept = {address: known for address, known in self._known.items() if known[0] & indices.get(address, set())}
-        found = await self._look_up([address for address in indices if address not in kept])
-        numbers = {address: number for address, (_indices, number) in kept.items()} | found
-        self._known = {address: (frozenset(indices[address]), number) for address, number in numbers.items()}
-        return numbers
+        by_address: dict[Address, set[int]] = {}
+        for key, details in vips.items():
+            by_address.setdefault(key.address, set()).add(details.index)
+        kept = {a: route for a, (made_for, route) in self._known.items() if made_for & by_address.get(a, set())}
+        routes = kept | await self._look_up([address for address in by_address if address not in kept])
+        self._known = {address: (frozenset(by_address[address]), route) for address, route in routes.items()}
+        return routes
 
     async def _look_up(self, addresses: Sequence[Address]) -> dict[Address, int]:
         calls: list[Call] = []
         for at in range(0, len(addresses), BATCH):
-            await self._channel.room()
-            requests = [
-                (LOOKUP, {"table_id": MAIN_TABLE, "exact": 1, "prefix": pack_prefix(address)})
-                for address in addresses[at : at + BATCH]
-            ]
-            calls += self._channel.send_all(requests)
+            await self._connection.until_writable()
+            prefixes = map(pack_prefix, addresses[at : at + BATCH])
+            requests = [(LOOKUP, {"table_id": MAIN_TABLE, "exact": 1, "prefix": prefix}) for prefix in prefixes]
+            calls += self._connection.send_all(requests)
         found = {}
         for address, call in zip(addresses, calls, strict=True):
-            reply = self._channel.read(f"{LOOKUP}_reply", await call.answer())
+            reply = self._connection.codec.decode(f"{LOOKUP}_reply", await call.reply())
             if reply.retval >= 0:
                 found[address] = int(reply.route.stats_index)
         return found
 
 
 async def read_counters(
-    statistics: Statistics, marks: Mapping[VipKey, Mark], vips: Collection[VipKey], routes: Mapping[Address, int]
+    stats: StatsReader, details: Mapping[VipKey, VipDetails], vips: Collection[VipKey], routes: Mapping[Address, int]
 ) -> list[VipCounters]:
-    """Read what VIPs carried since VPP made them.
+    """Read what VIPs carried since VPP created them.
 
     Args:
-        statistics: Where to read.
-        marks: The VIPs' numbers.
-        vips: Which VIPs; those without a number are left out.
-        routes: The numbers of their routes, as far as known.
+        stats: Where to read.
+        details: The VIPs' indices.
+        vips: Which VIPs; those without details are left out.
+        routes: The indices of their routes, as far as known.
 
     Raises:
-        DataplaneError: It could not be read.
+        DataplaneError: The statistics could not be read.
     """
 
-    def read(segment: Segment) -> Numbers:
-        counted = {kind: segment.sums(name) for kind, name in VIP_COUNTERS.items()}
-        return counted, segment.pairs(ROUTES, routes.values())
+    def read(segment: Segment) -> tuple[Mapping[str, Sequence[int]], Mapping[int, tuple[int, int]]]:
+        sums = {kind: segment.sums(name) for kind, name in VIP_COUNTERS.items()}
+        return sums, segment.pairs(ROUTES, routes.values())
 
-    counted, routed = await statistics.read(read)
-    return [
-        _counters(vip, marks[vip].index, counted, routed.get(routes.get(vip.address, -1)))
-        for vip in vips
-        if vip in marks
-    ]
+    sums, route_counters = await stats.read(read)
 
+    def counters(vip: VipKey) -> VipCounters:
+        index = details[vip].index
+        packets = {kind: column[index] if index < len(column) else 0 for kind, column in sums.items()}
+        return VipCounters(vip, packets, *route_counters.get(routes.get(vip.address, -1), (None, None)))
 
-def _counters(
-    vip: VipKey, index: int, counted: Mapping[str, Sequence[int]], routed: tuple[int, int] | None
-) -> VipCounters:
-    packets = {kind: numbers[index] if index < len(numbers) else 0 for kind, numbers in counted.items()}
-    return VipCounters(vip, packets, *(routed or (None, None)))
+    return [counters(vip) for vip in vips if vip in details]

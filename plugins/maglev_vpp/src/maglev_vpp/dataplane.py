@@ -1,23 +1,20 @@
-"""The dataplane `vpp`: its options, and how to come to a session."""
+"""The dataplane `vpp`: its options, and how to connect."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, ClassVar
 
 import anyio
-import anyio.to_thread
 import attrs
 
-from maglev.api import Dataplane, DataplaneError, DataplaneInfo, FlowHash, Session, option
-from maglev_vpp.channel import Channel
-from maglev_vpp.opening import Library, Vpp, open_channel
+from maglev.api import Dataplane, DataplaneError, Session, option
+from maglev_vpp.handshake import VppAbsent, open_api
 from maglev_vpp.session import VppSession
-from maglev_vpp.statseg import Statistics, boot_time_s
+from maglev_vpp.stats import boot_time_s, open_stats
 from maglev_vpp.timings import Timings
 
 log = logging.getLogger("maglev.vpp")
@@ -55,7 +52,6 @@ class VppDataplane(Dataplane):
     def __init__(self, options: VppOptions, timings: Timings | None = None) -> None:
         super().__init__(options)
         self.timings = timings or Timings()
-        self._library = Library()
         self._absent = ""
 
     @property
@@ -65,88 +61,49 @@ class VppDataplane(Dataplane):
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Session]:
-        """Connect to both sockets; waits a while for one that is not there yet, looking again and again.
+        """Connect to both sockets. A socket that is absent is waited for, so that a restarted VPP is found at once.
 
-        So a VPP that restarts is found a fraction of a second after it is back, whatever the core's back-off.
+        Raises:
+            DataplaneError: VPP is switched off, absent for too long, or cannot be used.
         """
         if not self.enabled:
             raise DataplaneError("VPP is switched off: vpp-api-addr is empty")
-        channel, vpp, statistics = await self._when_there()
-        try:
-            yield VppSession(channel, statistics, await self._info(vpp, statistics))
-        finally:
-            with anyio.CancelScope(shield=True):
-                await _close(channel, statistics)
+        async with AsyncExitStack() as stack:
+            yield await self._wait_for_session(stack)
 
-    async def _when_there(self) -> tuple[Channel, Vpp, Statistics | None]:
-        # Once the core knows that nobody is there, raising again would only make it sleep between two looks.
+    async def _wait_for_session(self, stack: AsyncExitStack) -> Session:
+        # Once the core knows that VPP is absent, raising again would only add the core's back-off.
         until_s = time.monotonic() + (self.timings.wait_again_s if self._absent else self.timings.wait_s)
         while True:
             try:
-                both = await self._both()
-            except (FileNotFoundError, ConnectionRefusedError) as error:
-                why = f"VPP is not there: {error.filename}: {error.strerror}"
+                session = await self._open_session(stack)
+            except VppAbsent as error:
+                if self._absent != str(error):
+                    log.info("%s; looking for it every %g s", error, self.timings.poll_s)
+                    self._absent = str(error)
+                if time.monotonic() >= until_s:
+                    raise
             else:
                 self._absent = ""
-                return both
-            if self._absent != why:
-                log.info("%s; looking for it every %g s", why, self.timings.poll_s)
-                self._absent = why
-            if time.monotonic() >= until_s:
-                raise DataplaneError(why)
+                return session
             await anyio.sleep(self.timings.poll_s)
 
-    async def _both(self) -> tuple[Channel, Vpp, Statistics | None]:
-        """Connect to the API, and then to the statistics: while the API lives, these are the same VPP's."""
-        if self.options.stats_addr and not await anyio.Path(self.options.stats_addr).exists():
-            raise FileNotFoundError(2, "No such file or directory", self.options.stats_addr)
-        channel, vpp = await _named(
-            self.options.api_addr, open_channel(self.options.api_addr, self.timings, self._library)
-        )
-        statistics = Statistics(self.options.stats_addr, self.timings.call_s) if self.options.stats_addr else None
-        try:
-            if statistics is not None:
-                await _named(statistics.path, statistics.connect())
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await _close(channel, statistics)
-            raise
-        return channel, vpp, statistics
-
-    async def _info(self, vpp: Vpp, statistics: Statistics | None) -> DataplaneInfo:
-        boot_s = await statistics.read(boot_time_s) if statistics else None
-        missing = [f"counters of routes: VPP lacks {name}" for name in vpp.missing]
-        if statistics is None:
-            missing.append("counters, and the time of VPP's start: vpp-stats-addr is empty")
-        return DataplaneInfo(
-            name=self.name,
-            version=vpp.version,
-            boot_id=f"{vpp.pid}" if boot_s is None else f"{boot_s}-{vpp.pid}",
-            flow_hash=await anyio.to_thread.run_sync(flow_hash),
-            capabilities=frozenset({"flows", "counters"} if statistics else {"flows"}),
-            missing=tuple(missing),
-            build_date=vpp.build_date,
-            pid=vpp.pid,
-            boot_time_s=boot_s,
-            connected_at_s=time.time(),
-        )
-
-
-async def _named(path: str, opening: Any) -> Any:
-    """Put the path into an error that says only that nobody is there."""
-    try:
-        return await opening
-    except (FileNotFoundError, ConnectionRefusedError) as error:
-        raise type(error)(error.errno, error.strerror, path) from None
-
-
-async def _close(channel: Channel, statistics: Statistics | None) -> None:
-    if statistics is not None:
-        statistics.close()
-    await channel.close()
-
-
-def flow_hash(cpuinfo: Path = Path("/proc/cpuinfo")) -> FlowHash:
-    """Tell how VPP hashes flows on this machine: it uses the CPU's instructions for CRC-32C where there are any."""
-    words = set(cpuinfo.read_text().split())
-    return "crc32c" if words & {"sse4_2", "crc32"} else "xxhash"
+    async def _open_session(self, stack: AsyncExitStack) -> Session:
+        """Connect to the API, then to the statistics: while the API connection lives, they are of the same VPP."""
+        api_addr, stats_addr = self.options.api_addr, self.options.stats_addr
+        if stats_addr and not await anyio.Path(stats_addr).exists():
+            raise VppAbsent(f"VPP is not there: {stats_addr}: No such file or directory")
+        async with AsyncExitStack() as attempt:
+            connection, info = await attempt.enter_async_context(open_api(api_addr, self.timings))
+            stats = None
+            if stats_addr:
+                stats = await attempt.enter_async_context(open_stats(stats_addr, self.timings.call_s))
+                boot_s = await stats.read(boot_time_s)
+                capabilities = info.capabilities | {"counters"}
+                boot_id = f"{boot_s}-{info.boot_id}"
+                info = attrs.evolve(info, boot_id=boot_id, boot_time_s=boot_s, capabilities=capabilities)
+            else:
+                lacking = "counters, and the time of VPP's start: vpp-stats-addr is empty"
+                info = attrs.evolve(info, missing=(*info.missing, lacking))
+            stack.push_async_exit(attempt.pop_all())
+            return VppSession(connection, stats, info)

@@ -1,17 +1,15 @@
-"""The messages that we speak, each with the checksum of its layout.
+"""Lists the messages that we use, each with the checksum of its layout.
 
-VPP lists `name_crc` of all its messages when a client connects. The checksum covers a message's fields and the types
-that they are made of: the same checksum, the same bytes.
+VPP sends a table of `name_crc` for all its messages when a client connects. The checksum covers a message's fields and
+their types: an equal checksum means an equal layout.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
-import attrs
-
-CLIENT: Final[Mapping[str, str]] = {
+CLIENT: Final[dict[str, str]] = {
     "control_ping": "51077d14",
     "control_ping_reply": "f6b0b8ca",
     "get_api_json": "51077d14",
@@ -22,9 +20,9 @@ CLIENT: Final[Mapping[str, str]] = {
     "sockclnt_create_reply": "35166268",
     "sockclnt_delete": "8ac76db6",
 }
-"""How clients come and go; VPP does not hand out these definitions, vpp_papi brings them."""
+"""Registration of clients. VPP does not send these definitions; vpp_papi has them."""
 
-REQUIRED: Final[Mapping[str, str]] = {
+REQUIRED: Final[dict[str, str]] = {
     "show_version": "51077d14",
     "show_version_reply": "c919bde1",
     "cli_inband": "f8377302",
@@ -44,58 +42,39 @@ REQUIRED: Final[Mapping[str, str]] = {
     "lb_as_v2_dump": "1063f819",
     "lb_as_v2_details": "90064aae",
 }
-"""Without these there is nothing to be done."""
+"""A VPP without these is refused."""
 
-OPTIONAL: Final[Mapping[str, str]] = {
+OPTIONAL: Final[dict[str, str]] = {
     "ip_route_lookup": "710d6471",
     "ip_route_lookup_reply": "5d8febcb",
 }
-"""Without these the counters of a VIP's route stay unknown."""
+"""Without these the counters of a VIP's route are unknown."""
 
 SOCKCLNT_CREATE_ID, SOCKCLNT_CREATE_REPLY_ID = 15, 16
-"""The only messages whose numbers are fixed: the table of all others comes with the reply."""
+"""The only messages whose numbers are fixed. The reply has the table of all others."""
 
 
-@attrs.frozen
-class Shortfall:
-    """What a VPP lacks of some messages.
-
-    Args:
-        absent: Messages that it does not know at all.
-        changed: Messages that it knows with another layout.
-    """
-
-    absent: tuple[str, ...]
-    changed: tuple[str, ...]
-
-    def __bool__(self) -> bool:
-        return bool(self.absent or self.changed)
-
-    def __str__(self) -> str:
-        parts = []
-        if {name for name in _requests(REQUIRED) if name.startswith("lb_")} <= set(self.absent):
-            parts.append("its lb plugin is not loaded (plugins { plugin lb_plugin.so { enable } })")
-        elif self.absent:
-            parts.append(f"it lacks {', '.join(self.absent)}")
-        if self.changed:
-            parts.append(f"it has another layout of {', '.join(self.changed)}")
-        return "; ".join(parts)
-
-
-def shortfall(table: Collection[str], wanted: Mapping[str, str]) -> Shortfall:
-    """Compare VPP's table of messages with what is wanted.
+def mismatch(table: Collection[str], wanted: Mapping[str, str]) -> str:
+    """Describe the messages that a VPP lacks, or has with another layout; empty if there are none.
 
     Args:
         table: VPP's messages as `name_crc`.
-        wanted: Names and checksums. Replies and details are not listed in the outcome beside their requests.
+        wanted: Checksums by name. An absent reply or details message is not listed: its request is.
     """
     known = {entry.rpartition("_")[0] for entry in table}
-    lacking = [name for name, crc in wanted.items() if f"{name}_{crc}" not in table]
-    return Shortfall(
-        absent=tuple(_requests(name for name in lacking if name not in known)),
-        changed=tuple(name for name in lacking if name in known),
-    )
+    unusable = [name for name, crc in wanted.items() if f"{name}_{crc}" not in table]
+    absent = [name for name in unusable if name not in known and is_request(name)]
+    changed = [name for name in unusable if name in known]
+    parts = []
+    if {name for name in REQUIRED if name.startswith("lb_") and is_request(name)} <= set(absent):
+        parts.append("its lb plugin is not loaded (plugins { plugin lb_plugin.so { enable } })")
+    elif absent:
+        parts.append(f"it lacks {', '.join(absent)}")
+    if changed:
+        parts.append(f"it has another layout of {', '.join(changed)}")
+    return "; ".join(parts)
 
 
-def _requests(names: Iterable[str]) -> list[str]:
-    return [name for name in names if not name.endswith(("_reply", "_details"))]
+def is_request(name: str) -> bool:
+    """Tell whether a message is a request, not a reply or a row of a dump."""
+    return not name.endswith(("_reply", "_details"))

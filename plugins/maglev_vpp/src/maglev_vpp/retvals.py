@@ -1,7 +1,7 @@
-"""VPP's return values by name: what its API answers in the field `retval`.
+"""Names VPP's return values, the field `retval` of its replies.
 
-The numbers are part of VPP's API (its list of errors). Those that the lb plugin, the command line and the API itself
-can answer are here, and their neighbours that say something.
+The numbers are part of VPP's API (its list of errors). Listed are those that the lb plugin, the command line and the
+API itself can return, and some related ones.
 """
 
 from __future__ import annotations
@@ -39,5 +39,5 @@ NAMES: Final[Mapping[int, str]] = {
 
 
 def name_of(retval: int) -> str:
-    """VPP's name of a return value; `retval -N` where there is none here."""
+    """Return VPP's name of a return value, or `retval -N`."""
     return NAMES.get(retval, f"retval {retval}")

@@ -1,4 +1,4 @@
-"""How long to wait for VPP, in one place."""
+"""Deadlines and intervals of the connection to VPP."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ class Timings:
     """Deadlines and intervals in seconds.
 
     VPP's main thread answers between packets and its own housekeeping: milliseconds as a rule, a second when it is
-    busy. What takes longer than these deadlines hangs.
+    busy. What takes longer than these deadlines is taken for hanging.
 
     Args:
-        call_s: For one call, and for any sign of life while something is asked.
+        call_s: For one call; also for any message at all while VPP owes a reply.
         dump_s: For a dump of everything, while rows keep coming.
         connect_s: For all steps from an accepted connection to a session.
-        wait_s: How long connecting waits for a socket that is not there yet, before it gives up for now.
-        wait_again_s: The same, when it was already said that nobody is there.
-        poll_s: Time between two looks for that socket.
-        ping_every_s: Time between two questions whether VPP is still alive.
+        wait_s: How long to wait for an absent socket before connecting fails.
+        wait_again_s: The same, after connecting has failed for this reason.
+        poll_s: Time between two attempts to find the socket.
+        ping_every_s: Time between two pings.
     """
 
     call_s: float = 5.0

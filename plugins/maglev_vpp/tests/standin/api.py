@@ -1,4 +1,4 @@
-"""The binary API: messages in, messages out. Layouts are written out here a second time, by hand, on purpose."""
+"""The binary API: answers messages. Layouts are repeated here by hand, so that the tests do not depend on our own."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def narrow(address: bytes) -> tuple[int, bytes]:
 
 @dataclass
 class Client:
-    """Who is at the other end of a connection; VPP drops what comes with another's index."""
+    """The client of a connection; VPP drops messages that have another client's index."""
 
     index: int = 0
 
 
 class Api:
-    """What one VPP answers.
+    """The API of one VPP.
 
     Args:
         vocabulary: The messages that it knows.
@@ -77,7 +77,7 @@ class Api:
         return self.vocabulary.names.get(int.from_bytes(message[:2], "big"))
 
     def answer(self, message: bytes, client: Client) -> list[bytes]:
-        """Carry a client's request out. Nothing comes back for one that VPP drops without a word."""
+        """Carry a client's request out; returns nothing for one that VPP drops silently."""
         name = self.name_of(message)
         if name == "sockclnt_create":
             return [self._welcome(message, client)]
@@ -92,7 +92,7 @@ class Api:
             return []
 
     def refusal(self, message: bytes, retval: int) -> bytes:
-        """The reply that says no to a request."""
+        """The reply that refuses a request."""
         return self._retval(self.name_of(message) or "", REQUEST.unpack_from(message)[2], retval)
 
     def _retval(self, name: str, context: int, retval: int) -> bytes:

@@ -176,7 +176,7 @@ def crc_of(definition: Definition) -> str:
 
 
 class Vocabulary:
-    """What one stand-in speaks.
+    """The messages of one stand-in.
 
     Args:
         without: Messages that it does not know, their replies included.

@@ -1,10 +1,10 @@
-"""What goes wrong in the stand-in."""
+"""The stand-in's faults."""
 
 from __future__ import annotations
 
 
 class Faults:
-    """What goes wrong, as commanded."""
+    """The faults that are switched on."""
 
     def __init__(self) -> None:
         self.delay_s = 0.0

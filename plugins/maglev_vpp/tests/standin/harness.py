@@ -1,4 +1,4 @@
-"""Starts VPPs for tests, stand-ins and real ones, and commands the stand-ins."""
+"""Starts VPPs for tests, stand-ins and real ones, and controls the stand-ins."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Process:
 
 
 class Standin(Process):
-    """A stand-in, which does as it is told.
+    """A stand-in, which tests control.
 
     Args:
         folder: As for `Process`.
@@ -105,7 +105,7 @@ class Standin(Process):
         super().__init__(folder, [sys.executable, "-m", MODULE, str(folder), kind], "api.sock")
 
     async def do(self, command: str, **arguments: Any) -> Any:
-        """Have it do something; see the methods `do_…` of its server."""
+        """Control it; see the methods `do_…` of its server."""
         async with await anyio.connect_unix(self.folder / "control.sock") as stream:
             await stream.send(json.dumps({"do": command, **arguments}).encode() + b"\n")
             data = b""
@@ -121,7 +121,7 @@ class Standin(Process):
 
 
 class RealVpp(Process):
-    """A VPP that is one.
+    """A real VPP.
 
     Args:
         folder: As for `Process`.

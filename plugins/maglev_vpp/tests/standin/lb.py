@@ -1,4 +1,4 @@
-"""The lb plugin, as far as it can be told apart from outside: what it takes, refuses, keeps and shows."""
+"""The lb plugin as seen from outside: what it accepts, refuses, keeps and shows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = ("packet from existing sessions", "first session packet", "untracked pac
 
 
 class Abort(Exception):
-    """VPP kills itself over this."""
+    """VPP aborts."""
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Vip:
 
     @property
     def is_ip4(self) -> bool:
-        """VPP keeps IPv4 in the last four bytes, and takes everything that looks like it for IPv4."""
+        """VPP keeps IPv4 in the last four bytes, and treats every address with zeros before them as IPv4."""
         return not any(self.prefix[0][:12])
 
     def buckets(self) -> dict[bytes, int]:
@@ -78,7 +78,7 @@ class Vip:
 
 
 def looks_like_ip4(address: bytes) -> bool:
-    """Whether VPP takes sixteen bytes for an IPv4 address."""
+    """Whether VPP treats sixteen bytes as an IPv4 address."""
     return not any(address[:12])
 
 
@@ -170,7 +170,7 @@ class Lb:
             self.next_route += 1
 
     def delete_vip(self, prefix: Prefix, protocol: int, port: int) -> int:
-        """lb_add_del_vip_v2 with is_del: the VIP and its servers stay as ghosts until they are collected."""
+        """lb_add_del_vip_v2 with is_del: the VIP and its servers stay in the dump until they are collected."""
         vip = self.find(prefix, protocol, port)
         if vip is None:
             return NO_SUCH_ENTRY
@@ -200,7 +200,7 @@ class Lb:
         return OK
 
     def delete_server(self, vip: Vip | None, address: bytes, *, flush: bool) -> int:
-        """lb_add_del_as_v2 with is_del. One that was removed is removed again without complaint."""
+        """lb_add_del_as_v2 with is_del. One that is removed already can be removed again."""
         server = next((s for s in vip.servers if s.address == address), None) if vip else None
         if server is None:
             return NO_SUCH_ENTRY
@@ -220,7 +220,7 @@ class Lb:
         return OK
 
     def collect(self, min_removed_s: float = MIN_REMOVED_S) -> None:
-        """Forget what was removed a while ago, but for that with established flows."""
+        """Collect what was removed a while ago and has no established flows."""
         before = self.uptime_s() - min_removed_s
         for number, vip in list(self.numbered()):
             vip.servers = [s for s in vip.servers if s.used or s.flows or s.removed_s > before]

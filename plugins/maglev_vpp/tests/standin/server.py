@@ -1,4 +1,4 @@
-"""The process: VPP's two sockets, a third to command it, and the ways in which it can fail."""
+"""The stand-in's process: VPP's two sockets, a third to control it, and its faults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .statseg import StatsSegment
 FRAME = struct.Struct(">QII")
 COLLECTION_S = 60.0
 POINTER = 0x7F0000001234
-"""VPP's frames start with a pointer that means nothing to anybody else."""
+"""VPP's frames start with a pointer, which is meaningless to others."""
 
 
 def framed(message: bytes) -> bytes:
@@ -31,7 +31,7 @@ def framed(message: bytes) -> bytes:
 
 
 class Standin:
-    """One VPP that is none.
+    """A process that speaks VPP's API.
 
     Args:
         folder: Where its sockets are: `api.sock`, `stats.sock`, `control.sock`.
@@ -51,7 +51,7 @@ class Standin:
     # ------------------------------------------------------------------------------------------------- the API
 
     async def serve_api(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Talk to one client."""
+        """Serve one client."""
         self.clients[writer] = Client()
         rest = b""
         with contextlib.suppress(ConnectionError):  # a client may vanish
@@ -96,10 +96,10 @@ class Standin:
             self._die(writer, b"".join(out + replies)[:-3])
         return [] if self.faults.takes(self.faults.drop, name) else replies
 
-    def _die(self, writer: asyncio.StreamWriter, last_words: bytes) -> None:
-        # Past the event loop: what is written now is all that the client ever gets.
+    def _die(self, writer: asyncio.StreamWriter, last_bytes: bytes) -> None:
+        # Not through the event loop: what is written now is all that the client gets.
         descriptor = os.dup(writer.get_extra_info("socket").fileno())
-        os.write(descriptor, last_words)
+        os.write(descriptor, last_bytes)
         os.kill(os.getpid(), signal.SIGKILL)
 
     async def collect(self) -> None:
@@ -120,7 +120,7 @@ class Standin:
     # -------------------------------------------------------------------------------------------------- control
 
     async def serve_control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Obey: one line of JSON is a command, one line of JSON its outcome."""
+        """Carry out commands: one line of JSON each, answered by one line of JSON."""
         while line := await reader.readline():
             command = json.loads(line)
             commands: dict[str, Callable[..., Any]] = {
@@ -132,7 +132,7 @@ class Standin:
         writer.close()
 
     def do_delay(self, seconds: float) -> None:
-        """Take that long for each message."""
+        """Delay each message by that long."""
         self.faults.delay_s = seconds
 
     def do_hang(self, on: bool) -> None:
@@ -141,7 +141,7 @@ class Standin:
         (self._go_on.clear if on else self._go_on.set)()
 
     def do_drop(self, message: str, times: int = 1) -> None:
-        """Carry a message out, and do not say so."""
+        """Carry a message out, but send no reply."""
         self.faults.drop[message] = times
 
     def do_die_in(self, message: str) -> None:
@@ -153,20 +153,20 @@ class Standin:
         self.faults.refuse[message] = retvals
 
     def do_send(self, hexadecimal: str, raw: bool = False) -> None:
-        """Send something that nobody asked for."""
+        """Send an unexpected message."""
         for writer in self.clients:
             data = bytes.fromhex(hexadecimal)
             writer.write(data if raw else framed(data))
 
     def do_keepalive(self) -> int:
-        """Ask the clients whether they are there; returns how many answers there were before."""
+        """Send keepalives to the clients; returns how many were answered before."""
         for writer, client in self.clients.items():
             number = self.api.vocabulary.ids["memclnt_keepalive"]
             writer.write(framed(struct.pack(">HII", number, client.index, 77)))
         return self.api.kept_alive
 
     def do_report(self, clear: bool = False) -> dict[str, Any]:
-        """Tell what was written so far, which commands were run, who is there."""
+        """Return the writes and commands so far, and the clients."""
         api = self.api
         report = {
             "writes": list(api.writes),
@@ -204,7 +204,7 @@ class Standin:
         self.stats.publish(self.lb)
 
     def do_lock_stats(self, on: bool) -> None:
-        """Leave the statistics as if in the middle of a change."""
+        """Leave the statistics locked, as in the middle of a change."""
         self.stats.locked = on
         self.stats.publish(self.lb)
 
@@ -228,12 +228,13 @@ async def run(folder: Path, vocabulary: Vocabulary) -> None:
 
 
 def vocabulary_of(kind: str) -> Vocabulary:
-    """What a VPP of some kind speaks: `full`, `old` (no weights), `without-lb`, `changed` (another layout)."""
+    """Return the messages of a kind of VPP: `full`, `old` (no weights), `without-lb`, `changed` (another layout)."""
     lb = tuple(d[0] for d in Vocabulary().definitions if d[0].startswith("lb_"))
     return {
         "full": Vocabulary(),
         "old": Vocabulary(without=OF_WEIGHTS),
         "without-lb": Vocabulary(without=lb),
         "without-routes": Vocabulary(without=("ip_route_lookup",)),
+        "changed-routes": Vocabulary(changed=("ip_route_lookup_reply",)),
         "changed": Vocabulary(changed=("lb_as_v2_details",)),
     }[kind]

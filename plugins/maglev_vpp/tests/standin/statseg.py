@@ -22,7 +22,7 @@ WORKERS = 2
 
 
 class StatsSegment:
-    """The memory. Every change is written out anew, between marks that tell readers to wait."""
+    """The memory. Each change rewrites all of it, marked as in progress meanwhile."""
 
     def __init__(self) -> None:
         self.fd = os.memfd_create("standin-stats")
@@ -35,7 +35,7 @@ class StatsSegment:
         self.locked = False
 
     def publish(self, lb: Lb) -> None:
-        """Write everything out."""
+        """Rewrite everything."""
         self._head(in_progress=1, directory=0)
         self._at = HEADER.size
         entries = [(SCALAR, self.boot_time_s, "/sys/boottime"), (SCALAR, 1, "/sys/heartbeat")]
@@ -70,6 +70,6 @@ class StatsSegment:
         return BASE + at
 
     def hand_out(self, client: socket.socket) -> None:
-        """Give the memory to a client that connected."""
+        """Pass the memory to a client that connected."""
         with client:
             socket.send_fds(client, [b"\0"], [self.fd])

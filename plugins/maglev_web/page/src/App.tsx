@@ -6,12 +6,12 @@ import { Card } from "./Card";
 import { DataplanePanel } from "./DataplanePanel";
 import { Dialog } from "./Dialog";
 import { EventPanel } from "./EventPanel";
-import { age, moment } from "./format";
+import { age, moment, vipText } from "./format";
 import { Icon } from "./Icon";
-import { CONDITIONS, condition, differs, WORDS, type Condition } from "./judge";
+import { CONDITIONS, condition, differs, WORDS, type Condition } from "./condition";
 import { link, model, now } from "./model";
 import { isOpen, nextTheme, setOpen, theme } from "./prefs";
-import type { Daemon } from "./types";
+import type { Daemon } from "./daemon";
 
 const MANY = 12; // with more frontends, cards start closed
 
@@ -87,7 +87,7 @@ function DaemonPage(props: { daemon: Daemon }) {
     const wanted = text().trim().toLowerCase();
     const matches = (name: string) => {
       const one = state().frontends[name]!;
-      const words = [one.name, one.description, one.vip, ...one.members.flatMap((m) => [m.backend, m.address])];
+      const words = [one.name, one.description, vipText(one.vip), ...one.members.flatMap((m) => [m.backend, m.address])];
       return !wanted || words.some((word) => word.toLowerCase().includes(wanted));
     };
     const kept = (name: string) =>
@@ -157,10 +157,11 @@ function DaemonPage(props: { daemon: Daemon }) {
 
 function StatusLine(props: { daemon: Daemon }) {
   const status = () => props.daemon.status;
+  const info = () => status().info;
   const word = () => {
     if (!status().connected) return "not connected";
     if (!status().answering) return "connected, but not answering";
-    return status().warm === false ? "warming up" : "connected";
+    return info()?.warm === false ? "warming up" : "connected";
   };
   return (
     <section class="status" data-ok={status().connected && status().answering} aria-label="daemon">
@@ -172,19 +173,17 @@ function StatusLine(props: { daemon: Daemon }) {
           {status().why}
         </span>
       </Show>
-      <Show when={status().started_at_s}>
-        <span class="faint" title={moment(status().started_at_s!)}>
-          version {status().version}, up {age(now() - status().started_at_s!)}
+      <Show when={info()}>
+        <span class="faint" title={moment(info()!.started_at_s)}>
+          version {info()!.version}, up {age(now() - info()!.started_at_s)}
           <Show when={status().restarts}>, restarted {status().restarts} × while watched</Show>
         </span>
-      </Show>
-      <Show when={status().loaded_at_s}>
-        <span class="faint" title={moment(status().loaded_at_s!)}>
-          configuration loaded {age(now() - status().loaded_at_s!)} ago
+        <span class="faint" title={moment(info()!.config_loaded_at_s)}>
+          configuration loaded {age(now() - info()!.config_loaded_at_s)} ago
         </span>
-      </Show>
-      <Show when={isAdmin && status().version && !status().may_change}>
-        <span class="alarm">this daemon takes no commands from here: {status().may_change_why}</span>
+        <Show when={isAdmin && !info()!.may_change}>
+          <span class="alarm">this daemon takes no commands from here: {info()!.may_change_why}</span>
+        </Show>
       </Show>
     </section>
   );

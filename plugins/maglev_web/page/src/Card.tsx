@@ -2,19 +2,20 @@
 
 import { createEffect, createMemo, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
 import { isAdmin, setSubject } from "./admin";
-import { quantity } from "./format";
+import { quantity, vipText } from "./format";
 import { RatesChart } from "./Chart";
+import type { Daemon } from "./daemon";
 import { createHeight } from "./heights";
 import { Icon } from "./Icon";
-import { condition, differs, shares, WORDS } from "./judge";
+import { condition, differs, shares, WORDS } from "./condition";
 import { Flash } from "./Live";
-import { lookAt } from "./looking";
+import type { Frontend } from "./messages";
 import { whenNear } from "./near";
 import { Row } from "./Row";
 import { ShareBar } from "./Pictures";
 import { isOpen, setOpen } from "./prefs";
 import { historyOf, packetRate } from "./traffic";
-import type { Daemon, Frontend } from "./types";
+import { followProbes } from "./visible";
 
 export function Card(props: { daemon: Daemon; name: string; openByDefault: boolean }) {
   const frontend = () => props.daemon.state.frontends[props.name]!;
@@ -34,19 +35,21 @@ function CardOf(props: { daemon: Daemon; frontend: Frontend; openByDefault: bool
   const charted = () => isOpen(`${key()}//rates`, false);
   const height = createHeight(() => ({ pools: props.frontend.pools.length, members: props.frontend.members.length, charted: charted() }));
   let article!: HTMLElement;
-  const [seen, setSeen] = createSignal(false);
+  const [visible, setVisible] = createSignal(false);
   onMount(() => {
     const tell = (isNear: boolean) => {
-      setSeen(isNear);
+      setVisible(isNear);
       setNear(isNear || props.openByDefault);
     };
     onCleanup(whenNear(article, tell));
   });
   createEffect(() => {
-    if (open() && seen()) onCleanup(lookAt(props.daemon.name, props.frontend.name));
+    if (open() && visible()) onCleanup(followProbes(props.daemon.name, props.frontend.name));
   });
   const id = () => `card-${encodeURIComponent(props.frontend.name)}`;
-  const rate = () => packetRate(props.daemon.counters[props.frontend.vip]);
+  const vip = () => vipText(props.frontend.vip);
+  const traffic = () => props.daemon.counters[vip()];
+  const rate = () => packetRate(traffic());
   return (
     <article ref={article} class="card" data-condition={state()} data-frontend={props.frontend.name} aria-labelledby={`${id()}-name`}>
       <h2>
@@ -61,7 +64,7 @@ function CardOf(props: { daemon: Daemon; frontend: Frontend; openByDefault: bool
           <span class="word">
             <Flash value={props.frontend.holding ? "holding" : WORDS[state()]} />
           </span>
-          <span class="vip">{props.frontend.vip}</span>
+          <span class="vip">{vip()}</span>
           <span class="rate">
             <Show when={rate() !== null}>{quantity(rate()!)} packets/s</Show>
           </span>
@@ -78,12 +81,12 @@ function CardOf(props: { daemon: Daemon; frontend: Frontend; openByDefault: bool
         <Body id={id()} watch={height.watch}>
           <p class="about">
             <Show when={props.frontend.description}>{props.frontend.description} · </Show>
-            {props.frontend.why} · {props.frontend.length} buckets
+            {props.frontend.why} · {props.frontend.table_length} buckets
             {props.frontend.sticky ? " · sticky by source" : ""}
             {props.frontend.released ? "" : " · warming up: nothing is written yet"}
             {props.frontend.in_sync === null ? " · no dataplane" : ""}
             {" "}
-            <Show when={props.daemon.counters[props.frontend.vip]}>
+            <Show when={traffic()}>
               <button type="button" class="quiet" aria-expanded={charted()} onClick={() => setOpen([`${key()}//rates`], !charted())}>
                 {charted() ? "Hide traffic" : "Traffic"}
                 <span class="hidden"> of {props.frontend.name}</span>
@@ -94,10 +97,10 @@ function CardOf(props: { daemon: Daemon; frontend: Frontend; openByDefault: bool
               <FrontendActions daemon={props.daemon} frontend={props.frontend} />
             </Show>
           </p>
-          <Show when={charted() && props.daemon.counters[props.frontend.vip]}>
+          <Show when={charted() && traffic()}>
             {(counters) => (
               <RatesChart
-                history={historyOf(props.daemon.name, props.frontend.vip)}
+                history={historyOf(props.daemon.name, vip())}
                 now={counters()}
                 name={props.frontend.name}
               />
@@ -148,10 +151,10 @@ function Pools(props: { daemon: Daemon; frontend: Frontend }) {
       <For each={props.frontend.pools}>
         {(pool) => (
           <tbody role="rowgroup">
-            <tr role="row" class="pool" data-active={pool === props.frontend.pool}>
+            <tr role="row" class="pool" data-active={pool === props.frontend.active_pool}>
               <th role="rowheader" scope="rowgroup" colspan={isAdmin ? 12 : 11}>
                 pool {pool}
-                <span class="faint">{pool === props.frontend.pool ? " active" : " standing by"}</span>
+                <span class="faint">{pool === props.frontend.active_pool ? " active" : " standing by"}</span>
               </th>
             </tr>
             <For each={rows().filter((row) => row.pool === pool).map((row) => row.index)}>

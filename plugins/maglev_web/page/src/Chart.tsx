@@ -5,7 +5,7 @@ import uPlot from "uplot";
 import { quantity } from "./format";
 import { theme } from "./prefs";
 import { packetRate, type History } from "./traffic";
-import type { Beat, Counters } from "./types";
+import type { Probe, Traffic } from "./daemon";
 
 const HIGH = 150;
 
@@ -75,13 +75,13 @@ const fromNought = (least: number, room = 1.1): uPlot.Scale => ({
   range: (_plot, _low, high) => [0, Math.max(least, (high ?? least) * room)],
 });
 
-export function LatencyChart(props: { beats: Beat[] | undefined; name: string }) {
+export function LatencyChart(props: { probes: Probe[] | undefined; name: string }) {
   const data = (): uPlot.AlignedData => {
-    const beats = props.beats ?? [];
+    const probes = props.probes ?? [];
     return [
-      beats.map((beat) => beat[0]),
-      beats.map((beat) => beat[1]),
-      beats.map((beat) => (beat[2].endsWith("OK") ? null : beat[1])),
+      probes.map(([at_s]) => at_s),
+      probes.map(([, ms]) => ms),
+      probes.map(([, ms, code]) => (code.endsWith("OK") ? null : ms)),
     ];
   };
   const shape = (colour: Colour): Shape => ({
@@ -96,7 +96,7 @@ export function LatencyChart(props: { beats: Beat[] | undefined; name: string })
   return <Plot label={`latency of ${props.name}, newest probes`} data={data()} shape={shape} />;
 }
 
-export function RatesChart(props: { history: History; now: Counters; name: string }) {
+export function RatesChart(props: { history: History; now: Traffic; name: string }) {
   const octets = () => props.history.octets.some((one) => one !== null);
   const data = (): uPlot.AlignedData => {
     const { at_s, packets } = props.history;

@@ -1,11 +1,12 @@
 // The dataplane, and what its VIPs carry.
 
 import { createMemo, For, Show } from "solid-js";
-import { age, moment, quantity } from "./format";
+import type { Activity, Daemon, Traffic } from "./daemon";
+import { writesText } from "./events";
+import { age, moment, quantity, vipText } from "./format";
 import { events, now } from "./model";
 import { isOpen, setOpen } from "./prefs";
 import { KINDS, packetRate } from "./traffic";
-import type { Activity, Counters, Daemon } from "./types";
 
 const SHOWN = 200; // busiest first; a page of thousands of numbers tells nobody anything
 
@@ -48,18 +49,18 @@ export function DataplanePanel(props: { daemon: Daemon }) {
                 </>
               )}
             </Show>
-            <Fact name="VIPs" value={plane()!.vips === null ? "–" : String(plane()!.vips)} />
+            <Fact name="VIPs" value={String(props.daemon.state.vips ?? "–")} />
             <LastSync name={props.daemon.name} />
             <Show when={plane()!.drift.length}>
               <Fact name="differs" value={plane()!.drift.join(", ")} />
             </Show>
             <Show when={plane()!.unmanaged.length}>
-              <Fact name="not ours" value={plane()!.unmanaged.join(", ")} />
+              <Fact name="not ours" value={plane()!.unmanaged.map(vipText).join(", ")} />
             </Show>
           </dl>
           <div class="tables">
-            <Traffic counters={props.daemon.counters} />
-            <Show when={props.daemon.activity}>{(activity) => <Talking activity={activity()} />}</Show>
+            <VipTraffic counters={props.daemon.counters} />
+            <Show when={props.daemon.activity}>{(activity) => <DataplaneMessages activity={activity()} />}</Show>
           </div>
         </Show>
       </section>
@@ -79,18 +80,14 @@ function Fact(props: { name: string; value: string }) {
 /** What was last written, and whether it went well; a check that found nothing to do is no write. */
 function LastSync(props: { name: string }) {
   const last = createMemo(() =>
-    (events()[props.name] ?? []).find((one) => {
-      const errors = one["errors"] as string[] | undefined;
-      return one.kind === "sync" && (Object.keys(one["operations"] as object).length > 0 || errors!.length > 0);
-    }),
+    (events()[props.name] ?? [])
+      .map((one) => one.sync)
+      .find((sync) => sync && (Object.keys(sync.operations).length > 0 || sync.errors.length > 0)),
   );
   const words = () => {
     const one = last();
     if (!one) return "none seen";
-    const operations = Object.entries(one["operations"] as Record<string, number>).map(([what, count]) => `${count} ${what}`);
-    const errors = one["errors"] as string[];
-    const failed = errors.length ? `; failed: ${errors.join("; ")}` : "";
-    return `${age(now() - one.at_s)} ago (${String(one["scope"])}): ${operations.join(", ")}${failed}`;
+    return `${age(now() - one.at_s)} ago (${one.scope}): ${writesText(one)}`;
   };
   return <Fact name="last writes" value={words()} />;
 }
@@ -98,7 +95,7 @@ function LastSync(props: { name: string }) {
 const second = (value: number | undefined) => (value === undefined ? "–" : quantity(value));
 
 /** Messages of the dataplane's own API: how busy it is kept, and with what. */
-function Talking(props: { activity: Activity }) {
+function DataplaneMessages(props: { activity: Activity }) {
   const total = () => props.activity.total;
   return (
     <table class="traffic" data-table="messages">
@@ -143,7 +140,7 @@ function Talking(props: { activity: Activity }) {
   );
 }
 
-function Traffic(props: { counters: Record<string, Counters> }) {
+function VipTraffic(props: { counters: Record<string, Traffic> }) {
   const vips = createMemo(() =>
     Object.entries(props.counters)
       .sort((a, b) => (packetRate(b[1]) ?? 0) - (packetRate(a[1]) ?? 0) || (a[0] < b[0] ? -1 : 1))

@@ -2,9 +2,9 @@
 
 import { createEffect, createMemo, createSignal, For, on, onMount, Show } from "solid-js";
 import { command, preview, setSubject, subject, type Choice } from "./admin";
-import { precisePercent } from "./format";
-import { model } from "./model";
-import type { Order, Preview } from "./types";
+import type { Order } from "./daemon";
+import type { Preview } from "./messages";
+import { PreviewView } from "./PreviewView";
 
 const SETTLE_MS = 200; // a slider that moves asks for no preview
 
@@ -118,7 +118,7 @@ export function Dialog() {
           <Show when={error()}>
             <p class="alarm" role="alert">{error()}</p>
           </Show>
-          <Show when={state() === "done"} fallback={<Show when={seen()}>{(one) => <Effect preview={one()} maglevd={subject()?.maglevd ?? ""} />}</Show>}>
+          <Show when={state() === "done"} fallback={<Show when={seen()}>{(one) => <PreviewView preview={one()} maglevd={subject()?.maglevd ?? ""} />}</Show>}>
             <For each={failures()}>
               {(one) => (
                 <p class="alarm" role="alert">
@@ -139,89 +139,5 @@ export function Dialog() {
         </footer>
       </form>
     </dialog>
-  );
-}
-
-function Effect(props: { preview: Preview; maglevd: string }) {
-  return (
-    <>
-      <For each={props.preview.messages}>{(one) => <p>{one}</p>}</For>
-      <For each={props.preview.frontends} fallback={<p class="faint">No frontend's new flows change.</p>}>
-        {(one) => {
-          const frontend = () => model.daemons[props.maglevd]?.state.frontends[one.frontend];
-          const address = (name: string) => frontend()?.members.find((member) => member.backend === name)?.address ?? "";
-          const weights = { ...one.before.weights, ...one.after.weights };
-          // In the order, and the colours, of the card.
-          const place = (name: string) => frontend()?.members.findIndex((member) => member.backend === name) ?? 0;
-          const names = Object.keys(weights).sort((a, b) => place(a) - place(b));
-          const colours = names.map((name) => place(name) % 8);
-          const count = (of: Record<string, number>) => Object.values(of).reduce((sum, part) => sum + part, 0);
-          return (
-            <div class="effect">
-              <h3>{one.frontend}</h3>
-              <p>
-                <b data-testid="moved">{precisePercent(one.moved)}</b> of new flows move
-                {one.moved_avoidable ? `, ${precisePercent(one.moved_avoidable)} of those of servers that stay` : ""}
-              </p>
-              <Bars label="now" shares={names.map((name) => one.before.buckets[address(name)] ?? 0)} total={count(one.before.buckets)} colours={colours} />
-              <Bars label="then" shares={names.map((name) => one.after.buckets[address(name)] ?? 0)} total={count(one.after.buckets)} colours={colours} />
-              <table class="compare">
-                <thead>
-                  <tr>
-                    <th scope="col">backend</th>
-                    <th scope="col" class="number">weight</th>
-                    <th scope="col" class="number">buckets</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  <For each={names}>
-                    {(name, index) => (
-                      <tr>
-                        <th scope="row"><span class="swatch" data-colour={colours[index()]} aria-hidden="true" />{name}</th>
-                        <td class="number"><Pair before={one.before.weights[name] ?? 0} after={one.after.weights[name] ?? 0} /></td>
-                        <td class="number"><Pair before={one.before.buckets[address(name)] ?? 0} after={one.after.buckets[address(name)] ?? 0} /></td>
-                      </tr>
-                    )}
-                  </For>
-                </tbody>
-              </table>
-              <Show when={one.flushed.length}>
-                <p class="alarm">established flows are flushed: {one.flushed.join(", ")}</p>
-              </Show>
-              <Show when={one.operations.length} fallback={<p class="faint">Nothing is written to the dataplane.</p>}>
-                <details>
-                  <summary>{one.operations.length === 1 ? "1 write" : `${one.operations.length} writes`} to the dataplane</summary>
-                  <ol>
-                    <For each={one.operations}>{(operation) => <li>{operation}</li>}</For>
-                  </ol>
-                </details>
-              </Show>
-            </div>
-          );
-        }}
-      </For>
-    </>
-  );
-}
-
-function Pair(props: { before: number; after: number }) {
-  return (
-    <Show when={props.before !== props.after} fallback={<>{props.after}</>}>
-      <span class="faint">{props.before} → </span>
-      <b>{props.after}</b>
-    </Show>
-  );
-}
-
-function Bars(props: { label: string; shares: number[]; total: number; colours: number[] }) {
-  return (
-    <div class="labelled" aria-hidden="true">
-      <span class="faint">{props.label}</span>
-      <div class="shares">
-        <For each={props.shares}>
-          {(share, index) => <span class="part" data-colour={props.colours[index()]} style={{ "flex-grow": String(props.total ? share / props.total : 0) }} />}
-        </For>
-      </div>
-    </div>
   );
 }

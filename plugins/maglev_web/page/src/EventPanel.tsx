@@ -1,21 +1,21 @@
 // What happens, newest first.
 
 import { createMemo, createSignal, For, onCleanup, onMount } from "solid-js";
+import { eventText, KINDS, kindOf, timeOf } from "./events";
 import { clock } from "./format";
 import { logs, readLogs } from "./logs";
+import type { Event } from "./messages";
 import { events } from "./model";
-import type { Happening, Transition } from "./types";
 
-const KINDS = ["backend", "frontend", "weight", "sync", "dataplane", "lag", "log"];
 const LEVELS = ["debug", "info", "warning", "error", "critical"];
 const SHOWN = 150;
 
 /** Two lists, each newest first, as one. */
-function merged(some: Happening[], others: Happening[]): Happening[] {
-  const all: Happening[] = [];
+function merged(some: Event[], others: Event[]): Event[] {
+  const all: Event[] = [];
   let other = 0;
   for (const one of some) {
-    while (other < others.length && others[other]!.at_s >= one.at_s) all.push(others[other++]!);
+    while (other < others.length && timeOf(others[other]!) >= timeOf(one)) all.push(others[other++]!);
     all.push(one);
   }
   return all.concat(others.slice(other));
@@ -24,16 +24,16 @@ function merged(some: Happening[], others: Happening[]): Happening[] {
 export function EventPanel(props: { name: string }) {
   const [text, setText] = createSignal("");
   const [kind, setKind] = createSignal("");
-  const [held, setHeld] = createSignal<Happening[] | null>(null);
+  const [held, setHeld] = createSignal<Event[] | null>(null);
   const [level, setLevel] = createSignal("info");
   const fresh = createMemo(() => merged(events()[props.name] ?? [], logs()[props.name] ?? []));
   const all = () => held() ?? fresh();
-  const loud = (one: Happening) => one.kind !== "log" || LEVELS.indexOf(String(one["level"])) >= LEVELS.indexOf(level());
+  const loud = (one: Event) => !one.log || LEVELS.indexOf(one.log.level) >= LEVELS.indexOf(level());
   onMount(() => onCleanup(readLogs()));
   const shown = createMemo(() => {
     const wanted = text().trim().toLowerCase();
     return all()
-      .filter((one) => (!kind() || one.kind === kind()) && loud(one) && (!wanted || tell(one).toLowerCase().includes(wanted)))
+      .filter((one) => (!kind() || kindOf(one) === kind()) && loud(one) && (!wanted || eventText(one).toLowerCase().includes(wanted)))
       .slice(0, SHOWN);
   });
   return (
@@ -56,48 +56,12 @@ export function EventPanel(props: { name: string }) {
       <ol class="events" tabindex="0" aria-label="events, newest first">
         <For each={shown()} fallback={<li class="faint">nothing yet</li>}>
           {(one) => (
-            <li data-kind={one.kind} data-level={one["level"] as string | undefined}>
-              <time>{clock(one.at_s)}</time> <span class="kind">{one.kind}</span> <span>{tell(one)}</span>
+            <li data-kind={kindOf(one)} data-level={one.log?.level}>
+              <time>{clock(timeOf(one))}</time> <span class="kind">{kindOf(one)}</span> <span>{eventText(one)}</span>
             </li>
           )}
         </For>
       </ol>
     </section>
   );
-}
-
-interface WireTransition extends Omit<Transition, "from" | "to" | "code"> {
-  from_state: string;
-  to_state: string;
-  result: { code: string; detail: string } | null;
-}
-
-function tell(one: Happening): string {
-  const field = (name: string) => String(one[name] ?? "");
-  switch (one.kind) {
-    case "backend": {
-      const change = one["transition"] as WireTransition;
-      const why = change.result ? `${change.result.code} ${change.result.detail}` : change.why;
-      return `${field("backend")}: ${change.from_state} → ${change.to_state} ${why}`;
-    }
-    case "frontend":
-      return `${field("frontend")}: ${field("from_state")} → ${field("to_state")}, pool ${field("active_pool")} ${field("why")}`;
-    case "weight":
-      return `${field("frontend")} ${field("pool")} ${field("backend")}: ${field("previous")} → ${field("effective")} (${field("reason")})`;
-    case "sync": {
-      const operations = Object.entries(one["operations"] as Record<string, number>).map(([what, count]) => `${count} ${what}`);
-      const errors = one["errors"] as string[];
-      return `${field("scope")}: ${operations.join(", ") || "nothing to do"}${errors.length ? `; failed: ${errors.join("; ")}` : ""}`;
-    }
-    case "dataplane":
-      return `${field("name")} ${field("change")} ${field("detail")}`;
-    case "lag":
-      return `stalled for ${Number(one["lag_s"]).toFixed(3)} s`;
-    case "log": {
-      const fields = Object.entries(one["fields"] as Record<string, string>).map(([name, value]) => `${name}=${value}`);
-      return `${field("level")}: ${field("message")} ${fields.join(" ")}`;
-    }
-    default:
-      return JSON.stringify(one);
-  }
 }

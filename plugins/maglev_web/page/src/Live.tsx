@@ -1,7 +1,7 @@
 // What moves: values that flash when they change, and hearts that beat with every probe.
 
 import { createEffect, on, type JSX } from "solid-js";
-import type { Beat } from "./types";
+import type { Probe } from "./daemon";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -26,8 +26,8 @@ export function Flash(props: { value: unknown; children?: JSX.Element; class?: s
 }
 
 interface HeartProps {
-  beats: Beat[] | undefined;
-  /** Of the newest verdict, where no beat has been seen yet. */
+  probes: Probe[] | undefined;
+  /** Of the newest verdict, where no probe has been seen yet. */
   code: string | undefined;
   checked: boolean;
   stopped: boolean;
@@ -35,7 +35,7 @@ interface HeartProps {
 
 export function Heart(props: HeartProps) {
   let element!: SVGSVGElement;
-  const last = () => props.beats?.[props.beats.length - 1];
+  const last = () => props.probes?.[props.probes.length - 1];
   const state = () => {
     if (!props.checked || props.stopped) return "none";
     const code = last()?.[2] ?? props.code;

@@ -2,30 +2,32 @@
 
 import { createMemo, For, Show } from "solid-js";
 import { age, milliseconds, percent } from "./format";
-import { shares } from "./judge";
+import type { BackendState, Frontend, Transition } from "./messages";
+import { shares } from "./condition";
+import type { Probe } from "./daemon";
 import { now } from "./model";
-import type { Beat, BackendState, Frontend, Transition } from "./types";
+
 
 const WIDE = 100;
 const HIGH = 20;
 const DRAWN = 60;
 const WINDOWS_S = [120, 600, 3600, 6 * 3600]; // the shortest that shows the first of what is known
 
-export function Sparkline(props: { beats: Beat[] | undefined }) {
-  const beats = () => (props.beats ?? []).slice(-DRAWN);
-  const top = () => Math.max(1, ...beats().map((beat) => beat[1]));
-  const x = (index: number) => ((index + DRAWN - beats().length) / (DRAWN - 1)) * (WIDE - 2) + 1;
+export function Sparkline(props: { probes: Probe[] | undefined }) {
+  const probes = () => (props.probes ?? []).slice(-DRAWN);
+  const top = () => Math.max(1, ...probes().map(([, ms]) => ms));
+  const x = (index: number) => ((index + DRAWN - probes().length) / (DRAWN - 1)) * (WIDE - 2) + 1;
   const y = (value: number) => HIGH - 2 - (value / top()) * (HIGH - 4);
-  const line = () => beats().map((beat, index) => `${x(index).toFixed(1)},${y(beat[1]).toFixed(1)}`).join(" ");
-  const newest = () => beats()[beats().length - 1];
+  const line = () => probes().map(([, ms], index) => `${x(index).toFixed(1)},${y(ms).toFixed(1)}`).join(" ");
+  const newest = () => probes()[probes().length - 1];
   const words = () =>
-    newest() ? `latency of the last ${beats().length} probes, now ${milliseconds(newest()![1])}` : "no probes";
+    newest() ? `latency of the last ${probes().length} probes, now ${milliseconds(newest()![1])}` : "no probes";
   return (
     <svg class="spark" viewBox={`0 0 ${WIDE} ${HIGH}`} preserveAspectRatio="none" role="img" aria-label={words()}>
       <polyline points={line()} />
-      <For each={beats()}>
-        {(beat, index) => (
-          <Show when={!beat[2].endsWith("OK")}>
+      <For each={probes()}>
+        {([, , code], index) => (
+          <Show when={!code.endsWith("OK")}>
             <rect class="miss" x={x(index()) - 0.7} y="1" width="1.4" height={HIGH - 2} />
           </Show>
         )}
@@ -47,7 +49,7 @@ function spans(history: Transition[], state: BackendState, start: number, end: n
   for (const change of [...history].reverse()) {
     made.push({ state: current, from: Math.max(change.at_s, start), to });
     to = change.at_s;
-    current = change.from;
+    current = change.from_state;
     if (to < start) return made.reverse();
   }
   if (history.length === 0) made.push({ state, from: start, to });

@@ -3,12 +3,14 @@
 import { createSignal, For, Show } from "solid-js";
 import { isAdmin, setSubject, type Choice } from "./admin";
 import { LatencyChart } from "./Chart";
-import { age, milliseconds, moment, percent } from "./format";
+import type { Daemon } from "./daemon";
+import { age, milliseconds, moment, percent, whyText } from "./format";
 import { Icon } from "./Icon";
 import { Flash, Heart } from "./Live";
+import type { Backend, Frontend, Member } from "./messages";
 import { now } from "./model";
 import { Sparkline, Timeline } from "./Pictures";
-import type { Backend, Daemon, Frontend, Member } from "./types";
+
 
 interface Props {
   daemon: Daemon;
@@ -21,16 +23,16 @@ interface Props {
 export function Row(props: Props) {
   const [open, setOpen] = createSignal(false);
   const backend = (): Backend | undefined => props.daemon.state.backends[props.member.backend];
-  const beats = () => props.daemon.beats[props.member.backend];
+  const probes = () => props.daemon.probes[props.member.backend];
   const last = () => backend()?.history[backend()!.history.length - 1];
   // A dataplane tells its buckets when it is read; between a change and the next reading they follow from the weights.
-  const buckets = () => props.member.buckets ?? (props.share ? `≈ ${Math.round(props.share * props.frontend.length)}` : 0);
+  const buckets = () => props.member.buckets ?? (props.share ? `≈ ${Math.round(props.share * props.frontend.table_length)}` : 0);
   const stopped = () => props.member.state === "paused" || props.member.state === "disabled";
   return (
     <>
       <tr role="row" class="member" data-state={props.member.state} data-backend={props.member.backend} data-pool={props.member.pool}>
         <td role="cell" class="beat">
-          <Heart beats={beats()} code={backend()?.last?.code} checked={backend()?.check != null} stopped={stopped()} />
+          <Heart probes={probes()} code={backend()?.last_result?.code} checked={backend()?.healthcheck != null} stopped={stopped()} />
         </td>
         <th role="rowheader" scope="row" class="who">
           <button type="button" class="plain" title={props.member.backend} aria-expanded={open()} onClick={() => setOpen(!open())}>
@@ -45,17 +47,17 @@ export function Row(props: Props) {
             <Flash value={props.member.state} />
           </span>
           <Show when={backend()?.stale_since_s}>
-            <span class="stale-since" title={`only void results (${backend()!.void})`}>
+            <span class="stale-since" title={`only void results (${backend()!.void_code})`}>
               stale for {age(now() - backend()!.stale_since_s!)}
             </span>
           </Show>
         </td>
-        <td role="cell" class="number" data-label="weight" title={props.member.overridden ? `the file says ${props.member.configured}` : undefined}>
+        <td role="cell" class="number" data-label="weight" title={props.member.overridden ? `the file says ${props.member.configured_weight}` : undefined}>
           <Flash value={props.member.weight} />
           {props.member.overridden ? "*" : ""}
         </td>
         <td role="cell" class="number effective" data-label="effective" title={props.member.reason}>
-          <Flash value={props.member.effective} />
+          <Flash value={props.member.effective_weight} />
           <Show when={props.member.reason !== "configured"}>
             <span class="reason">{props.member.reason.replace(/^down since \S+: /, "down: ")}</span>
           </Show>
@@ -67,14 +69,14 @@ export function Row(props: Props) {
           <Flash value={percent(props.share)} />
         </td>
         <td role="cell" class="drawn spark-cell">
-          <Sparkline beats={beats()} />
-          <span class="latest">{beats()?.length ? milliseconds(beats()![beats()!.length - 1]![1]) : ""}</span>
+          <Sparkline probes={probes()} />
+          <span class="latest">{probes()?.length ? milliseconds(probes()![probes()!.length - 1]![1]) : ""}</span>
         </td>
         <td role="cell" class="drawn">
           <Timeline history={backend()?.history ?? []} state={props.member.state} />
         </td>
-        <td role="cell" class="change" title={last() ? `${moment(last()!.at_s)}: ${last()!.from} → ${last()!.to}, ${last()!.why}` : undefined}>
-          {last() ? age(now() - last()!.at_s) : "–"} <span class="code">{last()?.code || last()?.why}</span>
+        <td role="cell" class="change" title={last() ? `${moment(last()!.at_s)}: ${last()!.from_state} → ${last()!.to_state}, ${whyText(last()!)}` : undefined}>
+          {last() ? age(now() - last()!.at_s) : "–"} <span class="code">{last()?.result?.code || last()?.why}</span>
         </td>
         <Show when={isAdmin}>
           <td role="cell" class="act">
@@ -100,7 +102,7 @@ export function Row(props: Props) {
 }
 
 function Detail(props: { daemon: Daemon; backend: Backend; member: Member }) {
-  const check = () => (props.backend.check ? props.daemon.state.checks[props.backend.check] : undefined);
+  const check = () => (props.backend.healthcheck ? props.daemon.state.healthchecks[props.backend.healthcheck] : undefined);
   const history = () => [...props.backend.history].reverse().slice(0, 12);
   return (
     <div class="details">
@@ -109,41 +111,41 @@ function Detail(props: { daemon: Daemon; backend: Backend; member: Member }) {
         <dd>{props.backend.address}</dd>
         <dt>effective weight</dt>
         <dd>
-          {props.member.effective}: {props.member.reason}
+          {props.member.effective_weight}: {props.member.reason}
         </dd>
         <dt>in the dataplane</dt>
-        <dd>{props.member.dataplane === null ? "not there" : `weight ${props.member.dataplane} of the table`}</dd>
+        <dd>{props.member.dataplane_weight === null ? "not there" : `weight ${props.member.dataplane_weight} of the table`}</dd>
         <dt>health</dt>
         <dd>
-          {props.backend.check ? `${props.backend.counter} of ${props.backend.top}` : "no health check: always up"}
+          {props.backend.healthcheck ? `${props.backend.counter} of ${props.backend.counter_top}` : "no health check: always up"}
           <Show when={props.backend.overridden}> (changed by a command; the file says {props.backend.enabled ? "enabled" : "disabled"})</Show>
         </dd>
-        <Show when={props.backend.last}>
+        <Show when={props.backend.last_result}>
           <dt>last result</dt>
           <dd>
-            <span class="code">{props.backend.last!.code}</span> {props.backend.last!.detail}
+            <span class="code">{props.backend.last_result!.code}</span> {props.backend.last_result!.detail}
           </dd>
         </Show>
         <Show when={check()}>
           <dt>health check</dt>
           <dd>
             {check()!.name}: {check()!.type}
-            {check()!.port ? ` on port ${check()!.port}` : ""}, every {check()!.interval_s} s ({check()!.fast_s} s in doubt,{" "}
-            {check()!.down_s} s down), time-out {check()!.timeout_s} s, rise {check()!.rise}, fall {check()!.fall}
+            {check()!.port ? ` on port ${check()!.port}` : ""}, every {check()!.interval_s} s ({check()!.fast_interval_s} s in doubt,{" "}
+            {check()!.down_interval_s} s down), time-out {check()!.timeout_s} s, rise {check()!.rise}, fall {check()!.fall}
           </dd>
         </Show>
         <dt>used by</dt>
         <dd>{props.backend.frontends.join(", ")}</dd>
       </dl>
-      <Show when={props.backend.check}>
-        <LatencyChart beats={props.daemon.beats[props.backend.name]} name={props.backend.name} />
+      <Show when={props.backend.healthcheck}>
+        <LatencyChart probes={props.daemon.probes[props.backend.name]} name={props.backend.name} />
       </Show>
       <ol class="history" aria-label={`transitions of ${props.backend.name}, newest first`}>
         <For each={history()} fallback={<li class="faint">no transition yet</li>}>
           {(one) => (
             <li>
-              <span class="faint">{moment(one.at_s)}</span> {one.from} → <b data-state={one.to}>{one.to}</b>{" "}
-              <span class="code">{one.code}</span> {one.why}
+              <span class="faint">{moment(one.at_s)}</span> {one.from_state} → <b data-state={one.to_state}>{one.to_state}</b>{" "}
+              <span class="code">{one.result?.code}</span> {whyText(one)}
             </li>
           )}
         </For>
@@ -170,10 +172,10 @@ function subjectOf(props: Props, backend: Backend | undefined) {
     label: "Weight",
     hint: `in ${frontend.name}, pool ${member.pool}`,
     arguments: place,
-    weight: { min: 0, max: 100, now: member.weight, configured: member.configured },
+    weight: { min: 0, max: 100, now: member.weight, configured: member.configured_weight },
   });
   if (member.overridden)
-    choices.push({ command: "reset-weight", label: "Reset weight", hint: `to ${member.configured}, as the file has it`, arguments: place });
+    choices.push({ command: "reset-weight", label: "Reset weight", hint: `to ${member.configured_weight}, as the file has it`, arguments: place });
   if (backend?.overridden)
     choices.push({ command: "reset", label: "Reset state", hint: "the file decides again", arguments: who });
   return { maglevd: props.daemon.name, title: `${member.backend} in ${frontend.name}`, choices };

@@ -1,7 +1,8 @@
 // Commands and previews, for /admin/.
 
 import { createSignal } from "solid-js";
-import type { Order, Preview, Result } from "./types";
+import type { Order } from "./daemon";
+import type { CommandResult, Preview } from "./messages";
 
 export const isAdmin = location.pathname.startsWith("/admin");
 
@@ -57,4 +58,4 @@ async function post<T>(what: "preview" | "command", order: Order, again = true):
 }
 
 export const preview = (order: Order): Promise<Preview> => post("preview", order);
-export const command = (order: Order): Promise<Result> => post("command", order);
+export const command = (order: Order): Promise<CommandResult> => post("command", order);

@@ -1,4 +1,17 @@
-// Numbers and times as people read them.
+// Numbers, times and names as people read them.
+
+import type { Transition, VipKey } from "./messages";
+
+/** A VIP as maglevd writes it. */
+export function vipText(vip: VipKey): string {
+  if (vip.port === 0) return `${vip.address}/${vip.protocol}`;
+  return `${vip.address.includes(":") ? `[${vip.address}]` : vip.address}:${vip.port}/${vip.protocol}`;
+}
+
+/** What decided a transition, without the code of a probe. */
+export function whyText(change: Transition): string {
+  return change.result ? change.result.detail : change.why;
+}
 
 export function age(seconds: number): string {
   const s = Math.max(0, Math.floor(seconds));

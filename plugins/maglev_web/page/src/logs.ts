@@ -1,12 +1,12 @@
 // Log records of the daemons, for the panel of /admin/ only, and read only while that panel is there.
 
 import { createSignal } from "solid-js";
-import type { Happening } from "./types";
+import type { Event } from "./messages";
 
 const KEPT = 500;
 const AGAIN_MS = 5000;
-const [logs, setLogs] = createSignal<Record<string, Happening[]>>({});
-let waiting: { maglevd: string; data: Happening }[] = [];
+const [logs, setLogs] = createSignal<Record<string, Event[]>>({});
+let waiting: { maglevd: string; data: Event }[] = [];
 
 export { logs };
 

@@ -2,9 +2,11 @@
 
 import { batch, createSignal } from "solid-js";
 import { createStore, reconcile } from "solid-js/store";
-import type { Beat, Daemon, DaemonState, Happening } from "./types";
+import type { Daemon, DaemonMessage, DaemonState, Probe, Traffic } from "./daemon";
+import { vipText } from "./format";
+import type { Event } from "./messages";
 
-const BEATS = 90;
+const PROBES = 90;
 const EVENTS = 500;
 const SILENT_MS = 40_000; // the server says something every 15 s
 const SLEPT_MS = 10_000;
@@ -17,7 +19,7 @@ interface Model {
 const [model, setModel] = createStore<Model>({ order: [], daemons: {} });
 const [link, setLink] = createSignal<"opening" | "open" | "lost">("opening");
 const [now, setNow] = createSignal(Date.now() / 1000);
-const [events, setEvents] = createSignal<Record<string, Happening[]>>({});
+const [events, setEvents] = createSignal<Record<string, Event[]>>({});
 let skew_s = 0;
 let source: EventSource | null = null;
 let heard = Date.now();
@@ -28,50 +30,53 @@ export { events, link, model, now };
 
 interface Message {
   maglevd: string;
-  kind: "status" | "state" | "event" | "beats" | "counters" | "activity";
+  kind: "status" | "state" | "event" | "probes" | "counters" | "activity";
   data: unknown;
 }
 
 function takeState(name: string, changes: Partial<DaemonState>): void {
-  for (const table of ["frontends", "backends", "checks"] as const) {
+  for (const table of ["frontends", "backends", "healthchecks"] as const) {
     for (const [key, value] of Object.entries(changes[table] ?? {})) {
       // `undefined` removes a key from a store.
       if (value === null) setModel("daemons", name, "state", table, key, undefined as never);
       else setModel("daemons", name, "state", table, key, reconcile(value as never));
     }
   }
+  if (changes.vips !== undefined) setModel("daemons", name, "state", "vips", changes.vips);
   if (changes.dataplane) setModel("daemons", name, "state", "dataplane", reconcile(changes.dataplane));
   if (changes.order) setModel("daemons", name, "state", "order", changes.order);
 }
 
-function takeBeats(name: string, fresh: Record<string, Beat[]>): void {
-  for (const [backend, beats] of Object.entries(fresh)) {
-    setModel("daemons", name, "beats", backend, (old: Beat[] | undefined) => {
+function takeProbes(name: string, fresh: Record<string, Probe[]>): void {
+  for (const [backend, probes] of Object.entries(fresh)) {
+    setModel("daemons", name, "probes", backend, (old: Probe[] | undefined) => {
       // What was asked for and what comes by itself overlap.
       const newest = old?.[old.length - 1]?.[0] ?? 0;
-      return [...(old ?? []), ...beats.filter((beat) => beat[0] > newest)].slice(-BEATS);
+      return [...(old ?? []), ...probes.filter(([at_s]) => at_s > newest)].slice(-PROBES);
     });
   }
 }
 
-/** Take the beats of the backends that are looked at, and keep no others. */
-export function takeLookedAt(name: string, beats: Record<string, Beat[]>): void {
+/** Take the probes of the backends that are followed, and keep no others. */
+export function takeFollowed(name: string, probes: Record<string, Probe[]>): void {
   batch(() => {
-    for (const backend of Object.keys(model.daemons[name]?.beats ?? {}))
-      if (!(backend in beats)) setModel("daemons", name, "beats", backend, undefined as never);
-    takeBeats(name, beats);
+    for (const backend of Object.keys(model.daemons[name]?.probes ?? {}))
+      if (!(backend in probes)) setModel("daemons", name, "probes", backend, undefined as never);
+    takeProbes(name, probes);
   });
 }
+
+const byVip = (all: Traffic[]) => Object.fromEntries(all.map((one) => [vipText(one.vip), one]));
 
 function take(message: Message): void {
   const name = message.maglevd;
   if (!model.daemons[name]) return;
   if (message.kind === "state") takeState(name, message.data as Partial<DaemonState>);
-  else if (message.kind === "beats") takeBeats(name, message.data as Record<string, Beat[]>);
-  else if (message.kind === "counters") setModel("daemons", name, "counters", reconcile(message.data as never));
+  else if (message.kind === "probes") takeProbes(name, message.data as Record<string, Probe[]>);
+  else if (message.kind === "counters") setModel("daemons", name, "counters", reconcile(byVip(message.data as Traffic[])));
   else if (message.kind === "activity") setModel("daemons", name, "activity", reconcile(message.data as never));
   else if (message.kind === "status") setModel("daemons", name, "status", reconcile(message.data as never));
-  else setEvents((all) => ({ ...all, [name]: [message.data as Happening, ...(all[name] ?? [])].slice(0, EVENTS) }));
+  else setEvents((all) => ({ ...all, [name]: [message.data as Event, ...(all[name] ?? [])].slice(0, EVENTS) }));
 }
 
 // Messages that come together are worked on together, once a frame: 200 events a second are 60 updates at most.
@@ -91,16 +96,17 @@ function gather(message: Message): void {
   }
 }
 
-function takeAll(everything: { at_s: number; maglevds: Daemon[] }): void {
+function takeAll(everything: { at_s: number; maglevds: DaemonMessage[] }): void {
   skew_s = everything.at_s - Date.now() / 1000;
   waiting = [];
   batch(() => {
     setModel("order", everything.maglevds.map((daemon) => daemon.name));
     for (const daemon of everything.maglevds) {
-      const { events: newest, ...rest } = daemon;
+      const { events: newest, counters, ...rest } = daemon;
+      const kept: Daemon = { ...rest, counters: byVip(counters), events: [] };
       const old = model.daemons[daemon.name];
-      if (old) setModel("daemons", daemon.name, reconcile({ ...rest, events: [] }));
-      else setModel("daemons", daemon.name, { ...rest, events: [] });
+      if (old) setModel("daemons", daemon.name, reconcile(kept));
+      else setModel("daemons", daemon.name, kept);
       setEvents((all) => ({ ...all, [daemon.name]: [...newest].reverse() }));
     }
   });

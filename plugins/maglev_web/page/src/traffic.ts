@@ -1,8 +1,8 @@
 // What each VIP carried a second, of late. Kept for all, so that a chart that is opened has a past, and drawn for few.
 
 import { createSignal } from "solid-js";
+import type { Traffic } from "./daemon";
 import { model, now } from "./model";
-import type { Counters } from "./types";
 
 export const KINDS = ["existing", "first", "untracked", "no_server"] as const;
 const EVERY_MS = 2000; // as often as the server reads them
@@ -20,12 +20,12 @@ const histories = new Map<string, History>();
 const [sampled, setSampled] = createSignal(0);
 
 /** Packets a second of all kinds, or `null` where there is nothing to compare with. */
-export function packetRate(counters: Counters | undefined): number | null {
+export function packetRate(counters: Traffic | undefined): number | null {
   const rates = counters?.rates;
   return rates ? KINDS.reduce((sum, kind) => sum + (rates[kind] ?? 0), 0) : null;
 }
 
-function note(key: string, counters: Counters, known: boolean): void {
+function note(key: string, counters: Traffic, known: boolean): void {
   const history = histories.get(key) ?? { at_s: [], packets: [], octets: [] };
   histories.set(key, history);
   history.at_s.push(now());

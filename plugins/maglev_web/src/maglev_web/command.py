@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import click
 
-from maglev.golike import GoCommand, version_option
+from maglev.single_dash import SingleDashCommand, version_option
 from maglev_web.options import Settings, options
 from maglev_web.serve import serve
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def command() -> click.Command:
     """Build the command."""
-    return GoCommand(
+    return SingleDashCommand(
         "maglevd-frontend",
         callback=_start,
         params=[*options(), version_option("maglevd-frontend")],

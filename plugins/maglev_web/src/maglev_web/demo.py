@@ -7,10 +7,9 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import ClassVar
 
 import anyio
 
@@ -19,54 +18,44 @@ _USER = "demo"
 _ENDS_WITHIN_S = 5.0
 
 
-class Companion:
-    """What `maglevd demo` runs; see `maglev.cli.demo.companions`.
+@asynccontextmanager
+async def dashboard(folder: Path, grpc_socket: str) -> AsyncIterator[Sequence[str]]:
+    """Serve a dashboard while the context lasts; `maglevd demo` runs it.
 
     Args:
-        folder: For the socket of the API and the log.
+        folder: For the log.
+        grpc_socket: The unix socket of the gRPC API.
+
+    Yields:
+        Where the dashboard is.
+
+    Raises:
+        OSError: It cannot be started.
     """
-
-    exporters: ClassVar[Sequence[str]] = ("grpc",)
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._socket = folder / "grpc.sock"
-
-    def overrides(self) -> Mapping[str, Mapping[str, str]]:
-        """A socket that only this demonstration has: on the usual port there may be another maglevd."""
-        return {"grpc": {"socket": str(self._socket)}}
-
-    @asynccontextmanager
-    async def run(self) -> AsyncIterator[Sequence[str]]:
-        """Serve while the context lasts.
-
-        Raises:
-            OSError: It cannot be started.
-        """
-        password, port = secrets.token_urlsafe(6), free_port(_PORT)
-        listen = f"127.0.0.1:{port}"
-        with (self._folder / "dashboard.log").open("wb") as log:
-            process = await anyio.open_process(
-                [sys.executable, "-m", "maglev_web", "--server", f"unix:{self._socket}", "--listen", listen],
-                env={**os.environ, "MAGLEV_FRONTEND_USER": _USER, "MAGLEV_FRONTEND_PASSWORD": password},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        try:
-            yield [
-                f"Dashboard: http://{listen}/view/",
-                f"  with commands: http://{listen}/admin/ (user {_USER}, password {password})",
-            ]
-        finally:
-            with anyio.CancelScope(shield=True):
-                with suppress(ProcessLookupError):  # it has ended already
-                    process.terminate()
-                with anyio.move_on_after(_ENDS_WITHIN_S):
-                    await process.wait()
-                if process.returncode is None:
-                    process.kill()
-                await process.aclose()
+    password, port = secrets.token_urlsafe(6), free_port(_PORT)
+    listen = f"127.0.0.1:{port}"
+    with (folder / "dashboard.log").open("wb") as log:
+        process = await anyio.open_process(
+            [sys.executable, "-m", "maglev_web", "--server", f"unix:{grpc_socket}", "--listen", listen],
+            env={**os.environ, "MAGLEV_FRONTEND_USER": _USER, "MAGLEV_FRONTEND_PASSWORD": password},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield [
+            f"Dashboard: http://{listen}/view/",
+            f"  with commands: http://{listen}/admin/ (user {_USER}, password {password})",
+        ]
+    finally:
+        with anyio.CancelScope(shield=True):
+            with suppress(ProcessLookupError):  # it has ended already
+                process.terminate()
+            with anyio.move_on_after(_ENDS_WITHIN_S):
+                await process.wait()
+            if process.returncode is None:
+                process.kill()
+            await process.aclose()
 
 
 def free_port(wanted: int) -> int:

@@ -5,88 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import click
 
+from maglev import command_line
+from maglev.api import option
 from maglev.listening import read_address
-from maglev_grpc.client import Security, read_target
-from maglev_web.http import Credentials
+from maglev.serving import Credentials
+from maglev_grpc.client import read_target
+from maglev_grpc.security import Security
 from maglev_web.http.hosts import read_hosts
 
-LOG_LEVELS = ("debug", "info", "warning", "error")
-_SHOWN: dict[str, Any] = {"show_envvar": True, "show_default": True}
 
-
-@attrs.frozen
-class Settings:
-    """One start of `maglevd-frontend`.
-
-    Args:
-        servers: The daemons, as the operator wrote them.
-        listen: The address to listen on, as `maglev.listening` reads it.
-        security: How to speak to the daemons.
-        credentials: Who may enter `/admin/`; `None`: nobody.
-        tls_cert: Certificate to serve HTTPS with, in PEM; `None`: HTTP.
-        tls_key: Its private key.
-        trusted_proxies: Addresses and networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
-        allowed_hosts: Host names under which there is an answer, beside addresses and `localhost`; none: any.
-        log_level: The least level that is logged.
-    """
-
-    servers: tuple[str, ...]
-    listen: str = ":8080"
-    security: Security = attrs.field(factory=Security)
-    credentials: Credentials | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    trusted_proxies: tuple[str, ...] = ()
-    allowed_hosts: tuple[str, ...] = ()
-    log_level: str = "info"
-
-    @classmethod
-    def parsed(cls, values: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
-        """Read what click has parsed.
-
-        Args:
-            values: By parameter name, as `options` names them.
-            environment: For user and password, which no command line should show.
-
-        Raises:
-            ValueError: Something makes no sense, or things do not go together.
-        """
-        read_address(values["listen"])
-        if (values["tls_cert"] is None) != (values["tls_key"] is None):
-            raise ValueError("--tls-cert and --tls-key go together: both or none")
-        return cls(
-            servers=read_servers(values["server"]),
-            listen=values["listen"],
-            security=Security(
-                **{name: values[name] for name in ("ca", "cert", "key", "token_file")},
-                server_name=values["server_name"] or "",
-            ),
-            credentials=read_credentials(environment),
-            tls_cert=values["tls_cert"],
-            tls_key=values["tls_key"],
-            trusted_proxies=read_proxies(values["trusted_proxies"] or ""),
-            allowed_hosts=read_hosts(",".join(values["allowed_host"])),
-            log_level=values["log_level"],
-        )
-
-
-def read_servers(text: str) -> tuple[str, ...]:
+def read_servers(text: str | tuple[str, ...]) -> tuple[str, ...]:
     """Read a list of servers, separated by commas; raises `ValueError` if one makes no sense or stands there twice."""
-    servers = tuple(part.strip() for part in text.split(","))
+    servers = tuple(part.strip() for part in text.split(",")) if isinstance(text, str) else text
     targets = [read_target(server) for server in servers]
     if len(set(targets)) < len(targets):
         raise ValueError(f"{text!r} names a server twice")
     return servers
 
 
-def read_proxies(text: str) -> tuple[str, ...]:
+def read_proxies(text: str | tuple[str, ...]) -> tuple[str, ...]:
     """Read addresses and networks, separated by commas; raises `ValueError` if one is none."""
-    return tuple(str(ip_network(part.strip())) for part in text.split(",") if part.strip())
+    parts = text.split(",") if isinstance(text, str) else text
+    return tuple(str(ip_network(part.strip())) for part in parts if part.strip())
 
 
 def read_credentials(environment: Mapping[str, str]) -> Credentials | None:
@@ -100,51 +45,76 @@ def read_credentials(environment: Mapping[str, str]) -> Credentials | None:
     return Credentials(user, password) if user else None
 
 
+def _address(text: str) -> str:
+    read_address(text)
+    return text
+
+
+def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
+    return read_hosts(",".join(names))
+
+
+def _pair(settings: Any, _attribute: attrs.Attribute[Any], value: Path | None) -> None:
+    if (value is None) != (settings.tls_cert is None):
+        raise ValueError("--tls-cert and --tls-key go together: both or none")
+
+
+@attrs.frozen
+class Settings:
+    """One start of `maglevd-frontend`.
+
+    Args:
+        security: How to speak to the daemons.
+        credentials: Who may enter `/admin/`; `None`: nobody.
+    """
+
+    servers: tuple[str, ...] = option(
+        "localhost:9090",
+        help="The daemons to show, separated by commas",
+        flag="server",
+        variable="MAGLEV_SERVERS",
+        metavar="HOST:PORT[,…]",
+        converter=read_servers,
+    )
+    listen: str = option(
+        ":8080", help="Where to listen; without an address everywhere", metavar="ADDRESS:PORT", converter=_address
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = option("info", help="The least level that is logged")
+    security: Security = attrs.field(factory=Security)
+    credentials: Credentials | None = None
+    tls_cert: Path | None = option(None, help="Serve HTTPS with this certificate and its chain", metavar="FILE")
+    tls_key: Path | None = option(None, help="The private key of that certificate", metavar="FILE", validator=_pair)
+    trusted_proxies: tuple[str, ...] = option(
+        "",
+        help="Believe X-Forwarded-For and X-Forwarded-Proto from these addresses; from nobody by default",
+        metavar="NETWORK[,…]",
+        converter=read_proxies,
+    )
+    allowed_hosts: tuple[str, ...] = option(
+        (),
+        help="Answer only under this host name, addresses and localhost; may be given again; any name by default",
+        flag="allowed-host",
+        variable="MAGLEV_ALLOWED_HOSTS",
+        metavar="HOST[,…]",
+        multiple=True,
+        converter=_hosts,
+    )
+
+    @classmethod
+    def parsed(cls, values: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+        """Read what click has parsed.
+
+        Args:
+            values: By parameter name, as `options` names them.
+            environment: For user and password, which no command line should show.
+
+        Raises:
+            ValueError: User and password do not go together.
+            click.UsageError: Something else makes no sense.
+        """
+        return command_line.read(cls, values, credentials=read_credentials(environment))
+
+
 def options() -> list[click.Parameter]:
     """The options, without those that click brings."""
-    return [
-        _text(
-            "server", "MAGLEV_SERVERS", "localhost:9090", "HOST:PORT[,…]", "The daemons to show, separated by commas"
-        ),
-        _text("listen", "MAGLEV_LISTEN", ":8080", "ADDRESS:PORT", "Where to listen; without an address everywhere"),
-        click.Option(
-            ["--log-level"],
-            envvar="MAGLEV_LOG_LEVEL",
-            type=click.Choice(LOG_LEVELS, case_sensitive=False),
-            default="info",
-            help="The least level that is logged",
-            **_SHOWN,
-        ),
-        _file("ca", "MAGLEV_CA", "Speak TLS to the daemons, and check their certificates against those in FILE"),
-        _file("cert", "MAGLEV_CERT", "Speak TLS to the daemons with this client's certificate"),
-        _file("key", "MAGLEV_KEY", "The private key of that certificate"),
-        _file("token-file", "MAGLEV_TOKEN_FILE", "Speak TLS to the daemons, and send the token in FILE"),
-        _text("server-name", "MAGLEV_SERVER_NAME", None, "NAME", "The name to expect in the daemons' certificates"),
-        _file("tls-cert", "MAGLEV_TLS_CERT", "Serve HTTPS with this certificate and its chain"),
-        _file("tls-key", "MAGLEV_TLS_KEY", "The private key of that certificate"),
-        _text(
-            "trusted-proxies",
-            "MAGLEV_TRUSTED_PROXIES",
-            None,
-            "NETWORK[,…]",
-            "Believe X-Forwarded-For and X-Forwarded-Proto from these addresses; from nobody by default",
-        ),
-        click.Option(
-            ["--allowed-host"],
-            metavar="HOST[,…]",
-            multiple=True,
-            envvar="MAGLEV_ALLOWED_HOSTS",
-            help="Answer only under this host name, addresses and localhost; may be given again; any name by default",
-            **_SHOWN,
-        ),
-    ]
-
-
-def _text(name: str, envvar: str, default: str | None, metavar: str, text: str) -> click.Option:
-    return click.Option([f"--{name}"], metavar=metavar, envvar=envvar, default=default, help=text, **_SHOWN)
-
-
-def _file(name: str, envvar: str, text: str) -> click.Option:
-    return click.Option(
-        [f"--{name}"], metavar="FILE", type=click.Path(path_type=Path), envvar=envvar, help=text, **_SHOWN
-    )
+    return command_line.options_of(Settings)

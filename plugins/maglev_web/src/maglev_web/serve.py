@@ -16,10 +16,10 @@ import uvicorn
 
 from maglev.build import this_build
 from maglev.listening import listen, read_address
-from maglev_web.feed import World, watching
+from maglev_web.feed import Daemons, watching
 from maglev_web.http import create_app
+from maglev_web.http.head_time import LimitedHeadTime
 from maglev_web.http.page import MISSING, read_page
-from maglev_web.http.patience import Patience
 from maglev_web.logs import configure
 from maglev_web.options import Settings
 
@@ -36,12 +36,12 @@ class Server(uvicorn.Server):
 
     Args:
         config: As uvicorn has it.
-        world: Whose events are streamed.
+        daemons: Whose events are streamed.
     """
 
-    def __init__(self, config: uvicorn.Config, world: World) -> None:
+    def __init__(self, config: uvicorn.Config, daemons: Daemons) -> None:
         super().__init__(config)
-        self._world = world
+        self._daemons = daemons
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -56,7 +56,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what never ends by itself, then everything else."""
-        self._world.close()
+        self._daemons.close()
         await super().shutdown(sockets)
 
 
@@ -69,7 +69,7 @@ def configuration(app: Any, settings: Settings) -> uvicorn.Config:
     """
     return uvicorn.Config(
         app,
-        http=Patience,
+        http=LimitedHeadTime,
         ws="none",
         lifespan="off",
         access_log=False,
@@ -108,11 +108,11 @@ async def serve(settings: Settings) -> None:
     page = await anyio.to_thread.run_sync(read_page)
     if not page.html:
         sys.stderr.write(MISSING)
-    async with watching(settings.servers, settings.security) as world:
-        app = await anyio.to_thread.run_sync(create_app, world, settings.credentials, page, settings.allowed_hosts)
+    async with watching(settings.servers, settings.security) as daemons:
+        app = await anyio.to_thread.run_sync(create_app, daemons, settings.credentials, page, settings.allowed_hosts)
         sock = await anyio.to_thread.run_sync(listen, settings.listen, BACKLOG)
         where = url(settings, sock.getsockname()[1])
-        server = Server(configuration(app, settings), world)
+        server = Server(configuration(app, settings), daemons)
         log.info(
             "serving",
             view=f"{where}/view/",

@@ -1,47 +1,48 @@
-"""Sets the demonstration up, plays it, and clears it away."""
+"""Sets the demonstration up, runs its steps, and stays until it is interrupted."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anyio
 import attrs
 import click
 
-from maglev.api import EventFilter, EventKind
+from maglev.api import Control, EventFilter, EventKind
 from maglev.cli.daemon import SIGNALS, serve
 from maglev.cli.demo import companions
-from maglev.cli.demo.acts import ACTS
-from maglev.cli.demo.companions import Companion
-from maglev.cli.demo.play import play
+from maglev.cli.demo.instructions import instructions
+from maglev.cli.demo.runner import Runner
+from maglev.cli.demo.scenario import SERVERS, STEPS, configuration
 from maglev.cli.demo.screen import Screen
 from maglev.cli.demo.servers import Server, free_port
-from maglev.cli.demo.setting import SERVERS, configuration
-from maglev.cli.demo.stage import Stage
 from maglev.cli.options import Invocation
+from maglev.config import Config, ConfigError, Override, Overrides, load
 from maglev.dataplanes.memory import MemoryDataplane
-from maglev.runtime import Controller, Settings, open_controller
+from maglev.runtime import Settings, open_controller
 from maglev.runtime.logging import configure
 from maglev.runtime.notify import Notifier
 
 _PAUSE_S = 2.5
-"""Between acts, for reading; `--once` is in a hurry."""
+"""Between steps, for reading; not with `--once`."""
+_QUIET_S = 0.7
+"""After this time without events the tables are printed again."""
 _EVENTS = frozenset(
     {EventKind.BACKEND, EventKind.FRONTEND, EventKind.WEIGHT, EventKind.SYNC, EventKind.PROBE, EventKind.DATAPLANE}
 )
 
 
 def run(invocation: Invocation, *, once: bool) -> int:
-    """Play the demonstration.
+    """Run the demonstration.
 
     Args:
         invocation: For the plugins and their options, and for how to log.
-        once: Run to the end of the script and return.
+        once: Return after the last step.
 
     Returns:
-        The exit status: 1 if something did not go as predicted, or the script was interrupted.
+        The exit status: 1 if something did not go as predicted, or the steps were interrupted.
     """
     if "http" not in invocation.plugins.checkers:
         click.echo("maglevd: the demo probes over HTTP, which needs: pip install 'maglevd[http]'", err=True)
@@ -50,30 +51,32 @@ def run(invocation: Invocation, *, once: bool) -> int:
     configure("error" if invocation.log_level == "info" else invocation.log_level, invocation.log_format)
     with tempfile.TemporaryDirectory(prefix="maglevd-demo-") as folder:
         port = free_port(list(SERVERS.values()))
-        config = Path(folder) / "maglev.yaml"
-        config.write_text(configuration(port), encoding="utf-8")
-        guests = [] if once else companions.find(invocation.plugins, Path(folder))
-        demo = _Demo(
-            attrs.evolve(
-                invocation,
-                config=config,
-                state_dir=None,
-                observe=False,
-                overrides=companions.merged(invocation.overrides, guests),
-            ),
-            port,
-            once,
-            guests,
-        )
-        return anyio.run(demo.run)
+        file = Path(folder) / "maglev.yaml"
+        file.write_text(configuration(port), encoding="utf-8")
+        overrides = _with_socket(invocation, Path(folder) / "grpc.sock")
+        try:
+            config = load(file, invocation.plugins, overrides=overrides).config
+        except ConfigError as error:
+            click.echo(str(error), err=True)
+            return error.status
+        invocation = attrs.evolve(invocation, config=file, state_dir=None, observe=False, overrides=overrides)
+        return anyio.run(_Demo(invocation, config, port, once).run)
+
+
+def _with_socket(invocation: Invocation, socket: Path) -> Overrides:
+    """Let the API listen on a socket of the demonstration's own: on its usual port there may be another maglevd."""
+    if "grpc" not in invocation.plugins.exporters:
+        return invocation.overrides
+    given = invocation.overrides.get(("exporter", "grpc"), {})
+    return {**invocation.overrides, ("exporter", "grpc"): {"socket": Override(str(socket), "the demo"), **given}}
 
 
 @attrs.define
 class _Demo:
     invocation: Invocation
+    config: Config
     port: int
     once: bool
-    guests: Sequence[Companion] = ()
     right: bool = True
     finished: bool = False
 
@@ -90,51 +93,61 @@ class _Demo:
             async with anyio.create_task_group() as tasks:
                 for server in servers.values():
                     tasks.start_soon(server.run)
-                async with open_controller(settings) as controller, anyio.create_task_group() as playing:
-                    # Each ends the other: a signal the play, the end of the script the daemon.
-                    play_scope, daemon_scope = anyio.CancelScope(), anyio.CancelScope()
-                    playing.start_soon(self._play, controller, dataplane, servers, play_scope, daemon_scope)
-                    with daemon_scope:
-                        await serve(controller, self.invocation, signals, Notifier(), play_scope.cancel)
+                async with open_controller(settings) as controller, anyio.create_task_group() as running:
+                    # Each ends the other: a signal the steps, the end of the steps the daemon.
+                    steps, daemon = anyio.CancelScope(), anyio.CancelScope()
+                    running.start_soon(self._show, controller, dataplane, servers, steps, daemon)
+                    with daemon:
+                        await serve(controller, self.invocation, signals, Notifier(), steps.cancel)
                 tasks.cancel_scope.cancel()
         return 0 if self.right and (self.finished or not self.once) else 1
 
-    async def _play(
+    async def _show(
         self,
-        controller: Controller,
+        control: Control,
         dataplane: MemoryDataplane,
-        servers: dict[str, Server],
+        servers: Mapping[str, Server],
         scope: anyio.CancelScope,
         daemon: anyio.CancelScope,
     ) -> None:
         with scope:
+            found = [] if self.once else companions.find(self.invocation.plugins)
+            folder, socket = self.invocation.config.parent, getattr(self.config.exporters.get("grpc"), "socket", "")
             async with (
-                controller.subscribe(EventFilter(_EVENTS), buffer=4096) as subscription,
-                companions.running(self.guests) as told,
+                control.subscribe(EventFilter(_EVENTS), buffer=4096) as subscription,
+                companions.running(found, folder, socket) as told,
             ):
-                stage = Stage(controller, dataplane, servers, Screen(), subscription.events)
+                runner = Runner(control, self.config, dataplane, servers, Screen(), subscription.events)
                 for line in told:
-                    stage.screen.print(line)
-                await self._script(stage)
+                    runner.screen.lines(line)
+                await self._run_steps(runner)
                 self.finished = True
                 if not self.once:
-                    await play(stage, self.invocation.config, controller.config.exporters, told)
+                    await self._stay(runner, told)
             daemon.cancel()
 
-    async def _script(self, stage: Stage) -> None:
-        parts = len(ACTS) + 1
-        stage.screen.title(f"1/{parts}  four servers start")
-        stage.screen.say(
+    async def _run_steps(self, runner: Runner) -> None:
+        count = len(STEPS) + 1
+        runner.screen.title(f"1/{count}  four servers start")
+        runner.screen.text(
             "Real HTTP servers on loopback, probed by maglevd; two VIPs in a dataplane in memory that builds the very "
-            "tables that VPP builds. Each act is predicted before it happens: pool, state, and every bucket."
+            "tables that VPP builds. Each step is predicted before it happens: pool, state, and every bucket."
         )
-        self.right = await stage.overture()
-        for number, act in enumerate(ACTS, 2):
-            await self._pause(stage)
-            stage.screen.title(f"{number}/{parts}  {act.title}")
-            self.right = await stage.act(act) and self.right
-        stage.screen.title("everything went as predicted" if self.right else "not everything went as predicted")
+        self.right = await runner.start()
+        for number, step in enumerate(STEPS, 2):
+            if not self.once:
+                await anyio.sleep(_PAUSE_S)
+            runner.screen.title(f"{number}/{count}  {step.title}")
+            self.right = await runner.run(step) and self.right
+        runner.screen.title("everything went as predicted" if self.right else "not everything went as predicted")
 
-    async def _pause(self, stage: Stage) -> None:
-        if not self.once:
-            await anyio.sleep(_PAUSE_S)
+    async def _stay(self, runner: Runner, told: Sequence[str]) -> None:
+        runner.screen.title("your turn")
+        runner.screen.time_of_day()
+        runner.screen.lines("\n".join([*instructions(self.config, self.invocation.config, self.port), *told]))
+        while True:
+            printed = await runner.print_events(_QUIET_S)
+            while await runner.print_events(_QUIET_S):
+                printed = True
+            if printed:
+                await runner.print_state()

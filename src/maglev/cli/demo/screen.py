@@ -1,4 +1,4 @@
-"""What the demonstration shows, in a terminal of 80 columns."""
+"""Prints the demonstration, in a terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from maglev.api import (
     Event,
     FrontendEvent,
     FrontendSnapshot,
-    MemberSnapshot,
     Snapshot,
     SyncEvent,
     WeightEvent,
 )
-from maglev.cli.demo.forecast import Found
+from maglev.cli.demo.predictions import Comparison
 
 _WIDTH = 80
 _SINCE = re.compile(r" since \S+Z")
@@ -31,72 +30,74 @@ _STYLES = {"up": "green", "down": "red", "unknown": "yellow", "paused": "cyan", 
 
 
 class Screen:
-    """Writes the demonstration.
+    """Prints titles, text, events and tables.
 
     Args:
-        console: Where to.
+        console: Where to print.
     """
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
         self.console.width = min(self.console.width, _WIDTH)
-        self._began_s: float | None = time.time()
+        self._step_began_s: float | None = time.time()
 
     def title(self, text: str) -> None:
-        """Begin an act."""
+        """Print the title of a step."""
         self.console.print()
         self.console.print(Rule(Text(text, style="bold"), align="left", style="dim"))
 
-    def say(self, text: str) -> None:
-        """Say something to the reader, in prose."""
+    def text(self, text: str) -> None:
+        """Print prose, with rich's markup."""
         self.console.print(Padding(Text.from_markup(text), (0, 1)))
 
-    def clock(self) -> None:
-        """Count the time of what follows from now."""
-        self._began_s = time.time()
+    def lines(self, text: str) -> None:
+        """Print lines as they are."""
+        self.console.print(Text(text), soft_wrap=True)
+
+    def time_from_now(self) -> None:
+        """Print events with the seconds since now."""
+        self._step_began_s = time.time()
 
     def time_of_day(self) -> None:
-        """Tell the time of day from now on."""
-        self._began_s = None
+        """Print events with the time of day."""
+        self._step_began_s = None
 
-    def _time(self, at_s: float) -> str:
-        if self._began_s is None:
-            return time.strftime(" %H:%M:%S  ", time.localtime(at_s))
-        return f"{max(0.0, at_s - self._began_s):6.2f} s  "
-
-    def tell(self, event: Event) -> bool:
-        """Narrate an event; returns whether there was anything to tell a reader."""
+    def event(self, event: Event) -> bool:
+        """Print an event; returns whether it is one that is shown."""
         words = _words(event)
         if words is not None:
             self.console.print(Text.assemble((self._time(event.at_s), "dim"), words))
         return words is not None
 
-    def print(self, text: str) -> None:
-        """Print lines as they are."""
-        self.console.print(Text(text), soft_wrap=True)
+    def _time(self, at_s: float) -> str:
+        if self._step_began_s is None:
+            return time.strftime(" %H:%M:%S  ", time.localtime(at_s))
+        return f"{max(0.0, at_s - self._step_began_s):6.2f} s  "
 
     def detection(self, backend: str, took_s: float, bound_s: float) -> None:
-        """Show how long a failure took to be seen, and how long it may take."""
+        """Print how long it took to detect a failure, and how long it may take."""
         style = "green" if took_s <= bound_s else "yellow"
         words = f"{backend}: down {took_s:.2f} s after its first failing probe began"
         self.console.print(Text.assemble(" ", words, (f"  (bound: {bound_s:.2f} s)", style)))
 
-    def state(self, snapshot: Snapshot, dataplane: DataplaneState, found: Mapping[str, Found] | None = None) -> None:
-        """Show all frontends, their servers, and what the dataplane holds of them.
+    def state(
+        self, snapshot: Snapshot, dataplane: DataplaneState, comparisons: Mapping[str, Comparison] | None = None
+    ) -> None:
+        """Print all frontends, their servers, and what the dataplane holds of them.
 
         Args:
             snapshot: What the controller holds.
             dataplane: What the dataplane holds.
-            found: The comparison with what was predicted, if something was.
+            comparisons: The comparison with the prediction, by frontend, if there was one.
         """
         for name, frontend in snapshot.frontends.items():
-            one = found.get(name) if found else None
+            comparison = (comparisons or {}).get(name)
             self.console.print()
             self.console.print(_frontend_line(frontend))
-            if one is None or not one.untouched:
-                self.console.print(_members(frontend, dataplane, one))
-            if one is not None:
-                self.console.print(_verdict(one))
+            if comparison is None or not comparison.unchanged:
+                self.console.print(_members(frontend, dataplane, comparison))
+            if comparison is not None:
+                self.console.print(_result(comparison))
 
 
 def _words(event: Event) -> Text | None:
@@ -129,45 +130,35 @@ def _frontend_line(frontend: FrontendSnapshot) -> Text:
     )
 
 
-def _members(frontend: FrontendSnapshot, dataplane: DataplaneState, found: Found | None) -> Table:
+def _members(frontend: FrontendSnapshot, dataplane: DataplaneState, comparison: Comparison | None) -> Table:
     table = Table(box=None, padding=(0, 1), header_style="dim", pad_edge=True)
-    table.add_column("pool", no_wrap=True)
-    table.add_column("backend", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("weight", justify="right")
-    if found is not None:
-        table.add_column("predicted", justify="right")
-    table.add_column("buckets", justify="right")
+    for heading in ("pool", "backend", "state"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("weight", "predicted", "buckets") if comparison else ("weight", "buckets"):
+        table.add_column(heading, justify="right")
     table.add_column("because", overflow="fold", ratio=1)
-    predicted = found.expected.table.counts() if found is not None else {}
+    predicted = comparison.prediction.table.counts() if comparison else {}
     vip = dataplane.vips.get(frontend.vip)
-    shown = ""
+    previous = ""
     for member in frontend.members:
         server = vip.servers.get(member.address) if vip is not None else None
         buckets = "-" if server is None else str(server.buckets)
-        forecast = [str(predicted.get(member.address, 0))] if found is not None else []
-        pool = "" if member.pool == shown else member.pool
-        shown = member.pool
-        table.add_row(pool, member.backend, _state(member.state), _weight(member), *forecast, buckets, _reason(member))
+        columns = [str(predicted.get(member.address, 0)), buckets] if comparison else [buckets]
+        pool = "" if member.pool == previous else member.pool
+        previous = member.pool
+        weight = Text(str(member.effective_weight), "" if member.effective_weight else "dim")
+        # Without the time, which the events have shown.
+        table.add_row(pool, member.backend, _state(member.state), weight, *columns, _SINCE.sub("", member.reason))
     return table
 
 
-def _weight(member: MemberSnapshot) -> Text:
-    return Text(str(member.effective_weight), "" if member.effective_weight else "dim")
-
-
-def _reason(member: MemberSnapshot) -> str:
-    """Its reason without the time, which the story has told already."""
-    return _SINCE.sub("", member.reason)
-
-
-def _verdict(found: Found) -> Text:
-    if found.wrong:
-        return Text(f" ✗ not as predicted: {'; '.join(found.wrong)}", "bold red")
-    right = Text.assemble((" ✓ ", "green"), f"all {found.agreeing} buckets as predicted")
-    if found.untouched:
+def _result(comparison: Comparison) -> Text:
+    if comparison.differences:
+        return Text(f" ✗ not as predicted: {'; '.join(comparison.differences)}", "bold red")
+    right = Text.assemble((" ✓ ", "green"), f"all {len(comparison.table)} buckets as predicted")
+    if comparison.unchanged:
         return right.append(", and as they were")
-    moved = found.moved
+    moved = comparison.moved
     if moved is not None and moved.changed:
         right.append(f"; {moved.moved:.1%} of new flows change server")
     if moved is not None and moved.changed and moved.surviving:

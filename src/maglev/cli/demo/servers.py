@@ -1,28 +1,39 @@
-"""The backends of the demonstration: real HTTP servers on loopback addresses, which can be killed and hung."""
+"""Runs the backends of the demonstration: HTTP servers on loopback addresses that can be stopped and made to hang.
+
+`/stop` and `/hang` do so for some seconds, for whoever tries it with `curl`.
+"""
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import Enum
 from ipaddress import IPv4Address
 
 import anyio
 from anyio.abc import SocketStream
+from anyio.streams.buffered import BufferedByteReceiveStream
 
-from maglev.cli.demo.http import Answer, answer_one
-
+BACK_AFTER_S = 20.0
+"""How long `/stop` and `/hang` last."""
+_MAX_HEAD = 8192
+_HEAD_WITHIN_S = 10.0
 _TRIES = 50
 
 
-class Health(Enum):
-    """How a server fares."""
+class Mode(Enum):
+    """What a server does."""
 
-    WELL = "well"
-    DEAD = "dead"
+    OK = "ok"
+    STOPPED = "stopped"
     """Its port is closed."""
-    HUNG = "hung"
-    """It takes connections and says nothing."""
+    HANGING = "hanging"
+    """It accepts connections and answers nothing."""
+
+
+_MODES = {"/stop": Mode.STOPPED, "/hang": Mode.HANGING}
 
 
 class Server:
@@ -38,40 +49,55 @@ class Server:
         self.name = name
         self.address = address
         self.port = port
-        self.health = Health.WELL
-        self._changed = anyio.Event()
-        self._serving: anyio.CancelScope | None = None
+        self.mode = Mode.OK
+        self._until_s = math.inf
+        self._serving = anyio.CancelScope()
 
-    def become(self, health: Health) -> None:
-        """Kill, hang or heal it. Connections that are open end."""
-        self.health = health
-        self._changed.set()
-        self._changed = anyio.Event()
-        if self._serving is not None:
-            self._serving.cancel()
+    def change(self, mode: Mode, for_s: float = math.inf) -> None:
+        """Stop it, let it hang, or let it serve again. Open connections end.
+
+        Args:
+            mode: What it does from now on.
+            for_s: How long, in seconds, before it serves again.
+        """
+        self.mode, self._until_s = mode, anyio.current_time() + for_s
+        self._serving.cancel()
 
     async def run(self) -> None:
         """Serve until cancelled."""
         while True:
-            changed = self._changed
-            if self.health is Health.DEAD:
-                await changed.wait()
-                continue
-            listener = await anyio.create_tcp_listener(local_host=str(self.address), local_port=self.port)
-            async with listener:
-                with anyio.CancelScope() as self._serving:
-                    if changed is self._changed:
-                        await listener.serve(self._take)
-                self._serving = None
+            with anyio.CancelScope(deadline=self._until_s) as self._serving:
+                await self._serve()
+            if anyio.current_time() >= self._until_s:
+                self.mode, self._until_s = Mode.OK, math.inf
 
-    async def _take(self, stream: SocketStream) -> None:
-        if self.health is Health.HUNG:
+    async def _serve(self) -> None:
+        if self.mode is Mode.STOPPED:
+            await anyio.sleep_forever()
+        async with await anyio.create_tcp_listener(local_host=str(self.address), local_port=self.port) as listener:
+            await listener.serve(self._answer)
+
+    async def _answer(self, stream: SocketStream) -> None:
+        # A client may close its connection at any time, or send nothing.
+        with suppress(
+            anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.IncompleteRead, anyio.DelimiterNotFound
+        ):
             async with stream:
-                await anyio.sleep_forever()
-        await answer_one(stream, self._answer)
+                if self.mode is Mode.HANGING:
+                    await anyio.sleep_forever()
+                with anyio.move_on_after(_HEAD_WITHIN_S):
+                    head = await BufferedByteReceiveStream(stream).receive_until(b"\r\n", _MAX_HEAD)
+                    await self._respond(stream, head.decode("latin-1").split()[1:2])
 
-    async def _answer(self, path: str) -> Answer:
-        return (200, "ok\n") if path == "/healthz" else (200, f"{self.name} got {path}\n")
+    async def _respond(self, stream: SocketStream, path: Sequence[str]) -> None:
+        mode = _MODES.get(path[0]) if path else None
+        body = f"{self.name}: {mode.value} for {BACK_AFTER_S:g} s\n" if mode else f"{self.name}\n"
+        head = (
+            f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        await stream.send((head + body).encode())
+        if mode:
+            self.change(mode, BACK_AFTER_S)
 
 
 def free_port(addresses: Sequence[IPv4Address]) -> int:

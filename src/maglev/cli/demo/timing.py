@@ -1,8 +1,6 @@
-"""How long it took to see a failure, from the start of the first probe that failed, and how long it may take."""
+"""Measures the time from the start of the first failing probe to `down`, and computes how long it may be."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from maglev.api import BackendEvent, BackendState, Event, HealthCheckSnapshot, ProbeEvent, ProbePhase, Verdict
 
@@ -19,8 +17,8 @@ def detection_bound_s(check: HealthCheckSnapshot) -> float:
     return (check.fall - 1) * max(1.1 * check.fast_interval_s, check.timeout_s) + check.timeout_s
 
 
-class Stopwatch:
-    """Follows probe and backend events."""
+class DetectionTimer:
+    """Measures from probe and backend events how long each detection took."""
 
     def __init__(self) -> None:
         self.detected_s: dict[str, float] = {}
@@ -28,25 +26,20 @@ class Stopwatch:
         self._started: dict[str, float] = {}
         self._failing_since: dict[str, float] = {}
 
-    def forget(self) -> None:
-        """Forget what was measured."""
+    def clear(self) -> None:
+        """Drop what was measured."""
         self.detected_s.clear()
 
-    def see_all(self, events: Iterable[Event]) -> None:
-        """Take note of some events, in order."""
-        for event in events:
-            self.see(event)
-
-    def see(self, event: Event) -> None:
-        """Take note of one event; kinds that say nothing of time are let pass."""
+    def add(self, event: Event) -> None:
+        """Take account of one event; other kinds are ignored."""
         if isinstance(event, ProbeEvent):
-            self._see_probe(event)
+            self._add_probe(event)
         elif isinstance(event, BackendEvent) and event.transition.to_state is BackendState.DOWN:
             since = self._failing_since.get(event.backend)
             if since is not None:
                 self.detected_s[event.backend] = event.at_s - since
 
-    def _see_probe(self, event: ProbeEvent) -> None:
+    def _add_probe(self, event: ProbeEvent) -> None:
         if event.phase is ProbePhase.START:
             self._started[event.backend] = event.at_s
         elif event.result is not None and event.result.verdict is Verdict.PASS:

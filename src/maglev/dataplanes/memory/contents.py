@@ -1,4 +1,4 @@
-"""What the memory dataplane holds, and what a write does to it."""
+"""Holds the state of the memory dataplane, and applies operations to it."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Written:
     """One operation that reached the dataplane.
 
     Args:
-        session: The number of the session it came through, counted from 1; 0 if it came from none.
-        operation: It.
-        result: What became of it.
+        session: The number of the session that wrote it, counted from 1; 0 if none did.
+        operation: The operation.
+        result: Its result.
     """
 
     session: int
@@ -49,14 +49,12 @@ class Written:
 
 
 class Contents:
-    """VIPs, servers and weights, established flows, counters, and the record of what was written.
-
-    Nothing here waits for anything.
+    """VIPs, servers and weights, established flows, counters, and a journal of operations.
 
     Args:
         flow_hash: How flows are hashed to buckets.
-        clock_s: Seconds since the epoch.
-        journal_length: How many operations `journal` keeps.
+        clock_s: Returns seconds since the epoch.
+        journal_length: How many operations the journal keeps.
     """
 
     def __init__(
@@ -73,7 +71,7 @@ class Contents:
         self.clear()
 
     def clear(self) -> None:
-        """Hold nothing, as after a restart; the journal and the faults stay."""
+        """Remove everything but the journal and the faults, as a restart does."""
         self.boot_id = uuid.uuid4().hex
         self.boot_time_s = self.clock_s()
         self.conf = DataplaneConf()
@@ -96,11 +94,11 @@ class Contents:
         return self._prefixes[key.address][key]
 
     def write(self, operation: Operation, session: int = 0) -> OperationResult:
-        """Do one operation, or refuse it as VPP would or as `faults` say; either way it is put in the journal.
+        """Apply one operation, or refuse it as VPP would or as `faults` say; either way the journal gets it.
 
         Args:
-            operation: It.
-            session: The number of the session it comes through.
+            operation: The operation.
+            session: The number of the session that writes it.
         """
         operation = _as_stored(operation)
         neighbours: Mapping[VipKey, VipState] = {}
@@ -108,23 +106,25 @@ class Contents:
             neighbours = self._prefixes.get(operation.vip.address, {})
         error = self.faults.refusal(operation) or refusal(operation, neighbours)
         if not error:
-            self._do(operation)
+            self._apply(operation)
         result = Failed(error) if error else Ok()
         self.journal.append(Written(session, operation, result))
         return result
 
-    def plant(self, key: VipKey, vip: VipState) -> None:
-        """Put a VIP there as somebody else might have, of any encapsulation, past all refusals."""
-        self._prefixes.setdefault(key.address, {})[key] = attrs.evolve(vip, index=self._new_index())
+    def add_foreign_vip(self, key: VipKey, vip: VipState) -> None:
+        """Add a VIP as another controller might, of any encapsulation, without any check."""
+        self.packets[self._next_index] = Counter()
+        self._prefixes.setdefault(key.address, {})[key] = attrs.evolve(vip, index=self._next_index)
+        self._next_index += 1
 
-    def _do(self, operation: Operation) -> None:
+    def _apply(self, operation: Operation) -> None:
         match operation:
             case SetConf(conf):
                 if conf.sticky_buckets_per_core != self.conf.sticky_buckets_per_core:
                     self.flows = FlowTable(conf.sticky_buckets_per_core)
                 self.conf = conf
             case AddVip(key, attributes):
-                self.plant(key, VipState(attributes, {}))
+                self.add_foreign_vip(key, VipState(attributes, {}))
             case DeleteVip(key):
                 self._delete_vip(key)
             case AddServer(key, server, weight):
@@ -142,7 +142,7 @@ class Contents:
         if not prefix:
             del self._prefixes[key.address]
         if index is not None:
-            self.flows.forget(index)
+            self.flows.drop(index)
             self.packets.pop(index, None)
 
     def _set_server(self, key: VipKey, server: Address, weight: int | None) -> None:
@@ -157,17 +157,11 @@ class Contents:
     def _flush(self, key: VipKey, server: Address | None) -> None:
         index = self.vip(key).index
         if server is not None and index is not None:
-            self.flows.forget(index, server)
-
-    def _new_index(self) -> int:
-        index = self._next_index
-        self._next_index += 1
-        self.packets[index] = Counter()
-        return index
+            self.flows.drop(index, server)
 
 
 def _as_stored(operation: Operation) -> Operation:
-    """Return the operation with the VIP as VPP files it: a VIP of all ports is one of all protocols."""
+    """Return the operation with the VIP as VPP stores it: one of all ports has protocol `any`."""
     if isinstance(operation, SetConf) or operation.vip.port or operation.vip.protocol is IPProtocol.ANY:
         return operation
     return attrs.evolve(operation, vip=attrs.evolve(operation.vip, protocol=IPProtocol.ANY))

@@ -1,4 +1,4 @@
-"""The reference dataplane: exactly VPP's tables and refusals, in this process's memory."""
+"""The dataplane `memory`: VPP's tables and refusals, in this process's memory."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from maglev.domain.table import Address
 class MemoryDataplane(Dataplane):
     """A dataplane without packets: to try a configuration, to embed maglevd, to test against.
 
-    What it holds lives as long as this object, over any number of sessions; in a `MemoryStore` of one's own it lives
-    longer.
+    Its state lasts as long as the store, over any number of sessions.
 
     Args:
         options: It has none.
-        store: What it holds.
+        store: Its state; by default one of its own.
     """
 
     name: ClassVar[str] = "memory"
@@ -31,31 +30,23 @@ class MemoryDataplane(Dataplane):
         return self.store.session()
 
     async def server_for(self, vip: VipKey, flow: Flow) -> Address | None:
-        """Tell which server the next packet of a flow gets, established or new; `None` if no server has weight.
-
-        Args:
-            vip: The VIP it is sent to.
-            flow: The flow; what it leaves out is the VIP's own.
-
-        Raises:
-            KeyError: There is no such VIP.
-        """
+        """Return the server that the next packet of a flow gets; see `Traffic.server_for`."""
         return await self.store.traffic.server_for(vip, flow)
 
     async def send(self, vip: VipKey, flow: Flow) -> Address | None:
-        """Let one packet through, counted, and a new flow established; as `server_for` otherwise."""
+        """Send one packet of a flow; see `Traffic.send`."""
         return await self.store.traffic.send(vip, flow)
 
 
 def dataplane_over(store: MemoryStore) -> type[MemoryDataplane]:
-    """Return a class to register as the memory dataplane of a daemon, all instances of which hold the same.
+    """Return a memory dataplane class, to register with a daemon, whose instances share one store.
 
     Args:
-        store: What they hold.
+        store: The store.
     """
 
     class Shared(MemoryDataplane):
-        """A memory dataplane over a store that was there before it."""
+        """A memory dataplane over the given store."""
 
         def __init__(self, options: NoOptions | None = None) -> None:
             super().__init__(options, store=store)

@@ -1,4 +1,4 @@
-"""What a test can let go wrong: refused operations, and replies that never come."""
+"""Faults that tests can switch on: refused operations, and replies that never come."""
 
 from __future__ import annotations
 
@@ -10,24 +10,15 @@ from maglev.api import Operation
 
 
 @attrs.define
-class Refusal:
-    """Operations to refuse for no reason of their own.
-
-    Args:
-        matches: Which ones.
-        error: The name of the error they get.
-        skip: How many matching operations still pass.
-        times: How many are refused after these; `None` is all.
-    """
-
-    matches: Callable[[Operation], bool]
+class _Refusal:
+    matching: Callable[[Operation], bool]
     error: str
-    skip: int = 0
-    times: int | None = 1
+    skip: int
+    times: int | None
 
-    def takes(self, operation: Operation) -> bool:
+    def applies_to(self, operation: Operation) -> bool:
         """Count an operation, and tell whether it is to be refused."""
-        if self.times == 0 or not self.matches(operation):
+        if self.times == 0 or not self.matching(operation):
             return False
         if self.skip:
             self.skip -= 1
@@ -41,7 +32,7 @@ class Faults:
     """The faults that are switched on."""
 
     def __init__(self) -> None:
-        self._refusals: list[Refusal] = []
+        self._refusals: list[_Refusal] = []
         self.lose_after: int | None = None
         """Break all connections after this many more operations, before the last one's reply; `None`: never."""
 
@@ -57,15 +48,15 @@ class Faults:
 
         Args:
             error: The name of the error.
-            matching: Which operations; all of them if not said.
+            matching: Which operations; by default all.
             nth: The first one to refuse, counted from 1 among those that match.
-            times: How many from there on; `None` is all.
+            times: How many to refuse from there on; `None` is all.
         """
-        self._refusals.append(Refusal(matching, error, nth - 1, times))
+        self._refusals.append(_Refusal(matching, error, nth - 1, times))
 
     def refusal(self, operation: Operation) -> str:
-        """Return the error that an operation is to get; empty if none."""
-        return next((refusal.error for refusal in self._refusals if refusal.takes(operation)), "")
+        """Count an operation, and return the error that it gets; empty if none."""
+        return next((refusal.error for refusal in self._refusals if refusal.applies_to(operation)), "")
 
     def breaks_now(self) -> bool:
         """Count an operation that was done, and tell whether the connection breaks before its reply."""
@@ -78,6 +69,6 @@ class Faults:
         return True
 
     def clear(self) -> None:
-        """Let nothing go wrong any more."""
+        """Switch all faults off."""
         self._refusals.clear()
         self.lose_after = None

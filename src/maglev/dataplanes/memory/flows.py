@@ -1,8 +1,8 @@
-"""Established flows: which server each known flow stays with, and what every VIP has carried.
+"""Keeps established flows: which server each of them stays with.
 
-As in VPP, a flow is known by the 32-bit hash of its packets (with `src-ip-sticky` that is one for all flows of a
-client), kept in buckets of four, and a flow that finds its bucket full goes untracked. Unlike VPP there is one worker,
-and flows do not grow old.
+As in VPP, a flow is identified by the 32-bit hash of its packets (one for all flows of a client with `src-ip-sticky`)
+and kept in buckets of four; a flow whose bucket is full is not tracked. Unlike in VPP there is one worker, and flows do
+not time out.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class FlowTable:
         return self._servers.get((vip, flow_hash))
 
     def establish(self, vip: int, flow_hash: int, server: Address) -> bool:
-        """Remember a new flow.
+        """Add a new flow.
 
         Returns:
             Whether there was room.
@@ -50,13 +50,13 @@ class FlowTable:
         self._servers[vip, flow_hash] = server
         return True
 
-    def forget(self, vip: int, server: Address | None = None) -> None:
-        """Forget the flows of a VIP, or only those that stay with one server."""
-        gone = [known for known, pinned in self._servers.items() if known[0] == vip and server in (None, pinned)]
-        for known in gone:
-            del self._servers[known]
-            self._fill[known[1] & (self._buckets - 1)] -= 1
+    def drop(self, vip: int, server: Address | None = None) -> None:
+        """Drop the flows of a VIP, or only those that stay with one server."""
+        dropped = [flow for flow, pinned in self._servers.items() if flow[0] == vip and server in (None, pinned)]
+        for flow in dropped:
+            del self._servers[flow]
+            self._fill[flow[1] & (self._buckets - 1)] -= 1
 
     def count(self) -> Mapping[tuple[int, Address], int]:
-        """Count the known flows by VIP index and server."""
+        """Count the flows by VIP index and server."""
         return Counter((vip, server) for (vip, _), server in self._servers.items())

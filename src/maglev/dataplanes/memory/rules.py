@@ -1,9 +1,8 @@
-"""What VPP's `lb` plugin refuses, under VPP's names of its errors.
+"""Refuses what VPP's `lb` plugin refuses, with VPP's names of the errors.
 
-Read in VPP's source, where some of it surprises: an all-port VIP and a per-port VIP exclude each other, with
-`VALUE_EXIST` as if they were the same; the family of a server must fit the encapsulation and not the VIP; of VIPs on
-one address, the encapsulation must be the same. Where VPP would crash or does something senseless (a table of no
-buckets, a weight above 100), this is refused as well.
+The rules are those of VPP's source, some of them unexpected: an all-port VIP and a per-port VIP on one address exclude
+each other, with `VALUE_EXIST`; a server's family must fit the encapsulation, not the VIP; all VIPs on one address must
+have one encapsulation. What VPP accepts and should not (a table of no buckets, a weight above 100) is refused too.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from collections.abc import Mapping
 from maglev.api import (
     AddServer,
     AddVip,
-    DataplaneConf,
     DeleteServer,
     DeleteVip,
     Encap,
@@ -43,7 +41,7 @@ def refusal(operation: Operation, neighbours: Mapping[VipKey, VipState]) -> str:
         neighbours: All VIPs on the operation's address; unused for `SetConf`.
     """
     if isinstance(operation, SetConf):
-        return _conf_refusal(operation.conf)
+        return "" if _is_power_of_two(operation.conf.sticky_buckets_per_core) else INVALID_MEMORY_SIZE
     if isinstance(operation, AddVip):
         return _new_vip_refusal(operation, neighbours)
     vip = neighbours.get(operation.vip)
@@ -60,17 +58,11 @@ def refusal(operation: Operation, neighbours: Mapping[VipKey, VipState]) -> str:
             return "" if server in vip.servers else NO_SUCH_ENTRY
 
 
-def _conf_refusal(conf: DataplaneConf) -> str:
-    return "" if _is_power_of_two(conf.sticky_buckets_per_core) else INVALID_MEMORY_SIZE
-
-
 def _new_vip_refusal(operation: AddVip, neighbours: Mapping[VipKey, VipState]) -> str:
     key, attributes = operation.vip, operation.attributes
     if key in neighbours or any(0 in (key.port, other.port) for other in neighbours):
         return VALUE_EXIST
-    if any(vip.attributes.encap is not attributes.encap for vip in neighbours.values()):
-        return INVALID_ARGUMENT
-    if attributes.encap not in _FAMILY:
+    if attributes.encap not in _FAMILY or {vip.attributes.encap for vip in neighbours.values()} - {attributes.encap}:
         return INVALID_ARGUMENT
     length = attributes.table_length
     return "" if _is_power_of_two(length) and MIN_LENGTH <= length <= MAX_LENGTH else INVALID_MEMORY_SIZE

@@ -1,4 +1,4 @@
-"""The memory dataplane and its sessions, and what a test can do to them."""
+"""The memory dataplane and its sessions, with the faults that tests need."""
 
 from __future__ import annotations
 
@@ -31,30 +31,29 @@ _OPERATIONS_PER_SLICE = 200
 
 
 @attrs.frozen
-class Silence:
-    """A time in which no reply comes.
+class Hang:
+    """A time in which no replies come.
 
     Args:
-        deaf: Whether operations that are sent meanwhile are not even done.
+        dropping: Whether operations sent meanwhile are dropped too.
         over: Set when replies come again.
     """
 
-    deaf: bool
+    dropping: bool
     over: anyio.Event
 
 
 class MemoryStore(Contents):
-    """A memory dataplane itself. It outlives sessions and daemons, as a real dataplane outlives its controllers.
+    """The dataplane itself. It outlives sessions and daemons, as a real dataplane outlives its controllers.
 
-    For a test it is also the hand that pulls plugs: `lose`, `stop`, `restart` and `hang` do to every session what a
-    dataplane can do to its controllers, `faults` refuses operations, `journal` tells what was written. Not for use from
-    several threads.
+    Tests control it: `lose`, `stop`, `restart` and `hang` interrupt all sessions, `faults` refuses operations, and
+    `journal` tells what was written. Not thread-safe.
 
     Args:
         flow_hash: How flows are hashed to buckets.
-        clock_s: Seconds since the epoch.
-        journal_length: How many operations `journal` keeps.
-        deadline_s: How long a session waits for a reply, in seconds, before it holds the dataplane for lost.
+        clock_s: Returns seconds since the epoch.
+        journal_length: How many operations the journal keeps.
+        deadline_s: How long a session waits for a reply, in seconds, before the dataplane counts as lost.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class MemoryStore(Contents):
         super().__init__(flow_hash=flow_hash, clock_s=clock_s, journal_length=journal_length)
         self.traffic = Traffic(self)
         self.deadline_s = deadline_s
-        self.silence: Silence | None = None
+        self.hanging: Hang | None = None
         self._stopped = ""
         self._numbers = count(1)
         self._sessions: set[MemorySession] = set()
@@ -85,49 +84,49 @@ class MemoryStore(Contents):
         session = MemorySession(self, next(self._numbers))
         self._sessions.add(session)
         try:
-            await session.answered("connecting")
+            await session.check("connecting")
             yield session
         finally:
             self._sessions.discard(session)
             session.end(LostReason(LostKind.CLOSED, "closed by this side"))
 
     def lose(self, kind: LostKind = LostKind.CLOSED, detail: str = "closed by the dataplane") -> None:
-        """Break all connections; a new one can be made at once."""
+        """Break all connections; new ones can be made at once."""
         for session in tuple(self._sessions):
             session.end(LostReason(kind, detail))
 
     def stop(self, detail: str = "it is stopped") -> None:
-        """Break all connections, and let none be made until `start`; what is held stays."""
+        """Break all connections, and refuse new ones until `start`; the state stays."""
         self._stopped = detail
         self.lose(detail=detail)
 
     def start(self) -> None:
-        """Let connections be made again."""
+        """Accept connections again."""
         self._stopped = ""
 
     def restart(self) -> None:
-        """Break all connections, and hold nothing, as a dataplane that was started again."""
+        """Break all connections and lose the state, as a restarted dataplane."""
         self.lose(detail="it was restarted")
         self.clear()
         self.start()
 
-    def hang(self, *, deaf: bool = False) -> None:
-        """Give no more replies, until `resume`.
+    def hang(self, *, dropping: bool = False) -> None:
+        """Send no replies until `resume`.
 
         Args:
-            deaf: Not to do what is asked either.
+            dropping: Drop the operations too.
         """
-        self.silence = Silence(deaf, anyio.Event())
+        self.hanging = Hang(dropping, anyio.Event())
 
     def resume(self) -> None:
-        """Reply again, also to what was asked meanwhile and still waits."""
-        if self.silence:
-            self.silence.over.set()
-        self.silence = None
+        """Reply again, also to what still waits."""
+        if self.hanging:
+            self.hanging.over.set()
+        self.hanging = None
 
 
 class MemorySession:
-    """A session as `maglev.api.Session` has it."""
+    """A `maglev.api.Session`."""
 
     def __init__(self, store: MemoryStore, number: int) -> None:
         self._store = store
@@ -146,7 +145,7 @@ class MemorySession:
         )
 
     async def read(self, *, details: bool = False) -> DataplaneState:
-        await self.answered("reading")
+        await self.check("reading")
         conf = self._store.conf
         vips = await self._store.traffic.with_details(self._store.vips, flows=details)
         if self._reason:
@@ -156,52 +155,52 @@ class MemorySession:
     async def apply(self, phase: Sequence[Operation]) -> Sequence[OperationResult]:
         if self._reason:
             return [NotSent()] * len(phase)
-        silence = self._store.silence
-        if silence and silence.deaf and not await self._heard(silence):
-            return [Unknown(self._why())] * len(phase)
+        hang = self._store.hanging
+        if hang and hang.dropping and not await self._wait(hang):
+            return [Unknown(self._detail)] * len(phase)
         results = await self._write(phase)
-        if silence and not await self._heard(silence):
-            return [Unknown(self._why())] * len(phase)
+        if hang and not await self._wait(hang):
+            return [Unknown(self._detail)] * len(phase)
         return results
 
     async def counters(self) -> Sequence[VipCounters]:
-        await self.answered("reading counters")
+        await self.check("reading counters")
         return self._store.traffic.counters()
 
     async def lost(self) -> LostReason:
         await self._gone.wait()
         return self._reason or LostReason(LostKind.CLOSED, "")
 
-    async def answered(self, step: str) -> None:
-        """Wait until the dataplane answers.
+    async def check(self, step: str) -> None:
+        """Wait until the dataplane replies.
 
         Args:
-            step: What it was asked for, for the message.
+            step: What is being done, for the error message.
 
         Raises:
-            DataplaneError: It is lost, or did not answer within the deadline.
+            DataplaneError: It is lost, or did not reply within the deadline.
         """
         await checkpoint()
-        if self._store.silence:
-            await self._heard(self._store.silence)
+        if self._store.hanging:
+            await self._wait(self._store.hanging)
         if self._reason:
             raise self._error(step)
 
     def end(self, reason: LostReason) -> None:
-        """Break this connection; what waits on it wakes up."""
+        """Break this connection; everything that waits on it fails."""
         if self._reason is None:
             self._reason = reason
             self._gone.set()
             for scope in self._waiting:
                 scope.cancel()
 
-    async def _heard(self, silence: Silence) -> bool:
-        """Wait for the end of a silence; one that outlasts the deadline ends the session."""
+    async def _wait(self, hang: Hang) -> bool:
+        """Wait until replies come again; returns whether they came within the deadline. Otherwise the session ends."""
         with anyio.move_on_after(self._store.deadline_s) as scope:
             self._waiting.add(scope)
-            await silence.over.wait()
+            await hang.over.wait()
         self._waiting.discard(scope)
-        if not silence.over.is_set():
+        if not hang.over.is_set():
             self.end(LostReason(LostKind.SILENT, f"no answer within {self._store.deadline_s:g} s"))
         return self._reason is None
 
@@ -214,14 +213,15 @@ class MemorySession:
             result = self._store.write(operation, self._number)
             if self._store.faults.breaks_now():
                 self._store.lose(detail="the connection broke")
-                result = Unknown(self._why())
+                result = Unknown(self._detail)
             results.append(result)
             if position % _OPERATIONS_PER_SLICE == 0:
                 await checkpoint()
         return results
 
-    def _why(self) -> str:
+    @property
+    def _detail(self) -> str:
         return self._reason.detail if self._reason else ""
 
     def _error(self, step: str) -> DataplaneError:
-        return DataplaneError(f"memory dataplane: {step}: {self._why()}")
+        return DataplaneError(f"memory dataplane: {step}: {self._detail}")

@@ -1,4 +1,4 @@
-"""Simulated packets: which server a flow gets, by VPP's table and VPP's hash, and what that leaves behind."""
+"""Simulates packets: finds a flow's server with VPP's table and hash, counts, and establishes flows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BYTES_PER_PACKET = 64
 class Traffic:
     """New-flow tables and packets of one dataplane.
 
-    Tables are built when they are asked for, in slices, and kept until the VIP's servers change.
+    Tables are built on request, in slices, and kept until the VIP's servers change.
     """
 
     def __init__(self, contents: Contents) -> None:
@@ -43,7 +43,7 @@ class Traffic:
             self._tables[key] = vip, await _in_slices(building)
 
     async def server_for(self, key: VipKey, flow: Flow) -> Address | None:
-        """Tell which server the next packet of a flow would get; nothing is remembered.
+        """Return the server that the next packet of a flow would get, without sending one.
 
         Args:
             key: The VIP.
@@ -56,29 +56,27 @@ class Traffic:
             KeyError: There is no such VIP.
         """
         table = await self.table(key)
-        hashed = self._hash(key, flow)
-        return self._established(key, hashed) or table[hashed & (len(table) - 1)]
+        index, hashed = self._identify(key, flow)
+        return self._contents.flows.server(index, hashed) or table[hashed & (len(table) - 1)]
 
     async def send(self, key: VipKey, flow: Flow) -> Address | None:
-        """Let one packet of a flow through: it is counted, and a new flow is established.
+        """Send one packet of a flow: it is counted, and a new flow is established.
 
-        Args:
-            key: The VIP.
-            flow: The flow; what it leaves out is the VIP's own.
+        Args and errors are those of `server_for`.
 
         Returns:
             The server that gets it; `None`: no server has weight, the packet is dropped.
-
-        Raises:
-            KeyError: There is no such VIP.
         """
         table = await self.table(key)
-        hashed = self._hash(key, flow)
-        server, kind = self._established(key, hashed), EXISTING
+        index, hashed = self._identify(key, flow)
+        server, kind = self._contents.flows.server(index, hashed), EXISTING
         if server is None:
             server = table[hashed & (len(table) - 1)]
-            kind = NO_SERVER if server is None else self._new_flow(key, hashed, server)
-        self._contents.packets[self._index(key)][kind] += 1
+            if server is None:
+                kind = NO_SERVER
+            else:
+                kind = FIRST if self._contents.flows.establish(index, hashed, server) else UNTRACKED
+        self._contents.packets[index][kind] += 1
         return server
 
     async def with_details(self, vips: Mapping[VipKey, VipState], *, flows: bool) -> dict[VipKey, VipState]:
@@ -91,7 +89,7 @@ class Traffic:
         return _with_flows(counted, self._contents.flows.count()) if flows else counted
 
     def counters(self) -> tuple[VipCounters, ...]:
-        """Return what each VIP carried, every packet being of 64 bytes."""
+        """Return what each VIP carried; every packet has 64 bytes."""
         carried = ((key, self._contents.packets[vip.index]) for key, vip in self._contents.vips.items() if vip.index)
         return tuple(
             VipCounters(
@@ -113,25 +111,19 @@ class Traffic:
         self._counted[key] = vip, counted
         return counted
 
-    def _hash(self, key: VipKey, flow: Flow) -> int:
-        return flow_hash(
+    def _identify(self, key: VipKey, flow: Flow) -> tuple[int, int]:
+        """Return the VIP's index and the flow's hash."""
+        vip = self._contents.vip(key)
+        hashed = flow_hash(
             flow.source,
             key.address,
             flow.source_port,
             key.port if flow.destination_port is None else flow.destination_port,
             (flow.protocol or key.protocol).number,
-            sticky=self._contents.vip(key).attributes.sticky,
+            sticky=vip.attributes.sticky,
             kind=self._contents.flow_hash,
         )
-
-    def _established(self, key: VipKey, hashed: int) -> Address | None:
-        return self._contents.flows.server(self._index(key), hashed)
-
-    def _new_flow(self, key: VipKey, hashed: int, server: Address) -> str:
-        return FIRST if self._contents.flows.establish(self._index(key), hashed, server) else UNTRACKED
-
-    def _index(self, key: VipKey) -> int:
-        return self._contents.vip(key).index or 0
+        return vip.index or 0, hashed
 
 
 async def _in_slices(building: Generator[None, None, Table]) -> Table:

@@ -73,7 +73,6 @@ def backend(found: BackendSnapshot, now_s: float) -> View:
             ("at", words.moment(found.last_result_at_s, now_s)),
             *_stale(found, now_s),
             ("probes", found.probes),
-            ("next probe", _next(found.next_probe_at_s, now_s)),
             ("frontends", ", ".join(found.frontends)),
         ]
     )
@@ -85,10 +84,6 @@ def _stale(found: BackendSnapshot, now_s: float) -> list[tuple[str, object]]:
     if found.stale_since_s is None:
         return []
     return [("stale since", Cell(f"{words.moment(found.stale_since_s, now_s)}: {found.void_code}", Tone.ODD))]
-
-
-def _next(at_s: float | None, now_s: float) -> str:
-    return "" if at_s is None else f"in {words.duration(round(max(0.0, at_s - now_s), 1))}"
 
 
 def _transition(transition: Transition, now_s: float) -> tuple[Cell, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import attrs
 import grpc
 import grpc.aio
+
+from maglev_grpc.security import Security
 
 DEFAULT_PORT = 9090
 LARGEST_ANSWER = 256 * 1024 * 1024
@@ -23,35 +24,6 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.use_local_subchannel_pool", 1),
 )
-
-
-@attrs.frozen
-class Security:
-    """How to speak to a server; without any of these, in clear text.
-
-    Args:
-        ca: Certificates that the server's is checked against, in PEM; gRPC's own if there are none.
-        cert: The client's certificate with its chain, in PEM.
-        key: Its private key, in PEM.
-        token_file: A file whose first line is the token to send.
-        server_name: The name to expect in the server's certificate; that of the target if empty.
-    """
-
-    ca: Path | None = None
-    cert: Path | None = None
-    key: Path | None = attrs.field(default=None)
-    token_file: Path | None = None
-    server_name: str = ""
-
-    @key.validator
-    def _pair(self, _attribute: attrs.Attribute[Path | None], value: Path | None) -> None:
-        if (value is None) != (self.cert is None):
-            raise ValueError("a client's certificate and its key go together: both or none")
-
-    @property
-    def tls(self) -> bool:
-        """Whether to speak TLS."""
-        return any((self.ca, self.cert, self.token_file, self.server_name))
 
 
 _TARGET = re.compile(r"(?:(?P<host>\[[^\]]+\]|[^\[\]:\s/,]+))?(?::(?P<port>\d{1,5}))?")

@@ -15,11 +15,12 @@ from google.protobuf import message_factory
 from google.protobuf.message import Message
 
 from maglev import api
-from maglev_grpc.client.channel import Security, open_channel, read_credentials, read_target
+from maglev_grpc.client.channel import open_channel, read_credentials, read_target
 from maglev_grpc.client.errors import Unreachable, error_of
-from maglev_grpc.client.watch import Item, watch
-from maglev_grpc.convert import Info, call_of, from_message, preview_request, request_of, to_message
+from maglev_grpc.client.watch import Disconnected, Item, as_items, watch_messages
+from maglev_grpc.convert import Info, call_of, from_message, preview_request, request_of, to_message, watch_request
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
+from maglev_grpc.security import Security
 
 T = TypeVar("T")
 
@@ -128,7 +129,7 @@ class Client:
         return _each(api.VipCounters, answer.counters)
 
     def watch(self, wanted: api.EventFilter | None = None, *, reconnect: bool = True) -> AsyncGenerator[Item, None]:
-        """Yield the state, then every change, for ever; see `maglev_grpc.client.watch.watch`.
+        """Yield the state, then every change, for ever.
 
         Items are `Connected` with a snapshot, `Watched` with an event, and `Disconnected`. After a lost connection
         there is a `Connected` again: what happened in between shows in its snapshot only. Whoever breaks out of the
@@ -138,8 +139,7 @@ class Client:
             wanted: Which events; all but logs and probes by default.
             reconnect: Whether to try again when the connection is lost, instead of raising.
         """
-        method, events = self._method("WatchEvents"), wanted or api.EventFilter()
-        return watch(method, events, self.target, self._failure, reconnect=reconnect)
+        return as_items(self.watch_messages(wanted, reconnect=reconnect))
 
     # --- messages --------------------------------------------------------------------------------------------------
 
@@ -196,6 +196,13 @@ class Client:
             raise await self._failure(error) from None
         finally:
             call.cancel()
+
+    def watch_messages(
+        self, wanted: api.EventFilter | None = None, *, reconnect: bool = True
+    ) -> AsyncGenerator[pb.WatchEventsResponse | Disconnected, None]:
+        """As `watch`, with the server's messages as they come; those of a lost connection are `Disconnected`."""
+        request = watch_request(wanted or api.EventFilter(), pb.INITIAL_STATE_SNAPSHOT)
+        return watch_messages(self._method("WatchEvents"), request, self.target, self._failure, reconnect=reconnect)
 
     async def _failure(self, error: grpc.aio.AioRpcError) -> Exception:
         failure = error_of(error, self.target)

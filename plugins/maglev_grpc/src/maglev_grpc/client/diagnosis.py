@@ -14,8 +14,8 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from maglev_grpc.client.channel import Security
 from maglev_grpc.client.errors import Unreachable
+from maglev_grpc.security import Security
 
 WITHIN_S = 3.0
 """For each step of looking."""

@@ -10,9 +10,9 @@ import anyio
 import attrs
 import grpc.aio
 
-from maglev.api import EventFilter, Snapshot
-from maglev_grpc.client.errors import ClientError, TooMuch, Unreachable
-from maglev_grpc.convert import Watched, from_message, read_event, watch_request
+from maglev.api import Snapshot
+from maglev_grpc.client.errors import TooMuch, Unreachable
+from maglev_grpc.convert import Watched, from_message, read_event
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
 FIRST_DELAY_S = 0.2
@@ -48,14 +48,19 @@ Open = Callable[[pb.WatchEventsRequest], "grpc.aio.UnaryStreamCall[pb.WatchEvent
 FailureOf = Callable[[grpc.aio.AioRpcError], Awaitable[Exception]]
 
 
-async def watch(
-    open_stream: Open, wanted: EventFilter, target: str, failure_of: FailureOf, *, reconnect: bool = True
-) -> AsyncGenerator[Item, None]:
-    """Yield the state, then changes, for ever.
+async def watch_messages(
+    open_stream: Open,
+    request: pb.WatchEventsRequest,
+    target: str,
+    failure_of: FailureOf,
+    *,
+    reconnect: bool = True,
+) -> AsyncGenerator[pb.WatchEventsResponse | Disconnected, None]:
+    """Yield the server's messages as they come, for ever.
 
     Args:
         open_stream: Starts the call.
-        wanted: Which events.
+        request: What to ask for.
         target: The server, for messages.
         failure_of: Makes one of our own errors of gRPC's.
         reconnect: Whether to try again when the connection is lost, instead of raising.
@@ -67,16 +72,17 @@ async def watch(
     """
     delay_s = FIRST_DELAY_S
     while True:
+        call = open_stream(request)
         try:
-            request = watch_request(wanted, pb.INITIAL_STATE_SNAPSHOT)
-            async with aclosing(_once(open_stream(request))) as items:
-                async for item in items:
-                    delay_s = FIRST_DELAY_S
-                    yield item
+            async for response in call:
+                delay_s = FIRST_DELAY_S
+                yield response
             failure: Exception = Unreachable(f"{target}: the stream of events ended")
         except grpc.aio.AioRpcError as error:
             failure = await failure_of(error)
-        if not reconnect or not isinstance(failure, ClientError) or not _is_passing(failure):
+        finally:
+            call.cancel()
+        if not (reconnect and isinstance(failure, Unreachable | TooMuch)):
             raise failure
         wait_s = delay_s * (0.75 + random.random() / 2)  # noqa: S311  (jitter is no secret)
         yield Disconnected(str(failure), wait_s)
@@ -84,18 +90,16 @@ async def watch(
         delay_s = min(delay_s * 2, LONGEST_DELAY_S)
 
 
-def _is_passing(failure: ClientError) -> bool:
-    return isinstance(failure, Unreachable | TooMuch)
-
-
-async def _once(
-    call: grpc.aio.UnaryStreamCall[pb.WatchEventsRequest, pb.WatchEventsResponse],
-) -> AsyncGenerator[Connected | Watched, None]:
-    try:
-        async for response in call:
-            if response.HasField("snapshot"):
-                yield Connected(from_message(Snapshot, response.snapshot))
-            for event in response.events:
+async def as_items(
+    messages: AsyncGenerator[pb.WatchEventsResponse | Disconnected, None],
+) -> AsyncGenerator[Item, None]:
+    """Yield what messages hold, as values."""
+    async with aclosing(messages):
+        async for message in messages:
+            if isinstance(message, Disconnected):
+                yield message
+                continue
+            if message.HasField("snapshot"):
+                yield Connected(from_message(Snapshot, message.snapshot))
+            for event in message.events:
                 yield read_event(event)
-    finally:
-        call.cancel()

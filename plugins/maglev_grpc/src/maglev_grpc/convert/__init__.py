@@ -1,5 +1,6 @@
-"""Between the values of `maglev.api` and the messages of `maglev.v1`, both ways and without loss."""
+"""Between the values of `maglev.api` and the messages of `maglev.v1`, both ways and without loss; messages as JSON."""
 
+from maglev_grpc.convert.as_json import JsonWriter, json_bytes, short_names
 from maglev_grpc.convert.codecs import Missing
 from maglev_grpc.convert.commands import COMMANDS, call_of, change_of, command_of, preview_request, request_of
 from maglev_grpc.convert.events import Watched, event_message, read_event
@@ -11,6 +12,7 @@ __all__ = [
     "COMMANDS",
     "MESSAGES",
     "Info",
+    "JsonWriter",
     "Missing",
     "Watched",
     "call_of",
@@ -19,9 +21,11 @@ __all__ = [
     "event_message",
     "filter_of",
     "from_message",
+    "json_bytes",
     "preview_request",
     "read_event",
     "request_of",
+    "short_names",
     "to_message",
     "watch_request",
 ]

@@ -1,7 +1,8 @@
-"""Commands as the requests that ask for them, and back."""
+"""Commands as the requests that ask for them, and back: a call is named like its command."""
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,28 +12,21 @@ from maglev import api
 from maglev_grpc.convert.messages import MESSAGES, from_message, to_message
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
-_CALLS: Mapping[type[Any], tuple[str, str]] = {
-    api.PauseBackend: ("PauseBackend", "pause_backend"),
-    api.ResumeBackend: ("ResumeBackend", "resume_backend"),
-    api.EnableBackend: ("EnableBackend", "enable_backend"),
-    api.DisableBackend: ("DisableBackend", "disable_backend"),
-    api.ResetBackend: ("ResetBackend", "reset_backend"),
-    api.SetFrontendPoolBackendWeight: ("SetFrontendPoolBackendWeight", "set_frontend_pool_backend_weight"),
-    api.ResetFrontendPoolBackendWeight: ("ResetFrontendPoolBackendWeight", "reset_frontend_pool_backend_weight"),
-    api.SyncDataplane: ("SyncDataplane", "sync_dataplane"),
-    api.ReloadConfig: ("ReloadConfig", "reload_config"),
-}
-"""The call that each command is, and the field of a preview's request that holds it."""
-
-COMMANDS: Mapping[str, type[Any]] = {call: kind for kind, (call, _field) in _CALLS.items()}
+COMMANDS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in typing.get_args(api.Command)}
 """The command that each changing call is."""
 
-_BY_REQUEST: Mapping[type[Message], type[Any]] = {MESSAGES[kind]: kind for kind in _CALLS}
+_BY_REQUEST = {MESSAGES[kind].DESCRIPTOR.name: kind for kind in COMMANDS.values()}
+_CHANGES = {
+    field.message_type.name: field.name
+    for field in pb.PreviewChangeRequest.DESCRIPTOR.oneofs_by_name["change"].fields
+    if field.message_type is not None
+}
+"""The field of a preview's request that holds each request."""
 
 
 def call_of(command: api.Command) -> str:
     """The name of the call that carries a command out."""
-    return _CALLS[type(command)][0]
+    return type(command).__name__
 
 
 def request_of(command: api.Command) -> Any:
@@ -46,13 +40,14 @@ def command_of(request: Message) -> api.Command:
     Raises:
         ValueError: A field is not set that must be.
     """
-    command: api.Command = from_message(_BY_REQUEST[type(request)], request)
+    command: api.Command = from_message(_BY_REQUEST[request.DESCRIPTOR.name], request)
     return command
 
 
 def preview_request(command: api.Command) -> pb.PreviewChangeRequest:
     """The request that asks what a command would do."""
-    content: dict[str, Any] = {_CALLS[type(command)][1]: to_message(command)}
+    request = to_message(command)
+    content: dict[str, Any] = {_CHANGES[request.DESCRIPTOR.name]: request}
     return pb.PreviewChangeRequest(**content)
 
 

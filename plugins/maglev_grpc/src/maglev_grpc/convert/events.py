@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,17 +12,13 @@ from maglev import api
 from maglev_grpc.convert.messages import from_message, to_message
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
+_CLASSES = {kind.__name__: kind for kind in typing.get_args(api.Event)}
 _KINDS: Mapping[str, type[Any]] = {
-    "log": api.LogEvent,
-    "backend": api.BackendEvent,
-    "frontend": api.FrontendEvent,
-    "weight": api.WeightEvent,
-    "dataplane": api.DataplaneEvent,
-    "sync": api.SyncEvent,
-    "probe": api.ProbeEvent,
-    "lag": api.LagEvent,
+    field.name: _CLASSES[field.message_type.name]
+    for field in pb.Event.DESCRIPTOR.oneofs_by_name["event"].fields
+    if field.message_type is not None
 }
-"""The classes of events, by the field of the message that holds them, which is also the name of their kind."""
+"""The class of each kind of event: the field of the message that holds it is named like the kind."""
 
 
 @attrs.frozen

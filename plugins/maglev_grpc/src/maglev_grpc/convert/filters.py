@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+import attrs
+
 from maglev import api
-from maglev_grpc.convert.codecs import enumeration
+from maglev_grpc.convert.messages import from_message, to_message
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
-_KIND = enumeration(api.EventKind)
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
@@ -19,13 +22,9 @@ def watch_request(
         wanted: Which events.
         initial: How the present state is told.
     """
-    return pb.WatchEventsRequest(
-        kinds=sorted(_KIND.to_wire(kind) for kind in wanted.kinds),
-        log_level=wanted.log_level,
-        backends=sorted(wanted.backends),
-        frontends=sorted(wanted.frontends),
-        initial_state=initial,
-    )
+    request = cast("pb.WatchEventsRequest", to_message(wanted))
+    request.initial_state = initial
+    return request
 
 
 def filter_of(request: pb.WatchEventsRequest) -> api.EventFilter:
@@ -34,13 +33,8 @@ def filter_of(request: pb.WatchEventsRequest) -> api.EventFilter:
     Raises:
         ValueError: A kind or a level that does not exist.
     """
-    level = request.log_level.lower() or "info"
+    wanted = from_message(api.EventFilter, request)
+    level = wanted.log_level.lower() or "info"
     if level not in _LEVELS:
-        raise ValueError(f"log_level: {request.log_level[:20]!r} is none of {', '.join(_LEVELS)}")
-    kinds = frozenset(_KIND.from_wire(kind) for kind in request.kinds)
-    return api.EventFilter(
-        kinds=kinds or api.EventFilter().kinds,
-        log_level=level,
-        backends=frozenset(request.backends),
-        frontends=frozenset(request.frontends),
-    )
+        raise ValueError(f"log_level: {level[:20]!r} is none of {', '.join(_LEVELS)}")
+    return attrs.evolve(wanted, kinds=wanted.kinds or api.EventFilter().kinds, log_level=level)

@@ -1,7 +1,11 @@
 """Values as messages and back, field by field: a value's fields and its message's fields bear the same names.
 
-What travels how is read off the annotations of the values, once per class. Fields that a message has and its value has
-not are either keys of a mapping (`KEYS`) or follow from other fields (`DERIVED`); a test holds the two sides together.
+Nothing is listed here: a new class of `maglev.api`, or a new field, needs its message in the `.proto` and nothing else.
+
+- The message of a class has the class's name, without `Snapshot` or with `Request` behind it.
+- What travels how follows from the annotations of the class and from the fields of the message, once per class.
+- A mapping of values travels as a list of them; the first field of the item's message is the key.
+- A property that is a field of the message is sent, for readers who do not know the rule behind it, and not read.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from typing import Any, TypeVar
 
 import attrs
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from maglev import api
 from maglev_grpc.convert.codecs import (
@@ -35,74 +40,27 @@ from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
 T = TypeVar("T")
 
+_OTHERWISE_NAMED: Mapping[str, str] = {"EventFilter": "WatchEventsRequest"}
+
+
+def _message_of(kind: type[Any]) -> type[Message] | None:
+    name = _OTHERWISE_NAMED.get(kind.__name__, kind.__name__)
+    for candidate in (name, name.removesuffix("Snapshot"), f"{name}Request"):
+        described = pb.DESCRIPTOR.message_types_by_name.get(candidate)
+        if described is not None:
+            return GetMessageClass(described)
+    return None
+
+
+def _classes() -> list[type[Any]]:
+    public = [getattr(api, name) for name in api.__all__]
+    return [kind for kind in public if isinstance(kind, type) and attrs.has(kind)] + [Info]
+
+
 MESSAGES: Mapping[type[Any], type[Message]] = {
-    api.BackendEvent: pb.BackendEvent,
-    api.BackendPreview: pb.BackendPreview,
-    api.BackendSnapshot: pb.Backend,
-    api.CommandResult: pb.CommandResult,
-    api.DataplaneConf: pb.DataplaneConf,
-    api.DataplaneEvent: pb.DataplaneEvent,
-    api.DataplaneInfo: pb.DataplaneInfo,
-    api.DataplaneSnapshot: pb.Dataplane,
-    api.DataplaneState: pb.DataplaneState,
-    api.DisableBackend: pb.DisableBackendRequest,
-    api.EnableBackend: pb.EnableBackendRequest,
-    api.Flow: pb.Flow,
-    api.FlowTrace: pb.FlowTrace,
-    api.FrontendEvent: pb.FrontendEvent,
-    api.FrontendPreview: pb.FrontendPreview,
-    api.FrontendSnapshot: pb.Frontend,
-    api.HealthCheckSnapshot: pb.HealthCheck,
-    api.LagEvent: pb.LagEvent,
-    api.LogEvent: pb.LogEvent,
-    api.LoopLag: pb.LoopLag,
-    api.MemberSnapshot: pb.Member,
-    api.MessageCount: pb.MessageCount,
-    api.PauseBackend: pb.PauseBackendRequest,
-    api.Preview: pb.Preview,
-    api.ProbeEvent: pb.ProbeEvent,
-    api.ProbeResult: pb.ProbeResult,
-    api.Problem: pb.Problem,
-    api.ReloadConfig: pb.ReloadConfigRequest,
-    api.ResetBackend: pb.ResetBackendRequest,
-    api.ResetFrontendPoolBackendWeight: pb.ResetFrontendPoolBackendWeightRequest,
-    api.ResumeBackend: pb.ResumeBackendRequest,
-    api.ServerState: pb.ServerState,
-    api.SetFrontendPoolBackendWeight: pb.SetFrontendPoolBackendWeightRequest,
-    api.Shares: pb.Shares,
-    api.Snapshot: pb.Snapshot,
-    api.SyncDataplane: pb.SyncDataplaneRequest,
-    api.SyncEvent: pb.SyncEvent,
-    api.Transition: pb.Transition,
-    api.VipAttributes: pb.VipAttributes,
-    api.VipCounters: pb.VipCounters,
-    api.VipKey: pb.VipKey,
-    api.VipState: pb.VipState,
-    api.WeightEvent: pb.WeightEvent,
-    Info: pb.Info,
+    kind: message for kind in _classes() if (message := _message_of(kind)) is not None
 }
-"""The message of each value."""
-
-KEYS: Mapping[type[Any], str] = {
-    api.BackendSnapshot: "name",
-    api.FrontendSnapshot: "name",
-    api.HealthCheckSnapshot: "name",
-    api.ServerState: "address",
-    api.VipState: "vip",
-}
-"""Mappings travel as lists; this field of the items holds the key."""
-
-DERIVED: Mapping[type[Any], Callable[[Any], dict[str, Any]]] = {
-    api.ProbeResult: lambda result: {
-        "ok": result.ok,
-        "layer": result.layer.value,
-        "verdict": result.verdict.value,
-    },
-}
-"""Fields of messages that follow from others, for readers who do not know the rules."""
-
-_UNSENT = {"kind"}
-"""What the class of an event says."""
+"""The message of each class that travels."""
 
 _PLAIN: Mapping[Any, Codec] = {
     str: TEXT,
@@ -112,7 +70,6 @@ _PLAIN: Mapping[Any, Codec] = {
     IPv4Address: IPV4,
     IPv6Address: IPV6,
     IPv4Address | IPv6Address: ADDRESS,
-    api.Code: by_value(api.Code),
 }
 
 
@@ -120,9 +77,16 @@ _PLAIN: Mapping[Any, Codec] = {
 class _Field:
     name: str
     codec: Codec
-    optional: bool
-    checked: bool
+    optional: bool = False
+    has_presence: bool = False
     """Whether the wire tells unset from zero."""
+
+
+@attrs.frozen
+class _Plan:
+    message: type[Message]
+    fields: tuple[_Field, ...]
+    properties: tuple[_Field, ...]
 
 
 def to_message(value: Any) -> Any:
@@ -131,13 +95,15 @@ def to_message(value: Any) -> Any:
     Args:
         value: Of a class in `MESSAGES`.
     """
-    message, fields, derived = _plan(type(value))
-    content = {} if derived is None else derived(value)
-    for field in fields:
+    plan = _plan_of(type(value))
+    content: dict[str, Any] = {}
+    for field in plan.fields:
         item = getattr(value, field.name)
         if item is not None:
             content[field.name] = field.codec.to_wire(item)
-    return message(**content)
+    for field in plan.properties:
+        content[field.name] = field.codec.to_wire(getattr(value, field.name))
+    return plan.message(**content)
 
 
 def from_message(kind: type[T], message: Message) -> T:
@@ -152,8 +118,8 @@ def from_message(kind: type[T], message: Message) -> T:
         ValueError: What a field holds makes no sense; the text begins with the field's name.
     """
     content: dict[str, Any] = {}
-    for field in _plan(kind)[1]:
-        if field.checked and not message.HasField(field.name):
+    for field in _plan_of(kind).fields:
+        if field.has_presence and not message.HasField(field.name):
             if not field.optional:
                 raise Missing(f"{field.name} is not set")
             content[field.name] = None
@@ -167,28 +133,35 @@ def from_message(kind: type[T], message: Message) -> T:
     return kind(**content)
 
 
-_Plan = tuple[type[Message], tuple[_Field, ...], Callable[[Any], dict[str, Any]] | None]
+def _make_plan(kind: type[Any]) -> _Plan:
+    message = MESSAGES[kind]
+    described = message.DESCRIPTOR.fields_by_name
+    hints = typing.get_type_hints(kind)
+    # What is not an argument of the constructor follows from the class, as the kind of an event.
+    names = [attribute.name for attribute in attrs.fields(kind) if attribute.init]
+    fields = [_field(described[name], hints[name]) for name in names]
+    properties = [_property(described[name], kind) for name in described if hasattr(kind, name) and name not in names]
+    return _Plan(message, tuple(fields), tuple(properties))
+
+
 _plans: dict[type[Any], _Plan] = {}
 
 
-def _plan(kind: type[Any]) -> _Plan:
+def _plan_of(kind: type[Any]) -> _Plan:
     plan = _plans.get(kind)
     if plan is None:
         plan = _plans[kind] = _make_plan(kind)
     return plan
 
 
-def _make_plan(kind: type[Any]) -> _Plan:
-    message = MESSAGES[kind]
-    hints = typing.get_type_hints(kind)
-    described = message.DESCRIPTOR.fields_by_name
-    fields = []
-    for attribute in attrs.fields(kind):
-        if attribute.name in _UNSENT:
-            continue
-        hint, optional = _without_none(hints[attribute.name])
-        fields.append(_Field(attribute.name, _codec(hint), optional, described[attribute.name].has_presence))
-    return message, tuple(fields), DERIVED.get(kind)
+def _field(described: Any, hint: Any) -> _Field:
+    hint, optional = _without_none(hint)
+    return _Field(described.name, _codec(hint, described), optional, described.has_presence)
+
+
+def _property(described: Any, kind: type[Any]) -> _Field:
+    hint = typing.get_type_hints(getattr(kind, described.name).fget)["return"]
+    return _Field(described.name, _codec(hint, described))
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:
@@ -199,22 +172,23 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
     return rest, len(members) < len(typing.get_args(hint))
 
 
-def _codec(hint: Any) -> Codec:
+def _codec(hint: Any, described: Any) -> Codec:
     if hint in _PLAIN:
         return _PLAIN[hint]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Literal:
         return TEXT
     if origin in (tuple, frozenset):
-        return _listed(origin, _codec(arguments[0]))
+        return _list(origin, _codec(arguments[0], described))
     if origin is not None and issubclass(origin, Mapping):
-        return _mapped(*arguments)
+        key, value = arguments
+        return _mapping(key, value, described)
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return enumeration(hint)
+        return enumeration(hint) if described.enum_type else by_value(hint)
     return Codec(to_message, functools.partial(from_message, hint))
 
 
-def _listed(container: Callable[[Any], Any], item: Codec) -> Codec:
+def _list(container: Callable[[Any], Any], item: Codec) -> Codec:
     def to_wire(values: Any) -> list[Any]:
         made = [item.to_wire(value) for value in values]
         return sorted(made) if container is frozenset else made
@@ -222,31 +196,25 @@ def _listed(container: Callable[[Any], Any], item: Codec) -> Codec:
     return Codec(to_wire, lambda values: container(item.from_wire(value) for value in values))
 
 
-def _mapped(key: Any, value: Any) -> Codec:
+def _mapping(key: Any, value: Any, described: Any) -> Codec:
     if value is Any:
         return STRUCT
-    keys = _codec(key)
-    if value not in KEYS:
+    first = described.message_type.fields[0]
+    keys = _codec(key, first)
+    if value in MESSAGES:
         return Codec(
-            lambda mapping: {keys.to_wire(k): v for k, v in mapping.items()},
-            lambda mapping: {keys.from_wire(k): v for k, v in mapping.items()},
+            lambda mapping: [_with_key(to_message(item), first.name, keys.to_wire(k)) for k, item in mapping.items()],
+            lambda items: {keys.from_wire(getattr(item, first.name)): from_message(value, item) for item in items},
         )
-    return _keyed(keys, value, KEYS[value])
-
-
-def _keyed(keys: Codec, kind: type[Any], name: str) -> Codec:
-    def to_wire(mapping: Mapping[Any, Any]) -> list[Message]:
-        items = []
-        for key, value in mapping.items():
-            item, sent = to_message(value), keys.to_wire(key)
-            if isinstance(sent, Message):
-                getattr(item, name).CopyFrom(sent)
-            else:
-                setattr(item, name, sent)
-            items.append(item)
-        return items
-
     return Codec(
-        to_wire,
-        lambda items: {keys.from_wire(getattr(item, name)): from_message(kind, item) for item in items},
+        lambda mapping: {keys.to_wire(k): v for k, v in mapping.items()},
+        lambda mapping: {keys.from_wire(k): v for k, v in mapping.items()},
     )
+
+
+def _with_key(item: Message, name: str, key: Any) -> Message:
+    if isinstance(key, Message):
+        getattr(item, name).CopyFrom(key)
+    else:
+        setattr(item, name, key)
+    return item

@@ -12,6 +12,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from maglev.api import RateLimit
 from maglev_grpc.convert import COMMANDS
 from maglev_grpc.server.access import Caller
 from maglev_grpc.server.errors import Refused
@@ -20,7 +21,6 @@ log = logging.getLogger("maglev.audit")
 
 TOKENS_EVERY_S = 60.0
 """A dashboard with an old token asks many times a second: one record a host in this time tells as much."""
-_MOST_HOSTS = 1024
 _LONGEST = 256
 
 
@@ -32,8 +32,7 @@ class Audit:
     """
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._clock_s = clock_s
-        self._told: dict[str, float] = {}
+        self._wrong_tokens = RateLimit(TOKENS_EVERY_S, clock_s=clock_s)
 
     def refused(self, call: str, caller: Caller, refusal: Refused, request: Message | None = None) -> None:
         """Record a changing call that was refused before it became a command.
@@ -54,14 +53,8 @@ class Audit:
             call: The method.
             caller: Who made it.
         """
-        now, host = self._clock_s(), caller.peer.rpartition(":")[0]
-        if now - self._told.get(host, -TOKENS_EVERY_S) < TOKENS_EVERY_S:
-            return
-        self._told.pop(host, None)
-        self._told[host] = now
-        if len(self._told) > _MOST_HOSTS:
-            del self._told[next(iter(self._told))]
-        _write({"call": call}, caller, "the token is not the right one")
+        if self._wrong_tokens.allow(caller.peer.rpartition(":")[0]):
+            _write({"call": call}, caller, "the token is not the right one")
 
 
 def _write(what: Mapping[str, Any], caller: Caller, why: str) -> None:

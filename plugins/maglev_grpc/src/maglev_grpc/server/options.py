@@ -8,12 +8,7 @@ from typing import Any
 import attrs
 
 from maglev.api import Reload, option
-from maglev.listening import read_address
-
-
-def _listens(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
-    if value:
-        read_address(value)
+from maglev.serving import addr_option, cert_option, key_option
 
 
 def _path(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
@@ -22,11 +17,6 @@ def _path(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
         raise ValueError(f"{value!r} is no absolute path")
     if len(path.encode()) > 107:
         raise ValueError(f"{value!r} is longer than the 107 bytes that a socket's path may have")
-
-
-def _pair(options: Any, _attribute: attrs.Attribute[Any], value: Path | None) -> None:
-    if (value is None) != (options.cert is None):
-        raise ValueError("cert and key go together: both or none")
 
 
 def _needs_tls(options: Any, attribute: attrs.Attribute[Any], value: Path | None) -> None:
@@ -43,15 +33,7 @@ def _at_least_one(_options: Any, _attribute: attrs.Attribute[Any], value: int) -
 class GrpcOptions:
     """What can be set of the exporter `grpc`."""
 
-    addr: str = option(
-        ":9090",
-        help="Address and port to listen on; without an address all of them; empty for none",
-        flag="grpc-addr",
-        reload=Reload.RESTART,
-        allowed="address:port, :port, or empty",
-        examples=("127.0.0.1:9090", "[::1]:9090"),
-        validator=_listens,
-    )
+    addr: str = addr_option(":9090", "grpc-addr")
     socket: str = option(
         "",
         help="Path of a unix socket to listen on as well, for maglevd's own user and group; empty for none",
@@ -67,14 +49,8 @@ class GrpcOptions:
         flag="reflection",
         reload=Reload.RESTART,
     )
-    cert: Path | None = option(
-        None,
-        help="Certificate of the server with its chain, in PEM; with it, addr speaks TLS only",
-        examples=("/etc/maglevd/tls.crt",),
-    )
-    key: Path | None = option(
-        None, help="Private key of the certificate, in PEM", examples=("/etc/maglevd/tls.key",), validator=_pair
-    )
+    cert: Path | None = cert_option()
+    key: Path | None = key_option()
     client_ca: Path | None = option(
         None,
         help="Certificates, in PEM, that clients' are checked against; with it, every client on addr needs one",

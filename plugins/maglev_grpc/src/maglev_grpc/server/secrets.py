@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import grpc
 
+from maglev.serving import read_certificate, read_file
 from maglev_grpc.server.options import GrpcOptions
 
 _SHORTEST_TOKEN = 16
@@ -53,26 +54,19 @@ def read_secrets(options: GrpcOptions) -> Secrets:
     tokens = _tokens(options.token_file) if options.token_file else ()
     if options.cert is None or options.key is None:
         return Secrets(tokens=tokens)
-    _check_pair(options.cert, options.key)
+    read_certificate(options.cert, options.key)
     if options.client_ca is not None:
         _check_authorities(options.client_ca)
     return Secrets(
-        key=_read(options.key),
-        chain=_read(options.cert),
-        clients=_read(options.client_ca) if options.client_ca else None,
+        key=read_file(options.key),
+        chain=read_file(options.cert),
+        clients=read_file(options.client_ca) if options.client_ca else None,
         tokens=tokens,
     )
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from error
-
-
 def _tokens(path: Path) -> tuple[bytes, ...]:
-    tokens = tuple(line.strip() for line in _read(path).splitlines() if line.strip())
+    tokens = tuple(line.strip() for line in read_file(path).splitlines() if line.strip())
     if not tokens:
         raise ValueError(f"{path}: there is no token in it")
     if any(len(token) < _SHORTEST_TOKEN for token in tokens):
@@ -80,21 +74,8 @@ def _tokens(path: Path) -> tuple[bytes, ...]:
     return tokens
 
 
-def _check_pair(cert: Path, key: Path) -> None:
-    for path in (cert, key):
-        _read(path)
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=_no_password)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{cert} and {key} are no certificate and its key: {error}") from error
-
-
-def _no_password() -> str:
-    raise ValueError("the key needs a password")
-
-
 def _check_authorities(path: Path) -> None:
-    _read(path)
+    read_file(path)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(path)
     except OSError as error:

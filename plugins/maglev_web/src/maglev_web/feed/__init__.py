@@ -2,6 +2,6 @@
 
 from maglev_web.feed.broker import Broker
 from maglev_web.feed.daemon import Daemon
-from maglev_web.feed.world import World, watching
+from maglev_web.feed.daemons import Daemons, watching
 
-__all__ = ["Broker", "Daemon", "World", "watching"]
+__all__ = ["Broker", "Daemon", "Daemons", "watching"]

@@ -1,4 +1,4 @@
-"""One daemon: a connection that is watched, refreshed and kept alive, and a mirror of what it says."""
+"""One daemon: a connection that is watched, refreshed and kept alive, and a copy of its state."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from typing import Any
 import anyio
 import structlog
 
-from maglev import api
-from maglev_grpc.client import Client, ClientError, Connected, Disconnected, Watched
-from maglev_web.feed import logs, wire
-from maglev_web.feed.activity import Activity
+from maglev.api import CommandError, DataplaneError, EventFilter
+from maglev_grpc.client import Client, ClientError, Disconnected
+from maglev_grpc.convert import json_bytes, short_names
+from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
+from maglev_web.feed import logs
 from maglev_web.feed.broker import Broker
-from maglev_web.feed.mirror import Mirror
+from maglev_web.feed.counters import DataplaneMessages, VipTraffic
+from maglev_web.feed.messages import JSON, json_object
+from maglev_web.feed.on_demand import OnDemandStream
 from maglev_web.feed.probes import AT_MOST, Probes
-from maglev_web.feed.rates import Rates
 from maglev_web.feed.refresh import Refresher
+from maglev_web.feed.state import State
 from maglev_web.feed.status import Status
-from maglev_web.feed.tap import Tap
 
 log = structlog.get_logger(__name__)
 
@@ -30,11 +32,12 @@ INFO_EVERY_S = 2.0
 INFO_WITHIN_S = 2.5
 """A daemon that takes longer to say how it is is shown as not answering."""
 COUNTERS_EVERY_S = 2.0
-BEATS_EVERY_S = 1.0
+PROBES_EVERY_S = 1.0
 SETTLE_S = 0.05
 """Changes that come together travel together."""
 EVENTS_KEPT = 200
 _AGAIN_S = 1.0
+_STATES = short_names(pb.FrontendState.DESCRIPTOR)
 
 
 class Daemon:
@@ -50,20 +53,19 @@ class Daemon:
     def __init__(self, name: str, client: Client, broker: Broker, log_broker: Broker | None = None) -> None:
         self.name = name
         self.client = client
-        self.mirror = Mirror()
+        self.state = State()
         self.status = Status(since_s=time.time())
         self._broker = broker
         self._log_broker = log_broker
-        self._probes = Probes(client, self.mirror, lambda: self.status.connected)
-        self._logs = Tap(client, self._wanted_logs, self._take_record)
-        self._rates = Rates()
-        self._activity = Activity()
+        self._probes = Probes(client, self.state, lambda: self.status.connected)
+        self._logs = OnDemandStream(client, self._wanted_logs, self._take_record)
+        self._traffic = VipTraffic()
+        self._messages = DataplaneMessages()
         self._events: deque[bytes] = deque(maxlen=EVENTS_KEPT)
-        self._counters = b"{}"
-        self._active = b"null"
-        self._status_sent = b""
+        # What was sent last, by its kind.
+        self._sent = {"status": b"null", "counters": b"[]", "activity": b"null"}
         self._dirty = anyio.Event()
-        self._refresher = Refresher(client, self.mirror)
+        self._refresher = Refresher(client, self.state)
 
     async def run(self) -> None:
         """Keep up, until cancelled. Nothing that the daemon does or says ends this."""
@@ -71,31 +73,30 @@ class Daemon:
             for work in (self._watch, self._probes.run, self._logs.run, self._ask, self._count, self._refresh):
                 tasks.start_soon(self._guarded, work)
             tasks.start_soon(self._publish)
-            tasks.start_soon(self._publish_beats)
+            tasks.start_soon(self._publish_probes)
 
-    def look_at(self, frontends: Iterable[str]) -> bytes:
+    def follow(self, frontends: Iterable[str]) -> bytes:
         """Follow the probes of these frontends' backends for a while, and tell what is known of them, as JSON.
 
         Args:
             frontends: Their names, the most important first; those that do not exist are let pass.
         """
-        known = [self.mirror.frontends[name] for name in frontends if name in self.mirror.frontends]
-        names = [member.backend for frontend in known for member in frontend.members]
-        return wire.encode(self._probes.look_at(names))
+        known = [self.state.frontends[name] for name in frontends if name in self.state.frontends]
+        return json_bytes(self._probes.follow([member.backend for frontend in known for member in frontend.members]))
 
-    def state(self) -> bytes:
+    def whole(self) -> bytes:
         """Everything, as JSON."""
-        parts = (
-            b'"name":' + wire.encode(self.name),
-            b'"status":' + wire.encode(self.status.wire()),
-            b'"counters":' + self._counters,
-            b'"activity":' + self._active,
-            b'"followed":' + wire.encode(AT_MOST),
-            b'"beats":' + wire.encode(self._probes.beats.kept()),
-            b'"events":[' + b",".join(self._events) + b"]",
-            b'"state":' + self.mirror.whole(),
-        )
-        return b"{" + b",".join(parts) + b"}"
+        parts = {
+            "name": json_bytes(self.name),
+            "status": json_bytes(self.status.plain()),
+            "counters": self._sent["counters"],
+            "activity": self._sent["activity"],
+            "followed": json_bytes(AT_MOST),
+            "probes": json_bytes(self._probes.history.kept()),
+            "events": b"[" + b",".join(self._events) + b"]",
+            "state": self.state.whole(),
+        }
+        return json_object(parts.items())
 
     async def refresh(self) -> None:
         """Read everything at once, as after a command."""
@@ -110,7 +111,7 @@ class Daemon:
         while True:
             try:
                 await work()
-            except (ClientError, api.CommandError, api.DataplaneError) as error:
+            except (ClientError, CommandError, DataplaneError) as error:
                 log.debug("call failed", server=self.name, error=str(error))
             except Exception:
                 # What a daemon of another version says must not take the others' pages down.
@@ -118,40 +119,41 @@ class Daemon:
             await anyio.sleep(_AGAIN_S)
 
     async def _watch(self) -> None:
-        async with aclosing(self.client.watch()) as items:
-            async for item in items:
-                match item:
-                    case Connected(snapshot):
-                        self.mirror.replace(snapshot)
-                        self._probes.beats.forget(self.mirror.backends)
-                        self._rates.forget()
-                        self._activity.forget()
-                        self._see(connected=True, answering=True)
-                    case Watched(delivery, initial):
-                        if not initial:
-                            self._take(delivery)
-                    case Disconnected(why):
-                        self._see(connected=False, answering=False, why=why)
+        async with aclosing(self.client.watch_messages()) as messages:
+            async for message in messages:
+                if isinstance(message, Disconnected):
+                    self._see(connected=False, answering=False, why=message.why)
+                    continue
+                if message.HasField("snapshot"):
+                    self._take_snapshot(message.snapshot)
+                for event in message.events:
+                    if event.WhichOneof("event"):  # else it is of a newer daemon's
+                        self._take_event(event)
                 self._dirty.set()
 
-    def _take(self, delivery: api.Delivery) -> None:
-        event = delivery.event
-        self.mirror.patch(event)
+    def _take_snapshot(self, snapshot: pb.Snapshot) -> None:
+        self.state.replace(snapshot)
+        self._probes.history.forget(self.state.backends)
+        self._traffic.forget()
+        self._messages.forget()
+        self._see(connected=True, answering=True)
+
+    def _take_event(self, event: pb.Event) -> None:
+        self.state.patch(event)
         self._refresher.note(event)
-        if delivery.lost:
+        if event.lost:
             self._refresher.want_all()
-        text = wire.encode({"n": delivery.sequence, "lost": delivery.lost, **wire.event(event)})
+        text = JSON.text(event)
         self._events.append(text)
         self._send("event", text)
 
-    def _wanted_logs(self) -> api.EventFilter | None:
+    def _wanted_logs(self) -> EventFilter | None:
         read = self._log_broker is not None and self._log_broker.readers
         return logs.WANTED if self.status.connected and read else None
 
-    def _take_record(self, delivery: api.Delivery) -> None:
-        if isinstance(delivery.event, api.LogEvent) and self._log_broker is not None:
-            text = wire.encode({"n": delivery.sequence, "lost": delivery.lost, **logs.record(delivery.event)})
-            self._log_broker.publish(self._message("event", text))
+    def _take_record(self, event: pb.Event) -> None:
+        if event.HasField("log") and self._log_broker is not None:
+            self._log_broker.publish(self._message("event", json_bytes(logs.record(event))))
 
     async def _ask(self) -> None:
         while True:
@@ -159,7 +161,7 @@ class Daemon:
             try:
                 # Not anyio's: gRPC raises a cancellation of its own, which anyio would take for somebody else's.
                 async with asyncio.timeout(INFO_WITHIN_S):
-                    info = await self.client.info()
+                    info: pb.Info = await self.client.read("GetInfo", pb.GetInfoRequest())
             except TimeoutError:
                 self._see(connected=self.status.connected, answering=False, why="it does not answer")
             except ClientError as error:
@@ -177,16 +179,12 @@ class Daemon:
         while True:
             await anyio.sleep(COUNTERS_EVERY_S)
             if self.status.connected and self._broker.readers:
-                told = (await self.client.dataplane()).api_messages
-                active = wire.encode(self._activity.read(told, time.monotonic()))
-                if active != self._active:
-                    self._active = active
-                    self._send("activity", active)
-                counted = await self.client.counters()
-                counters = wire.encode(self._rates.read(counted, time.monotonic()))
-                if counters != self._counters:
-                    self._counters = counters
-                    self._send("counters", counters)
+                plane: pb.Dataplane = await self.client.read("GetDataplaneInfo", pb.GetDataplaneInfoRequest())
+                messages = self._messages.read(plane.api_messages, time.monotonic())
+                self._send_if_new("activity", json_bytes(messages))
+                answer = await self.client.read("GetDataplaneCounters", pb.GetDataplaneCountersRequest())
+                traffic = self._traffic.read(answer.counters, time.monotonic())
+                self._send_if_new("counters", json_bytes(traffic))
 
     async def _refresh(self) -> None:
         while True:
@@ -206,36 +204,38 @@ class Daemon:
         while True:
             await self._dirty.wait()
             self._dirty = anyio.Event()
-            status = wire.encode(self.status.wire())
-            if status != self._status_sent:
-                self._status_sent = status
-                self._send("status", status)
-            changes = self.mirror.take()
+            self._send_if_new("status", json_bytes(self.status.plain()))
+            changes = self.state.take()
             if changes:
                 self._send("state", changes)
             await anyio.sleep(SETTLE_S)
 
-    async def _publish_beats(self) -> None:
+    async def _publish_probes(self) -> None:
         while True:
-            await anyio.sleep(BEATS_EVERY_S)
+            await anyio.sleep(PROBES_EVERY_S)
             self._probes.review()
             self._logs.review()
-            fresh = self._probes.beats.take()
+            fresh = self._probes.history.take()
             if fresh and self._broker.readers:
-                self._send("beats", wire.encode(fresh))
+                self._send("probes", json_bytes(fresh))
+
+    def _send_if_new(self, kind: str, data: bytes) -> None:
+        if data != self._sent[kind]:
+            self._sent[kind] = data
+            self._send(kind, data)
 
     def _send(self, kind: str, data: bytes) -> None:
         self._broker.publish(self._message(kind, data))
 
     def _message(self, kind: str, data: bytes) -> bytes:
-        return b'{"maglevd":' + wire.encode(self.name) + b',"kind":' + wire.encode(kind) + b',"data":' + data + b"}"
+        return json_object({"maglevd": json_bytes(self.name), "kind": json_bytes(kind), "data": data}.items())
 
 
 def summary(daemon: Daemon) -> dict[str, Any]:
     """What the list of daemons says of one."""
-    states = [frontend.state.value for frontend in daemon.mirror.frontends.values()]
+    states = [_STATES[frontend.state] for frontend in daemon.state.frontends.values()]
     return {
         "name": daemon.name,
-        "status": daemon.status.wire(),
+        "status": daemon.status.plain(),
         "frontends": {state: states.count(state) for state in sorted(set(states))},
     }

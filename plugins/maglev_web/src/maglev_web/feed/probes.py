@@ -1,68 +1,98 @@
-"""Which probes of a daemon are followed: all where there are few backends, else those that somebody looks at."""
+"""The newest probes of a daemon's backends: of all where there are few, else of those that somebody looks at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Collection, Container
 
-from maglev import api
+from maglev.api import EventFilter, EventKind
 from maglev_grpc.client import Client
-from maglev_web.feed.beats import Beats
-from maglev_web.feed.mirror import Mirror
-from maglev_web.feed.tap import Tap
-from maglev_web.feed.wishes import Wishes
+from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
+from maglev_web.feed.followed import FollowedBackends
+from maglev_web.feed.on_demand import OnDemandStream
+from maglev_web.feed.state import State
 
 AT_MOST = 300
 """Backends whose probes are followed at once: thousands of results a second would cost the daemon dearly, and every
 browser too."""
+KEPT = 90
+"""Probes of each backend that a page which is opened now can still draw."""
+
+Probe = tuple[float, float, str]
+"""Seconds since the epoch, milliseconds, code."""
+
+
+class ProbeHistory:
+    """The newest probes of each backend, and those that were not handed on yet."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, deque[Probe]] = {}
+        self._fresh: dict[str, list[Probe]] = {}
+
+    def add(self, event: pb.ProbeEvent) -> None:
+        """Take a probe's end; of its start there is nothing to keep."""
+        if event.HasField("result"):
+            probe = (round(event.at_s, 3), round(event.result.duration_ns / 1e6, 3), event.result.code)
+            self._kept.setdefault(event.backend, deque(maxlen=KEPT)).append(probe)
+            self._fresh.setdefault(event.backend, []).append(probe)
+
+    def take(self) -> dict[str, list[Probe]]:
+        """What is new, by backend."""
+        fresh, self._fresh = self._fresh, {}
+        return fresh
+
+    def kept(self, names: Container[str] | None = None) -> dict[str, list[Probe]]:
+        """All that is kept, by backend; only of these, if they are named."""
+        return {name: list(probes) for name, probes in self._kept.items() if names is None or name in names}
+
+    def forget(self, names: Container[str]) -> None:
+        """Drop backends that are in `names` no longer."""
+        for name in [name for name in self._kept if name not in names]:
+            del self._kept[name]
 
 
 class Probes:
-    """The heartbeats of one daemon.
+    """Follows the probes of one daemon.
 
     Args:
         client: Of the daemon.
-        mirror: Of the daemon.
+        state: Of the daemon.
         connected: Whether the daemon can be asked.
     """
 
-    def __init__(self, client: Client, mirror: Mirror, connected: Callable[[], bool]) -> None:
-        self.beats = Beats()
-        self._mirror = mirror
+    def __init__(self, client: Client, state: State, connected: Callable[[], bool]) -> None:
+        self.history = ProbeHistory()
+        self._state = state
         self._connected = connected
-        self._wishes = Wishes(AT_MOST)
-        self._tap = Tap(client, self._wanted, self._take)
+        self._followed = FollowedBackends(AT_MOST)
+        self._stream = OnDemandStream(client, self._wanted, lambda event: self.history.add(event.probe))
 
     async def run(self) -> None:
-        """Follow what is wanted, if anything is, until something else is wanted or the connection ends."""
+        """Follow what is asked for, if anything is, until something else is or the connection ends."""
         wanted = self._wanted()
         if not self._all:
             # What is followed no longer would have gaps when it is followed again.
-            self.beats.forget(wanted.backends if wanted else frozenset[str]())
+            self.history.forget(wanted.backends if wanted else frozenset[str]())
         if wanted is not None:
-            await self._tap.run()
+            await self._stream.run()
 
-    def look_at(self, names: Collection[str]) -> dict[str, Any]:
+    def follow(self, names: Collection[str]) -> dict[str, list[Probe]]:
         """Follow these backends for a while, the most important first, and tell what is kept of them."""
         if not self._all:
-            self._wishes.wish(names)
+            self._followed.ask(names)
             self.review()
-        return self.beats.kept(set(names))
+        return self.history.kept(set(names))
 
     def review(self) -> None:
-        """Follow others if others are wanted now."""
-        self._tap.review()
+        """Follow others if others are asked for now."""
+        self._stream.review()
 
     @property
     def _all(self) -> bool:
-        return len(self._mirror.backends) <= AT_MOST
+        return len(self._state.backends) <= AT_MOST
 
-    def _wanted(self) -> api.EventFilter | None:
-        names = frozenset[str]() if self._all else self._wishes.now() & self._mirror.backends.keys()
+    def _wanted(self) -> EventFilter | None:
+        names = frozenset[str]() if self._all else self._followed.now() & self._state.backends.keys()
         if not self._connected() or not (names or self._all):
             return None
-        return api.EventFilter(frozenset({api.EventKind.PROBE}), backends=names)
-
-    def _take(self, delivery: api.Delivery) -> None:
-        if isinstance(delivery.event, api.ProbeEvent):
-            self.beats.add(delivery.event)
+        return EventFilter(frozenset({EventKind.PROBE}), backends=names)

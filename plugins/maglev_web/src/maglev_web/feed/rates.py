@@ -1,58 +1,43 @@
-"""What VIPs carry a second, from counters that only grow."""
+"""How fast counters grow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Hashable, Mapping
+from typing import Any, TypeVar
 
-from maglev.api import VipCounters
+K = TypeVar("K", bound=Hashable)
 
 
 class Rates:
-    """Remembers the last reading."""
+    """Remembers the last reading of counters that only grow."""
 
     def __init__(self) -> None:
-        self._last: dict[str, VipCounters] = {}
+        self._last: Mapping[Any, Mapping[str, int]] = {}
         self._at_s: float | None = None
 
     def forget(self) -> None:
         """Start anew: the next reading gives no rates."""
         self._last, self._at_s = {}, None
 
-    def read(self, counters: Iterable[VipCounters], at_s: float) -> dict[str, Any]:
+    def read(self, counts: Mapping[K, Mapping[str, int]], at_s: float) -> dict[K, dict[str, float] | None]:
         """Take a reading.
 
         Args:
-            counters: What each VIP carried since the dataplane started.
-            at_s: When it was read, in monotonic seconds.
+            counts: Counters by name, of anything.
+            at_s: When they were read, in monotonic seconds.
 
         Returns:
-            By VIP: `packets` by kind, `route_packets`, `route_bytes`, and the same a second in `rates`, which is
-            `None` where there is nothing to compare with, as after a restart of the dataplane.
+            The same a second; `None` where there is nothing to compare with, or a counter began anew.
         """
         passed_s = at_s - self._at_s if self._at_s is not None else 0.0
-        now = {str(one.vip): one for one in counters}
-        answer = {
-            name: {
-                "packets": dict(one.packets),
-                "route_packets": one.route_packets,
-                "route_bytes": one.route_bytes,
-                "rates": _rates(self._last.get(name), one, passed_s),
-            }
-            for name, one in now.items()
-        }
-        self._last, self._at_s = now, at_s
-        return answer
+        before, self._last, self._at_s = self._last, counts, at_s
+        return {key: _a_second(before.get(key), now, passed_s) for key, now in counts.items()}
 
 
-def _rates(before: VipCounters | None, now: VipCounters, passed_s: float) -> dict[str, float] | None:
+def _a_second(before: Mapping[str, int] | None, now: Mapping[str, int], passed_s: float) -> dict[str, float] | None:
     if before is None or passed_s <= 0:
         return None
-    grown = {kind: count - before.packets.get(kind, 0) for kind, count in now.packets.items()}
-    for name in ("route_packets", "route_bytes"):
-        new, old = getattr(now, name), getattr(before, name)
-        if new is not None and old is not None:
-            grown[name] = new - old
+    grown = {name: count - before.get(name, 0) for name, count in now.items()}
     if any(count < 0 for count in grown.values()):
-        return None  # it counts from nought again
+        return None
     return {name: round(count / passed_s, 2) for name, count in grown.items()}

@@ -6,9 +6,10 @@ import time
 
 import anyio
 
-from maglev import api
+from maglev.api import UnknownName
 from maglev_grpc.client import Client
-from maglev_web.feed.mirror import Mirror
+from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
+from maglev_web.feed.state import State
 
 EVERY_S = 30.0
 """Everything is read so often, whatever was heard."""
@@ -20,16 +21,16 @@ _COSTS = 10
 
 
 class Refresher:
-    """Reads into a mirror.
+    """Reads a daemon's state again.
 
     Args:
         client: Of the daemon.
-        mirror: Of the daemon.
+        state: Of the daemon.
     """
 
-    def __init__(self, client: Client, mirror: Mirror) -> None:
+    def __init__(self, client: Client, state: State) -> None:
         self._client = client
-        self._mirror = mirror
+        self._state = state
         self._frontends: set[str] = set()
         self._backends: set[str] = set()
         self._all = False
@@ -43,23 +44,29 @@ class Refresher:
         self._all = True
         self._wanted.set()
 
-    def note(self, event: api.Event) -> None:
+    def note(self, event: pb.Event) -> None:
         """Have read what an event concerns."""
-        match event:
-            case api.BackendEvent():
-                self._backends.add(event.backend)
-                self._frontends.update(event.frontends)
-            case api.FrontendEvent() | api.WeightEvent():
-                self._frontends.add(event.frontend)
-            case api.SyncEvent() if event.frontends and event.scope not in ("reload", "fill"):
-                self._frontends.update(event.frontends)
-            case api.SyncEvent() if event.scope == "periodic" and not (event.operations or event.errors):
-                return  # it found everything as it should be
-            case api.SyncEvent() | api.DataplaneEvent():
-                self._all = True
-            case _:
-                return
+        kind = event.WhichOneof("event")
+        if kind == "backend":
+            self._backends.add(event.backend.backend)
+            self._frontends.update(event.backend.frontends)
+        elif kind == "frontend":
+            self._frontends.add(event.frontend.frontend)
+        elif kind == "weight":
+            self._frontends.add(event.weight.frontend)
+        elif kind == "dataplane":
+            self._all = True
+        elif kind == "sync" and not _found_nothing(event.sync):
+            self._note_sync(event.sync)
+        else:
+            return
         self._wanted.set()
+
+    def _note_sync(self, event: pb.SyncEvent) -> None:
+        if event.frontends and event.scope not in ("reload", "fill"):
+            self._frontends.update(event.frontends)
+        else:
+            self._all = True
 
     async def due(self) -> None:
         """Wait until something is to be read."""
@@ -86,7 +93,7 @@ class Refresher:
 
     async def _read_all(self) -> None:
         try:
-            self._mirror.replace(await self._client.snapshot())
+            self._state.replace(await self._client.read("GetSnapshot", pb.GetSnapshotRequest()))
         except BaseException:
             self._all = True
             raise
@@ -94,9 +101,14 @@ class Refresher:
     async def _read_some(self, frontends: set[str], backends: set[str]) -> None:
         try:
             for name in backends:
-                self._mirror.put_backend(await self._client.backend(name))
+                self._state.put_backend(await self._client.read("GetBackend", pb.GetBackendRequest(name=name)))
             for name in frontends:
-                self._mirror.put_frontend(await self._client.frontend(name))
-        except api.UnknownName:
+                self._state.put_frontend(await self._client.read("GetFrontend", pb.GetFrontendRequest(name=name)))
+        except UnknownName:
             self._all = True  # it left with a reload
             self._wanted.set()
+
+
+def _found_nothing(event: pb.SyncEvent) -> bool:
+    """Whether it was a look at everything that found all as it should be."""
+    return event.scope == "periodic" and not (event.frontends or event.operations or event.errors)

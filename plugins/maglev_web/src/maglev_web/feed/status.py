@@ -6,7 +6,8 @@ from typing import Any
 
 import attrs
 
-from maglev_grpc.client import Info
+from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
+from maglev_web.feed.messages import JSON
 
 
 @attrs.frozen
@@ -27,7 +28,7 @@ class Status:
     why: str = "not connected yet"
     since_s: float = 0.0
     restarts: int = 0
-    info: Info | None = None
+    info: pb.Info | None = None
 
     def changed(self, now_s: float, *, connected: bool, answering: bool, why: str = "") -> Status:
         """The status after something was seen; `since_s` moves only when it is another one.
@@ -42,26 +43,12 @@ class Status:
         since_s = self.since_s if same else now_s
         return attrs.evolve(self, connected=connected, answering=answering, why=why, since_s=since_s)
 
-    def told(self, info: Info) -> Status:
+    def told(self, info: pb.Info) -> Status:
         """The status after the daemon told of itself."""
         restarted = self.info is not None and self.info.started_at_s != info.started_at_s
         return attrs.evolve(self, info=info, restarts=self.restarts + restarted)
 
-    def wire(self) -> dict[str, Any]:
-        """As the page gets it; without what is another at each look."""
-        told = self.info
-        return {
-            "connected": self.connected,
-            "answering": self.answering,
-            "why": self.why,
-            "since_s": self.since_s,
-            "restarts": self.restarts,
-            "version": told.version if told else "",
-            "commit": told.commit if told else "",
-            "started_at_s": told.started_at_s if told else None,
-            "loaded_at_s": told.config_loaded_at_s if told else None,
-            "warm": told.warm if told else None,
-            "stalls": told.lag.stalls if told else 0,
-            "may_change": told.may_change if told else False,
-            "may_change_why": told.may_change_why if told else "",
-        }
+    def plain(self) -> dict[str, Any]:
+        """What JSON is written of."""
+        fields = {field.name: getattr(self, field.name) for field in attrs.fields(Status)}
+        return {**fields, "info": None if self.info is None else JSON.plain(self.info)}

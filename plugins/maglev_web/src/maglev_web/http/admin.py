@@ -1,8 +1,9 @@
-"""What is behind the door: the token, previews and commands."""
+"""What only an operator gets, behind user and password: the token, log records, previews and commands."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 from starlette.requests import Request
@@ -10,30 +11,32 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from maglev import api
+from maglev.serving import read_basic
 from maglev_grpc.client import ClientError, NotAllowed
-from maglev_web.feed import Daemon, World, wire
-from maglev_web.http.auth import read_basic
+from maglev_grpc.convert import call_of, preview_request, request_of
+from maglev_web.feed import Daemon, Daemons
+from maglev_web.feed.messages import JSON
 from maglev_web.http.commands import Malformed, Order, read_order
-from maglev_web.http.csrf import Forgery
+from maglev_web.http.csrf import CsrfGuard
 from maglev_web.http.headers import TooLarge, read_body
 from maglev_web.http.streams import stream
 
 log = structlog.get_logger(__name__)
 
-Work = Callable[[Daemon, Order], Awaitable[object]]
+Work = Callable[[Daemon, Order], Awaitable[Any]]
 
 
 class Admin:
     """The endpoints below `/admin/api/`.
 
     Args:
-        world: The daemons.
-        forgery: Recognises what did not come from our page.
+        daemons: The daemons.
+        csrf: Refuses what did not come from our page.
     """
 
-    def __init__(self, world: World, forgery: Forgery) -> None:
-        self._world = world
-        self._forgery = forgery
+    def __init__(self, daemons: Daemons, csrf: CsrfGuard) -> None:
+        self._daemons = daemons
+        self._csrf = csrf
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -46,16 +49,16 @@ class Admin:
         ]
 
     async def _session(self, _request: Request) -> Response:
-        return JSONResponse({"token": self._forgery.token})
+        return JSONResponse({"token": self._csrf.token})
 
     async def _logs(self, request: Request) -> Response:
-        # Behind the door, as logs name users and hosts.
-        broker = self._world.log_broker
+        # For operators only, as logs name users and hosts.
+        broker = self._daemons.log_broker
         return stream(broker, request.headers.get("last-event-id") or broker.earliest)
 
     async def _preview(self, request: Request) -> Response:
-        async def preview(daemon: Daemon, order: Order) -> object:
-            return wire.plain(await daemon.client.preview(order.command))
+        async def preview(daemon: Daemon, order: Order) -> Any:
+            return await daemon.client.read("PreviewChange", preview_request(order.command))
 
         return await self._do(request, preview)
 
@@ -63,16 +66,16 @@ class Admin:
         user = read_basic(request.headers["authorization"])[0]
         peer = request.client.host if request.client else ""
 
-        async def command(daemon: Daemon, order: Order) -> object:
+        async def command(daemon: Daemon, order: Order) -> Any:
             log.info("command", user=user, peer=peer, server=daemon.name, command=str(order.command))
-            result = await daemon.client.command(order.command)
+            result = await daemon.client.call(call_of(order.command), request_of(order.command))
             await daemon.refresh()
-            return wire.plain(result)
+            return result
 
         return await self._do(request, command)
 
     async def _do(self, request: Request, work: Work) -> Response:
-        why = self._forgery.why(request.headers)
+        why = self._csrf.refusal(request.headers)
         if why:
             return _refused(403, why)
         try:
@@ -81,7 +84,7 @@ class Admin:
             return _refused(413, "the request is too large", close=True)
         except Malformed as error:
             return _refused(400, str(error))
-        daemon = self._world.daemons.get(order.maglevd)
+        daemon = self._daemons.by_name.get(order.maglevd)
         if daemon is None:
             return _refused(404, f"no maglevd {order.maglevd!r}")
         return await _guarded(daemon, order, work)
@@ -89,7 +92,7 @@ class Admin:
 
 async def _guarded(daemon: Daemon, order: Order, work: Work) -> Response:
     try:
-        return JSONResponse(await work(daemon, order))
+        return JSONResponse(JSON.plain(await work(daemon, order)))
     except NotAllowed as error:
         return _refused(403, str(error))
     except api.UnknownName as error:

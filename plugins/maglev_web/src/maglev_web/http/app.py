@@ -11,16 +11,17 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from maglev.build import this_build
-from maglev_web.feed import World
+from maglev.serving import Credentials
+from maglev_web.feed import Daemons
 from maglev_web.http.admin import Admin
-from maglev_web.http.auth import Credentials, Door
-from maglev_web.http.csrf import Forgery
+from maglev_web.http.auth import BasicAuth
+from maglev_web.http.csrf import CsrfGuard
 from maglev_web.http.headers import SafeHeaders
 from maglev_web.http.hosts import KnownHosts
 from maglev_web.http.page import Page, read_page
 from maglev_web.http.streams import stream
 
-LOOKED_AT = 64
+VISIBLE = 64
 """Frontends that one page can have in sight."""
 
 
@@ -28,12 +29,12 @@ class View:
     """The endpoints that everybody may read.
 
     Args:
-        world: The daemons.
+        daemons: The daemons.
         version: Of this server.
     """
 
-    def __init__(self, world: World, version: dict[str, object]) -> None:
-        self._world = world
+    def __init__(self, daemons: Daemons, version: dict[str, object]) -> None:
+        self._daemons = daemons
         self._version = version
 
     @property
@@ -45,34 +46,34 @@ class View:
             Route("/api/maglevds", self._maglevds, methods=["GET"]),
             Route("/api/version", self._about, methods=["GET"]),
             Route("/api/events", self._events, methods=["GET"]),
-            Route("/api/beats", self._beats, methods=["GET"]),
+            Route("/api/probes", self._probes, methods=["GET"]),
         ]
 
     async def _state(self, _request: Request) -> Response:
-        return Response(self._world.state(), media_type="application/json")
+        return Response(self._daemons.state(), media_type="application/json")
 
     async def _state_of(self, request: Request) -> Response:
-        state = self._world.state_of(request.path_params["name"])
+        state = self._daemons.state_of(request.path_params["name"])
         if state is None:
             return JSONResponse({"error": "no such maglevd"}, 404)
         return Response(state, media_type="application/json")
 
     async def _maglevds(self, _request: Request) -> Response:
-        return Response(self._world.summaries(), media_type="application/json")
+        return Response(self._daemons.summaries(), media_type="application/json")
 
     async def _about(self, _request: Request) -> Response:
         return JSONResponse(self._version)
 
     async def _events(self, request: Request) -> Response:
         since = request.headers.get("last-event-id") or request.query_params.get("since")
-        return stream(self._world.broker, since)
+        return stream(self._daemons.broker, since)
 
-    async def _beats(self, request: Request) -> Response:
-        daemon = self._world.daemons.get(request.query_params.get("maglevd", ""))
+    async def _probes(self, request: Request) -> Response:
+        daemon = self._daemons.by_name.get(request.query_params.get("maglevd", ""))
         if daemon is None:
             return JSONResponse({"error": "no such maglevd"}, 404)
-        looked_at = request.query_params.getlist("frontend")[:LOOKED_AT]
-        return Response(daemon.look_at(looked_at), media_type="application/json")
+        visible = request.query_params.getlist("frontend")[:VISIBLE]
+        return Response(daemon.follow(visible), media_type="application/json")
 
 
 async def _healthy(_request: Request) -> Response:
@@ -92,7 +93,7 @@ async def _nothing(_request: Request, _error: Exception) -> Response:
 
 
 def create_app(
-    world: World,
+    daemons: Daemons,
     credentials: Credentials | None = None,
     page: Page | None = None,
     allowed_hosts: Collection[str] = (),
@@ -100,7 +101,7 @@ def create_app(
     """Make the application.
 
     Args:
-        world: The daemons.
+        daemons: The daemons.
         credentials: Who may enter `/admin/`; `None`: nobody, and there is no such place.
         page: The page; the one that was built by default.
         allowed_hosts: Names, in small letters, under which there is an answer; none: any.
@@ -118,14 +119,14 @@ def create_app(
         Route("/healthz", _healthy, methods=["GET"]),
         Route("/view", _to_view, methods=["GET"]),
         Route("/assets/{name}", page.asset, methods=["GET"]),
-        Mount("/view", routes=[*View(world, about).routes, Route("/", page.answer, methods=["GET"])]),
+        Mount("/view", routes=[*View(daemons, about).routes, Route("/", page.answer, methods=["GET"])]),
     ]
     if credentials is not None:
         inside = Starlette(
-            routes=[*Admin(world, Forgery()).routes, Route("/", page.answer, methods=["GET"])],
+            routes=[*Admin(daemons, CsrfGuard()).routes, Route("/", page.answer, methods=["GET"])],
             exception_handlers={404: _nothing},
         )
-        routes += [Route("/admin", _to_admin, methods=["GET"]), Mount("/admin", app=Door(inside, credentials))]
+        routes += [Route("/admin", _to_admin, methods=["GET"]), Mount("/admin", app=BasicAuth(inside, credentials))]
     app = Starlette(routes=routes, exception_handlers={404: _nothing})
     app.router.redirect_slashes = False
     return SafeHeaders(KnownHosts(app, allowed_hosts) if allowed_hosts else app)

@@ -1,12 +1,7 @@
-"""Who may enter `/admin/`: one user and one password, compared in constant time, and no hurry for who guesses."""
+"""Asks for user and password in front of `/admin/`, and makes addresses wait that send wrong ones."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
-import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,24 +12,13 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from maglev.serving import CHALLENGE, Credentials
+
 FREE_TRIES = 5
 """Wrong passwords of one address before it has to wait."""
 LONGEST_WAIT_S = 60.0
 FORGET_S = 600.0
 _ADDRESSES = 10_000
-
-
-@attrs.frozen
-class Credentials:
-    """What switches `/admin/` on.
-
-    Args:
-        user: The user's name.
-        password: The password; never shown.
-    """
-
-    user: str
-    password: str = attrs.field(repr=False)
 
 
 @attrs.frozen
@@ -90,23 +74,22 @@ def _whole(address: str) -> str:
     return address
 
 
-class Door:
+class BasicAuth:
     """Lets only those in who know user and password; everything behind it is reached through it and not otherwise.
 
     Args:
         app: What is behind it.
         credentials: Who may enter.
-        slow_down: Of those who may not.
+        slow_down: Makes those wait who may not.
     """
 
     def __init__(self, app: ASGIApp, credentials: Credentials, slow_down: SlowDown | None = None) -> None:
         self._app = app
-        self._salt = secrets.token_bytes(16)
-        self._wanted = self._digest(credentials.user), self._digest(credentials.password)
+        self._credentials = credentials
         self._slow_down = slow_down or SlowDown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Judge the request, and pass it on or refuse it."""
+        """Pass the request on, or refuse it."""
         if scope["type"] != "http":
             return
         refusal = self._refuse(Headers(scope=scope), (scope.get("client") or ("",))[0])
@@ -118,32 +101,9 @@ class Door:
             retry = {"retry-after": str(int(wait_s) + 1)}
             return PlainTextResponse("too many wrong passwords; wait\n", 429, retry)
         given = headers.getlist("authorization")
-        if len(given) == 1 and self._knows(given[0]):
+        if len(given) == 1 and self._credentials.match(given[0]):
             self._slow_down.passed(address)
             return None
         if given:
             self._slow_down.failed(address)
-        challenge = {"www-authenticate": 'Basic realm="maglevd", charset="UTF-8"'}
-        return PlainTextResponse("user and password are needed\n", 401, challenge)
-
-    def _knows(self, header: str) -> bool:
-        user, password = read_basic(header)
-        # Both are compared in any case, and what is compared has always the same length.
-        right_user = hmac.compare_digest(self._digest(user), self._wanted[0])
-        right_password = hmac.compare_digest(self._digest(password), self._wanted[1])
-        return right_user and right_password
-
-    def _digest(self, text: str) -> bytes:
-        return hashlib.sha256(self._salt + text.encode("utf-8", "surrogatepass")).digest()
-
-
-def read_basic(header: str) -> tuple[str, str]:
-    """Read user and password; what makes no sense has neither."""
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic" or len(encoded) > 1024:
-        return "", ""
-    try:
-        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, ValueError):
-        return "", ""
-    return (user, password) if colon else ("", "")
+        return PlainTextResponse("user and password are needed\n", 401, {"www-authenticate": CHALLENGE})

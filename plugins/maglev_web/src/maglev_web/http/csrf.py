@@ -11,8 +11,8 @@ from starlette.datastructures import Headers
 TOKEN_HEADER = "x-maglev-token"
 
 
-class Forgery:
-    """Recognises requests that did not come from our page.
+class CsrfGuard:
+    """Refuses requests that did not come from our page (cross-site request forgery).
 
     A command must carry the token, in a header that no form can set and no other origin may send without asking first
     (which is refused); be JSON, likewise; and what the browser says of its origin must be ours.
@@ -22,8 +22,8 @@ class Forgery:
         self.token = secrets.token_urlsafe(32)
         """Another one for each start of the server; the page fetches it, which another origin cannot."""
 
-    def why(self, headers: Headers) -> str:
-        """Tell what is wrong with a request; empty if nothing is."""
+    def refusal(self, headers: Headers) -> str:
+        """Say why a request is refused; empty if it is not."""
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return "it comes from another site"
         origin = headers.get("origin")

@@ -1,0 +1,101 @@
+"""Decodes VPP's dumps into values, and leaves out what is no longer in use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+import attrs
+
+from maglev.api import DataplaneConf, Encap, ServerState, VipAttributes, VipKey, VipState
+from maglev_vpp.addresses import ALL_ONES_4, ALL_ONES_6, Address, unpack_address, unpack_vip
+from maglev_vpp.show_vips import VipDetails
+
+ENCAPS = {0: Encap.GRE4, 1: Encap.GRE6}
+MAX_TABLE_LENGTH = 65536
+"""The table length that reads as 0: the field has 16 bits."""
+USED = 1
+"""The flag of a server in use. The others were removed, and stay in the dump until VPP collects them: once a minute at
+most, and not while flows are pinned to them. This includes the servers of a removed VIP, beside those of a new one of
+the same name."""
+
+
+@attrs.frozen
+class VipRow:
+    """A VIP in the API's dump."""
+
+    key: VipKey
+    encap: Encap
+    table_length: int
+
+
+@attrs.frozen
+class ServerRow:
+    """A server in the API's dump; `used` as above, `removed_s` the time of its last removal."""
+
+    vip: VipKey
+    server: Address
+    state: ServerState
+    used: bool
+    removed_s: int
+
+
+def vip_row(details: Any) -> VipRow | None:
+    """Convert `lb_vip_details`; `None` for a VIP that maglevd never makes.
+
+    The fields dscp, srv_type and target_port are not used: for these encapsulations they hold values of other VIPs.
+    """
+    key = unpack_vip(details.vip)
+    if key is None:
+        return None
+    return VipRow(key, ENCAPS.get(int(details.encap), Encap.OTHER), details.flow_table_length or MAX_TABLE_LENGTH)
+
+
+def server_row(details: Any) -> ServerRow | None:
+    """Convert `lb_as_v2_details`; `None` for a server of a VIP that maglevd never makes.
+
+    Its field in_use_since is the time of the last removal, despite its name.
+    """
+    key = unpack_vip(details.vip)
+    if key is None:
+        return None
+    state = ServerState(details.weight, details.num_buckets)
+    return ServerRow(key, unpack_address(details.app_srv), state, bool(details.flags & USED), details.in_use_since)
+
+
+def conf_of(reply: Any) -> DataplaneConf:
+    """Convert `lb_conf_get_reply`."""
+    ip4, ip6 = bytes(reply.ip4_src_address), bytes(reply.ip6_src_address)
+    return DataplaneConf(
+        ipv4_source=None if ip4 == ALL_ONES_4 else IPv4Address(ip4),
+        ipv6_source=None if ip6 == ALL_ONES_6 else IPv6Address(ip6),
+        sticky_buckets_per_core=reply.sticky_buckets_per_core,
+        flow_timeout_s=reply.flow_timeout,
+    )
+
+
+def vip_states(
+    known: Mapping[VipKey, VipDetails], vips: Sequence[VipRow], servers: Sequence[ServerRow], *, flows: bool
+) -> dict[VipKey, VipState]:
+    """Combine dumps and details into what VPP holds.
+
+    Args:
+        known: What the dumps do not tell. A VIP that is not in it is left out: it was removed meanwhile.
+        vips: The dump of VIPs.
+        servers: The dump of servers.
+        flows: Whether to include established flows.
+    """
+    in_use: dict[VipKey, dict[Address, ServerState]] = {row.key: {} for row in vips if row.key in known}
+    for row in servers:
+        if row.used and row.vip in in_use:
+            count = known[row.vip].flows.get(row.server) if flows else None
+            in_use[row.vip][row.server] = row.state if count is None else attrs.evolve(row.state, flows=count)
+    return {row.key: _state(row, known[row.key], in_use[row.key]) for row in vips if row.key in known}
+
+
+def _state(row: VipRow, details: VipDetails, servers: Mapping[Address, ServerState]) -> VipState:
+    # The dump's length has only its last 16 bits: the details' is exact, unless they are of an older VIP.
+    same = details.table_length & 0xFFFF == row.table_length & 0xFFFF
+    length = details.table_length if same else row.table_length
+    return VipState(VipAttributes(row.encap, length, details.sticky), servers, details.index)

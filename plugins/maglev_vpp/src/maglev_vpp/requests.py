@@ -1,0 +1,87 @@
+"""Encodes operations as VPP's messages, and refuses those that VPP would accept and should not.
+
+VPP aborts over a new-flow table of length 0, and over 0 sticky buckets at the next packet. It accepts weights above
+100 and a timeout of 0. All of this was seen on a running VPP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from maglev.api import (
+    AddServer,
+    AddVip,
+    DataplaneConf,
+    DeleteServer,
+    DeleteVip,
+    Encap,
+    Failed,
+    Operation,
+    SetConf,
+    SetWeight,
+)
+from maglev_vpp.addresses import ALL_ONES_4, ALL_ONES_6, pack_address, pack_vip
+
+ENCAPS = {Encap.GRE4: 0, Encap.GRE6: 1}
+ANY_TABLE_LENGTH = 1024
+"""Sent as the table length of a VIP that is deleted: VPP ignores it, but it must never be 0."""
+INVALID_SIZE = "INVALID_MEMORY_SIZE"
+"""VPP's error for sizes that are not a power of two. It should be the one for 0 too."""
+MAX_WEIGHT, MAX_FLOW_TIMEOUT_S = 100, 120
+
+Request = tuple[str, Mapping[str, Any]]
+
+
+def request(operation: Operation) -> Request | Failed:
+    """Return the message for one operation, or the reason to refuse it."""
+    match operation:
+        case AddVip():
+            return _add_vip(operation)
+        case DeleteVip(vip=vip):
+            fields = {**pack_vip(vip), "new_flows_table_length": ANY_TABLE_LENGTH, "is_del": True}
+            return "lb_add_del_vip_v2", fields
+        case AddServer():
+            return _weighted("lb_add_del_as_v2", operation, {})
+        case DeleteServer(vip=vip, server=server, flush=flush):
+            fields = {**pack_vip(vip), "as_address": pack_address(server), "is_del": True, "is_flush": flush}
+            return "lb_add_del_as_v2", fields
+        case SetWeight():
+            return _weighted("lb_as_set_weight", operation, {"is_flush": operation.flush})
+        case SetConf(conf=conf):
+            return _conf(conf)
+
+
+def _add_vip(operation: AddVip) -> Request | Failed:
+    attributes = operation.attributes
+    if attributes.encap not in ENCAPS:
+        return Failed(f"INVALID_VALUE: encapsulation {attributes.encap}, allowed are gre4 and gre6")
+    if attributes.table_length < 1:
+        return Failed(INVALID_SIZE)
+    return "lb_add_del_vip_v2", {
+        **pack_vip(operation.vip),
+        "encap": ENCAPS[attributes.encap],
+        "new_flows_table_length": attributes.table_length,
+        "src_ip_sticky": attributes.sticky,
+    }
+
+
+def _weighted(name: str, operation: AddServer | SetWeight, more: Mapping[str, Any]) -> Request | Failed:
+    if not 0 <= operation.weight <= MAX_WEIGHT:
+        return Failed(f"INVALID_VALUE: weight {operation.weight}, allowed are 0 to {MAX_WEIGHT}")
+    server = {"as_address": pack_address(operation.server), "weight": operation.weight}
+    return name, {**pack_vip(operation.vip), **server, **more}
+
+
+def _conf(conf: DataplaneConf) -> Request | Failed:
+    if conf.sticky_buckets_per_core < 1:
+        return Failed(INVALID_SIZE)
+    if not 1 <= conf.flow_timeout_s <= MAX_FLOW_TIMEOUT_S:
+        return Failed(f"INVALID_VALUE: flow timeout {conf.flow_timeout_s} s, allowed are 1 to {MAX_FLOW_TIMEOUT_S} s")
+    # VPP overwrites both addresses every time; all ones means that one is not set.
+    return "lb_conf", {
+        "ip4_src_address": conf.ipv4_source.packed if conf.ipv4_source else ALL_ONES_4,
+        "ip6_src_address": conf.ipv6_source.packed if conf.ipv6_source else ALL_ONES_6,
+        "sticky_buckets_per_core": conf.sticky_buckets_per_core,
+        "flow_timeout": conf.flow_timeout_s,
+    }

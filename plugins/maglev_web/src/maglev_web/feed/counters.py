@@ -1,0 +1,102 @@
+"""What VIPs carry, and which messages go between a daemon and its dataplane: in all, and a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
+from maglev_web.feed.messages import JSON
+from maglev_web.feed.rates import Rates
+
+SHOWN = 8
+"""Kinds of messages that are told one by one, the busiest."""
+_ALL = ""
+
+
+class VipTraffic:
+    """What VIPs carry."""
+
+    def __init__(self) -> None:
+        self._rates = Rates()
+
+    def forget(self) -> None:
+        """Start anew: the next reading gives no rates."""
+        self._rates.forget()
+
+    def read(self, counters: Iterable[pb.VipCounters], at_s: float) -> list[dict[str, Any]]:
+        """Take a reading.
+
+        Args:
+            counters: What each VIP carried since the dataplane started.
+            at_s: When it was read, in monotonic seconds.
+
+        Returns:
+            The counters' JSON, each with `rates`: the same a second, or `None` where there is nothing to compare with.
+        """
+        known = {(one.vip.address, one.vip.protocol, one.vip.port): one for one in counters}
+        rates = self._rates.read({vip: _counts(one) for vip, one in known.items()}, at_s)
+        return [{**JSON.plain(one), "rates": rates[vip]} for vip, one in known.items()]
+
+
+def _counts(one: pb.VipCounters) -> dict[str, int]:
+    counts = dict(one.packets)
+    if one.HasField("route_packets"):
+        counts["route_packets"] = one.route_packets
+    if one.HasField("route_bytes"):
+        counts["route_bytes"] = one.route_bytes
+    return counts
+
+
+class DataplaneMessages:
+    """Which messages of the dataplane's own API go to it and come from it."""
+
+    def __init__(self) -> None:
+        self._rates = Rates()
+
+    def forget(self) -> None:
+        """Start anew: the next reading gives no rates."""
+        self._rates.forget()
+
+    def read(self, counts: Iterable[pb.MessageCount], at_s: float) -> dict[str, Any] | None:
+        """Take a reading.
+
+        Args:
+            counts: Messages since the daemon started.
+            at_s: When it was read, in monotonic seconds.
+
+        Returns:
+            `total`, and `messages` by name, a request with what answers it, the busiest first. Each with `tx`, `rx`
+            and `errors` since the daemon started, and `rates`, the same a second, or `None` where there is nothing to
+            compare with. `None` for a dataplane that does not count.
+        """
+        sums = _by_name(counts)
+        if not sums:
+            self.forget()
+            return None
+        rates = self._rates.read(sums, at_s)
+        lines = [{"message": name, **line, "rates": rates[name]} for name, line in sums.items() if name != _ALL]
+        lines.sort(key=_busyness)
+        total = {**sums[_ALL], "rates": rates[_ALL]}
+        return {"total": total, "messages": lines[:SHOWN], "more": len(lines[SHOWN:])}
+
+
+def _by_name(counts: Iterable[pb.MessageCount]) -> dict[str, dict[str, int]]:
+    sums: dict[str, dict[str, int]] = {}
+    for one in counts:
+        for name in (_request(one.message), _ALL):
+            line = sums.setdefault(name, {"tx": 0, "rx": 0, "errors": 0})
+            line["tx" if one.direction == "tx" else "rx"] += one.count
+            line["errors"] += one.count if one.result == "error" else 0
+    return sums
+
+
+def _request(message: str) -> str:
+    # As VPP names what answers: `x_reply`, and `y_details` to `y_dump`.
+    name = message.removesuffix("_reply")
+    return f"{name.removesuffix('_details')}_dump" if name.endswith("_details") else name
+
+
+def _busyness(line: dict[str, Any]) -> tuple[float, int, str]:
+    rates = line["rates"] or {"tx": 0.0, "rx": 0.0}
+    return -(rates["tx"] + rates["rx"]), -(line["tx"] + line["rx"]), line["message"]

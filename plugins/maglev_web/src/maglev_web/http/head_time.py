@@ -1,0 +1,53 @@
+"""uvicorn's HTTP with a limit on how long the head of a request may take, so that slow clients hold no connections."""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+HEAD_WITHIN_S = 20.0
+"""How long the head of a request may take from when it is waited for, in seconds."""
+
+
+class LimitedHeadTime(H11Protocol):
+    """Closes a connection whose next request does not come within `HEAD_WITHIN_S`."""
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start to wait for the first request."""
+        super().connection_made(transport)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._forget()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Wait for the rest of a head, or no longer once it is there."""
+        super().data_received(data)
+        self._judge()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        super().on_response_complete()
+        self._judge()
+
+    def _judge(self) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete:
+            self._watch()
+        else:
+            self._forget()
+
+    def _watch(self) -> None:
+        # What has begun is not made longer by another byte.
+        if self._waiting is None:
+            self._waiting = self.loop.call_later(HEAD_WITHIN_S, self.transport.close)
+
+    def _forget(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None

@@ -1,0 +1,113 @@
+"""Owns the configuration in force. Another one is loaded, checked and built before anything changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import attrs
+
+from maglev.config import Config, Loaded
+from maglev.config.resolve import resolve
+from maglev.domain.model import ResolvedConfig
+from maglev.runtime.checkers import Checkers, build_checkers, unused
+from maglev.runtime.logging import get_logger
+from maglev.runtime.probe_jobs import ProbeJobs
+from maglev.runtime.restart_only import needs_restart
+from maglev.runtime.settings import Settings
+from maglev.runtime.state_store import ProbeQueue
+
+log = get_logger("maglev.config")
+
+
+@attrs.frozen
+class Prepared:
+    """A configuration that may be taken over: nothing is left that could fail.
+
+    Args:
+        loaded: The configuration and its warnings.
+        resolved: What it comes to.
+        checkers: Its checkers, built.
+    """
+
+    loaded: Loaded
+    resolved: ResolvedConfig
+    checkers: Checkers
+
+
+class Configuration:
+    """Owns the configuration in force.
+
+    Args:
+        settings: Where configurations come from.
+        loaded: The configuration to start with.
+        jobs: Uses the checkers.
+        queue: Closes checkers that were built for nothing.
+
+    Raises:
+        ConfigError: A checker cannot be built.
+    """
+
+    def __init__(self, settings: Settings, loaded: Loaded, jobs: ProbeJobs, queue: ProbeQueue) -> None:
+        self.loaded = loaded
+        self.loaded_at_s = time.time()
+        self.reloads = {"success": 0, "failure": 0}
+        self._settings = settings
+        self._source = settings.source
+        self._jobs = jobs
+        self._queue = queue
+        self._changed = anyio.Event()
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self.loaded.config
+
+    def read_from(self, source: Config | Path) -> None:
+        """From now on a reload reads this: another file, or a configuration built in code."""
+        self._source = source
+
+    async def read(self) -> Loaded:
+        """Read the configuration as it stands on disk, or was made in code.
+
+        Raises:
+            ConfigError: It is not valid; names every problem.
+        """
+        return await self._settings.reload(self._source)
+
+    def prepare(self, loaded: Loaded) -> Prepared:
+        """Build what a configuration needs. Each must be followed by `take` or `discard`.
+
+        Raises:
+            ConfigError: A checker cannot be built.
+        """
+        classes = self._settings.plugins.checkers
+        checkers = build_checkers(classes, loaded.config.healthchecks, self._jobs.checkers, self._queue.close)
+        return Prepared(loaded, resolve(loaded.config), checkers)
+
+    def discard(self, prepared: Prepared) -> None:
+        """Close what was built for nothing."""
+        self._queue.close(unused(prepared.checkers, self._jobs.checkers))
+
+    def take(self, prepared: Prepared) -> None:
+        """A configuration is in force: the State has taken it over."""
+        self._jobs.use(prepared.checkers)
+        self.loaded, self.loaded_at_s = prepared.loaded, time.time()
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    def messages(self, prepared: Prepared) -> tuple[str, ...]:
+        """What whoever takes a configuration over should know: what needs a restart, and its warnings."""
+        config = prepared.loaded.config
+        return (*needs_restart(self.config, config), *map(str, prepared.loaded.warnings))
+
+    async def changes(self) -> AsyncIterator[Config]:
+        """Yield each configuration that comes into force from now on; of several at once the newest."""
+        seen = self.loaded
+        while True:
+            while self.loaded is seen:
+                await self._changed.wait()
+            seen = self.loaded
+            yield seen.config

@@ -1,0 +1,206 @@
+"""Where a command is carried out: on the live State, or on a fork of it to predict what it would do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import anyio.to_thread
+
+from maglev.api import DataplaneError, DataplaneState, NotConnected, Ok, Operation, OperationResult, Session
+from maglev.domain.overrides import OperatorOverrides
+from maglev.domain.state import Effects, State, step
+from maglev.domain.state.sync import SyncRequest
+from maglev.runtime.configuration import Configuration, Prepared
+from maglev.runtime.overrides import OverrideStore, StateError
+from maglev.runtime.probe_jobs import ProbeJobs
+from maglev.runtime.reconciler import Reconciler
+from maglev.runtime.state_store import ForkStore, StateStore
+from maglev.runtime.sync_run import SyncOutcome, SyncRun
+
+
+class Execution(Protocol):
+    """What carrying out a command needs."""
+
+    @property
+    def state(self) -> State:
+        """The State that is changed."""
+        ...
+
+    @property
+    def observe(self) -> bool:
+        """Whether nothing is written to the dataplane."""
+        ...
+
+    async def change(self, change: Any, *, must_save: bool) -> tuple[Effects, Sequence[str]]:
+        """Take one step wholly or not at all, and keep what has to outlive a restart.
+
+        Args:
+            change: As `maglev.domain.state.step` has it.
+            must_save: Whether nothing may change if that cannot be kept.
+
+        Returns:
+            Its effects, and what whoever gave the command should know.
+
+        Raises:
+            StateError: It could not be kept, and `must_save` is set.
+        """
+        ...
+
+    def take(self, prepared: Prepared) -> None:
+        """The step has taken a configuration over. To be called before anything is awaited."""
+        ...
+
+    async def settle(self, request: SyncRequest) -> SyncOutcome:
+        """Have the dataplane follow; raises `NotConnected`."""
+        ...
+
+
+class Live:
+    """Carries out for real.
+
+    Args:
+        store: The live State.
+        overrides: The state file.
+        configuration: The configuration in force.
+        jobs: The probe jobs.
+        reconciler: The dataplane.
+    """
+
+    def __init__(
+        self,
+        store: StateStore,
+        overrides: OverrideStore,
+        configuration: Configuration,
+        jobs: ProbeJobs,
+        reconciler: Reconciler,
+    ) -> None:
+        self._store = store
+        self._overrides = overrides
+        self._configuration = configuration
+        self._jobs = jobs
+        self._reconciler = reconciler
+
+    @property
+    def state(self) -> State:
+        """The live State."""
+        return self._store.state
+
+    @property
+    def observe(self) -> bool:
+        """Whether nothing is written to the dataplane."""
+        return self._reconciler.observe
+
+    async def change(self, change: Any, *, must_save: bool) -> tuple[Effects, Sequence[str]]:
+        """Try the step on a fork, keep its overrides, and take it over; as `Execution.change`."""
+        fork, effects = self._tried(change)
+        messages: Sequence[str] = ()
+        if fork.overrides != self._overrides.saved:
+            messages = await self._save(fork.overrides, must_save=must_save)
+            fork, effects = self._tried(change)  # The State went on meanwhile.
+        self._jobs.follow()
+        self._store.adopt(fork, effects)
+        return effects, messages
+
+    def take(self, prepared: Prepared) -> None:
+        """Bring a configuration into force."""
+        self._configuration.take(prepared)
+
+    async def settle(self, request: SyncRequest) -> SyncOutcome:
+        """Have the reconciler make a sync run."""
+        return await self._reconciler.settle(request)
+
+    def _tried(self, change: Any) -> tuple[State, Effects]:
+        fork = self._store.state.fork()
+        return fork, step(fork, change, time.time())
+
+    async def _save(self, overrides: OperatorOverrides, *, must_save: bool) -> Sequence[str]:
+        try:
+            await anyio.to_thread.run_sync(self._overrides.save, overrides)
+        except StateError as error:
+            if must_save:
+                raise
+            return [f"in force, but lost at the next restart: {error}"]
+        return ()
+
+
+class Predicted:
+    """Predicts on a fork of the live State; the dataplane is read, and acknowledges everything.
+
+    Args:
+        state: A fork.
+        configuration: The configuration in force.
+        reconciler: The dataplane.
+    """
+
+    def __init__(self, state: State, configuration: Configuration, reconciler: Reconciler) -> None:
+        self._store = ForkStore(state)
+        self._configuration = configuration
+        self._reconciler = reconciler
+        self._writer = None if reconciler.session is None else _Acknowledging(reconciler.session)
+        self._run = SyncRun(self._store)
+        self.awaiting: list[str] = []
+        """Backends whose weight follows from their first probe."""
+        self.written: list[Operation] = []
+        """What would be written, in order."""
+
+    @property
+    def state(self) -> State:
+        """The fork."""
+        return self._store.state
+
+    @property
+    def observe(self) -> bool:
+        """Whether nothing would be written to the dataplane."""
+        return self._reconciler.observe
+
+    async def read(self) -> None:
+        """Read the dataplane, if there is a connection; raises `NotConnected` if it cannot be read."""
+        if self._writer is not None:
+            with _lost_is_not_connected():
+                await self._run.read(self._writer)
+
+    async def change(self, change: Any, *, must_save: bool) -> tuple[Effects, Sequence[str]]:
+        """Take the step on the fork."""
+        effects = self._store.step(change)
+        self.awaiting += effects.awaiting
+        return effects, ()
+
+    def take(self, prepared: Prepared) -> None:
+        """Let go what was built."""
+        self._configuration.discard(prepared)
+
+    async def settle(self, request: SyncRequest) -> SyncOutcome:
+        """Make the sync run that the reconciler would make."""
+        if self._writer is None:
+            raise self._reconciler.not_connected()
+        with _lost_is_not_connected():
+            progress = await self._run.run(self._writer, request)
+        self.written += progress.written
+        return progress.outcome()
+
+
+class _Acknowledging:
+    """Reads the real dataplane, once, and acknowledges operations without sending them."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._state: DataplaneState | None = None
+
+    async def read(self) -> DataplaneState:
+        if self._state is None:
+            self._state = await self._session.read()
+        return self._state
+
+    async def apply(self, phase: Sequence[Operation]) -> Sequence[OperationResult]:
+        return [Ok()] * len(phase)
+
+
+@contextmanager
+def _lost_is_not_connected() -> Iterator[None]:
+    try:
+        yield
+    except DataplaneError as error:
+        raise NotConnected(str(error)) from error

@@ -1,0 +1,212 @@
+"""Predicts what a command would do: carries it out on a fork of the State, and compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
+
+import attrs
+
+from maglev.api import (
+    BackendPreview,
+    Code,
+    Command,
+    DeleteServer,
+    FrontendPreview,
+    NotConnected,
+    Operation,
+    Preview,
+    ProbeResult,
+    SetConf,
+    SetWeight,
+    Shares,
+    SyncDataplane,
+    VipAttributes,
+    VipKey,
+)
+from maglev.domain.describe import describe
+from maglev.domain.disruption import disruption
+from maglev.domain.state import State, Verdict
+from maglev.domain.state.sync import SyncRequest, desired
+from maglev.domain.table import MAX_WEIGHT, Table, bucket_counts
+from maglev.runtime.commands import carry_out
+from maglev.runtime.configuration import Configuration
+from maglev.runtime.execution import Predicted
+from maglev.runtime.reconciler import Reconciler
+from maglev.runtime.state_store import StateStore
+from maglev.runtime.tables import Tables
+
+Address = IPv4Address | IPv6Address
+
+_ASSUMED = ProbeResult(Code.L7OK, "assumed")
+
+
+class Previews:
+    """Predicts commands.
+
+    Args:
+        store: The live State.
+        configuration: The configuration in force.
+        reconciler: The dataplane.
+        tables: Where tables come from.
+    """
+
+    def __init__(self, store: StateStore, configuration: Configuration, reconciler: Reconciler, tables: Tables) -> None:
+        self._store = store
+        self._configuration = configuration
+        self._reconciler = reconciler
+        self._tables = tables
+
+    async def preview(self, command: Command) -> Preview:
+        """Tell what a command would do, without doing it.
+
+        Raises:
+            CommandError: The command would be refused.
+        """
+        predicted = Predicted(self._store.state.fork(), self._configuration, self._reconciler)
+        if isinstance(command, SyncDataplane) or not predicted.state.dataplane.known:
+            await predicted.read()
+        before = predicted.state.fork()
+        result = await carry_out(command, predicted, self._configuration)
+        await _assume_passes(predicted)
+        after = predicted.state
+        frontends = [await self._frontend(name, before, after, predicted.written) for name in _changed(before, after)]
+        return Preview(
+            frontends=tuple(preview for preview in frontends if preview is not None),
+            messages=(*result.messages, *result.errors),
+            backends=tuple(_backends(before, after)),
+            operations=tuple(map(describe, predicted.written)),
+        )
+
+    async def _frontend(
+        self, name: str, before: State, after: State, written: Sequence[Operation]
+    ) -> FrontendPreview | None:
+        was, then = _Side.of(before, name), _Side.of(after, name)
+        vips = {side.vip for side in (was, then) if side.vip is not None}
+        operations = [operation for operation in written if _vip_of(operation) in vips]
+        if was == then and not operations:
+            return None
+        moved, avoidable = await self._moved(was, then)
+        return FrontendPreview(
+            frontend=name,
+            before=was.shares(),
+            after=then.shares(),
+            moved=moved,
+            moved_avoidable=avoidable,
+            operations=tuple(map(describe, operations)),
+            flushed=tuple(o.server for o in operations if isinstance(o, SetWeight | DeleteServer) and o.flush),
+        )
+
+    async def _moved(self, was: _Side, then: _Side) -> tuple[float, float]:
+        """The share of new flows that change server, and what of it need not have."""
+        if was.table == then.table and was.vip == then.vip:
+            return 0.0, 0.0
+        if not any(was.weights.values()) and not any(then.weights.values()):
+            return 0.0, 0.0
+        if was.vip != then.vip or not any(was.weights.values()) or not any(then.weights.values()):
+            # No flow keeps its server: the VIP is another one, or had no server, or has none any more.
+            return 1.0, 0.0
+        if was.sticky != then.sticky:
+            # Flows are hashed in another way: where one goes is independent of where it went.
+            before, after = was.buckets(), then.buckets()
+            return 1.0 - sum(n * after.get(a, 0) for a, n in before.items()) / (was.length * then.length), 0.0
+        moved = disruption(await self._table(was), await self._table(then))
+        return moved.moved, moved.moved_avoidable
+
+    async def _table(self, side: _Side) -> Table:
+        return await self._tables.get(side.weights, side.length)
+
+
+async def _assume_passes(predicted: Predicted) -> None:
+    """What depends on a first probe is predicted as if it passed; the command's messages say so."""
+    addresses: dict[Address, None] = {}
+    for name in predicted.awaiting:
+        effects, _kept = await predicted.change(Verdict(name, passed=True, result=_ASSUMED), must_save=False)
+        addresses.update(dict.fromkeys(effects.sync))
+    if addresses:
+        try:
+            await predicted.settle(SyncRequest("transition", tuple(addresses)))
+        except NotConnected:
+            return  # What is wanted has changed all the same; the command has said why nothing is written.
+
+
+@attrs.frozen
+class _Side:
+    """One frontend, before or after.
+
+    Args:
+        vip: What names its VIP; `None` if there is no such frontend.
+        state: Its own state and active pool, and effective weight by backend.
+        weights: Weight in the table by server, as the dataplane holds it, or else as wanted.
+        length: Buckets of its table.
+        sticky: Whether only addresses are hashed.
+    """
+
+    vip: VipKey | None
+    own: Shares
+    weights: Mapping[Address, int]
+    length: int
+    sticky: bool
+
+    @classmethod
+    def of(cls, state: State, name: str) -> _Side:
+        spec, assessment = state.frontends.get(name), state.assessments.get(name)
+        if spec is None or assessment is None:
+            return cls(None, Shares({}, {}, {}), {}, 0, sticky=False)
+        effective: dict[str, int] = {}
+        for member in assessment.members:
+            effective[member.backend] = max(member.weight, effective.get(member.backend, 0))
+        weights, attributes = _table_weights(state, spec.vip)
+        own = Shares(effective, {}, {}, assessment.state, assessment.active_pool)
+        made = attributes or spec.attributes
+        return cls(spec.vip, own, weights, made.table_length, made.sticky)
+
+    @property
+    def table(self) -> tuple[Mapping[Address, int], int, bool]:
+        """What its table is made of."""
+        return self.weights, self.length, self.sticky
+
+    def buckets(self) -> Mapping[Address, int]:
+        """Buckets by server, those of weight 0 included."""
+        return bucket_counts(self.weights, self.length) if self.weights else {}
+
+    def shares(self) -> Shares:
+        """The same as a preview shows it."""
+        return attrs.evolve(self.own, table_weights=self.weights, buckets=self.buckets())
+
+
+def _table_weights(state: State, vip: VipKey) -> tuple[dict[Address, int], VipAttributes | None]:
+    if state.dataplane.known:
+        held = state.dataplane.vip(vip)
+        # A weight above 100, which only somebody else can have written, counts as 100.
+        return (
+            ({a: min(s.weight, MAX_WEIGHT) for a, s in held.servers.items()}, held.attributes) if held else ({}, None)
+        )
+    wanted = desired(state, vip.address)[vip]
+    return {address: server.weight for address, server in wanted.servers.items()}, wanted.attributes
+
+
+def _changed(before: State, after: State) -> Iterator[str]:
+    """The frontends that may differ: what did not change is the same object."""
+    for name in {**after.frontends, **before.frontends}:
+        old, new = before.frontends.get(name), after.frontends.get(name)
+        same = (
+            old is not None
+            and old is new
+            and before.assessments[name] is after.assessments[name]
+            and before.dataplane.vip(old.vip) is after.dataplane.vip(old.vip)
+        )
+        if not same:
+            yield name
+
+
+def _backends(before: State, after: State) -> Iterator[BackendPreview]:
+    for name in {**after.health, **before.health}:
+        old, new = before.health.get(name), after.health.get(name)
+        was, then = old.state if old else None, new.state if new else None
+        if was is not then:
+            yield BackendPreview(name, was, then)
+
+
+def _vip_of(operation: Operation) -> VipKey | None:
+    return None if isinstance(operation, SetConf) else operation.vip

@@ -1,0 +1,231 @@
+"""Runs the probes that the State asks for, and turns their results into verdicts. The only room that knows the prober.
+
+`ProbeJobs.on_result` is the hot path: one call for every probe that ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import time
+
+import anyio
+import attrs
+
+from maglev.api import (
+    Checker,
+    Code,
+    EventKind,
+    LagEvent,
+    LoopLag,
+    ProbeEvent,
+    ProbeObserver,
+    ProbePhase,
+    ProbeResult,
+    Target,
+    Verdict,
+)
+from maglev.domain import state as domain
+from maglev.domain.health import interval_ns, observe
+from maglev.domain.model import ProbeSpec
+from maglev.domain.state import StartProbe, StopProbe, SwapProbe, void_while_dataplane_lost
+from maglev.probing import Job, Prober
+from maglev.runtime.bus import Bus
+from maglev.runtime.checkers import Checkers, unused
+from maglev.runtime.logging import get_logger
+from maglev.runtime.state_store import CloseChecker, ProbeQueue, StateStore
+
+_VOID_LOG_INTERVAL_S = 60.0
+_NO_INTERVAL_NS = 1_000_000_000
+# Looked up once, not with every probe.
+_PASS, _FAIL, _VOID = Verdict.PASS, Verdict.FAIL, Verdict.VOID
+
+log = get_logger("maglev.probes")
+
+
+@attrs.define(eq=False)
+class ProbeRecord:
+    """What is to be told of one backend's probes, and decides nothing."""
+
+    probe: ProbeSpec | None = None
+    """How it is, or was last, probed."""
+    job: Job | None = None
+    """What the prober runs; `None` while it is not probed."""
+    last_result: ProbeResult | None = None
+    last_result_at_s: float | None = None
+    stale_since_s: float | None = None
+    void_code: str = ""
+    probes: int = 0
+
+
+_NEVER_PROBED = ProbeRecord()
+
+
+class ProbeJobs:
+    """Keeps the prober's jobs as the State wants them.
+
+    Args:
+        store: The live State, which verdicts change.
+        queue: Probes to start, stop or swap.
+        bus: Where probe and lag events go.
+    """
+
+    def __init__(self, store: StateStore, queue: ProbeQueue, bus: Bus) -> None:
+        self.prober = Prober(self.on_result, on_start=self._on_start, on_lag=self._on_lag)
+        self.checkers: Checkers = {}
+        self._store = store
+        self._queue = queue
+        self._bus = bus
+        self._records: dict[str, ProbeRecord] = {}
+        self._closing: list[Checker] = []
+        self._observers: list[ProbeObserver] = []
+        self._void_logged_s = 0.0
+        self._void_unlogged = 0
+
+    def record(self, backend: str) -> ProbeRecord:
+        """What is to be told of one backend's probes."""
+        return self._records.get(backend, _NEVER_PROBED)
+
+    def observe(self, observer: ProbeObserver) -> Callable[[], None]:
+        """Report every ended probe to an observer; returns what ends that."""
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
+
+    def watch_starts(self) -> None:
+        """Report starts and ends of probes on the bus only while somebody listens: each costs CPU."""
+        self.prober.report_starts = self._bus.wants(EventKind.PROBE)
+
+    def lag(self) -> LoopLag:
+        """How late the event loop runs."""
+        lag = self.prober.lag
+        return LoopLag(lag.last_ns / 1e9, lag.max_ns / 1e9, lag.stalls)
+
+    # --- what the State asks for ----------------------------------------------------------------------------------
+
+    def use(self, checkers: Checkers) -> None:
+        """Use a configuration's checkers from now on; those that it has no more use for are closed.
+
+        To be called right after the step that takes the configuration over, and `follow` right before it: what was
+        asked for until then needs the old checkers.
+        """
+        old, self.checkers = self.checkers, checkers
+        self.follow()
+        self._queue.close(unused(old, checkers))
+        for gone in self._records.keys() - self._store.state.health.keys():
+            del self._records[gone]
+
+    def follow(self) -> None:
+        """Start, stop and swap what is asked for."""
+        for effect in self._queue.take():
+            match effect:
+                case StartProbe():
+                    self._start(effect)
+                case StopProbe():
+                    self._stop(effect.backend)
+                case SwapProbe():
+                    self._swap(effect)
+                case CloseChecker():
+                    self._closing.append(effect.checker)
+
+    async def run(self) -> None:
+        """Probe until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.prober.run, name="prober")
+            while True:
+                self.follow()
+                while self._closing:
+                    tasks.start_soon(self.prober.release, self._closing.pop())
+                await self._queue.wait()
+
+    async def aclose(self) -> None:
+        """Close the prober and all checkers; `run` must have ended."""
+        self.follow()
+        await self.prober.aclose()
+        for checker in (*self._closing, *(built.checker for built in self.checkers.values())):
+            await self.prober.release(checker)
+
+    def _start(self, effect: StartProbe) -> None:
+        record = self._records.get(effect.backend)
+        if record is None or record.probe is None or record.probe.address != effect.probe.address:
+            record = self._records[effect.backend] = ProbeRecord()
+        record.probe, record.job = effect.probe, self._job(effect.backend, effect.probe)
+        self.prober.add(record.job, effect.within_ns)
+
+    def _stop(self, backend: str) -> None:
+        record = self._records[backend]
+        if record.job is not None:
+            self.prober.remove(record.job)
+        record.job = None
+
+    def _swap(self, effect: SwapProbe) -> None:
+        record = self._records[effect.backend]
+        old, new = record.job, self._job(effect.backend, effect.probe)
+        record.probe, record.job = effect.probe, new
+        if old is not None:
+            self.prober.swap(old, new)
+
+    def _job(self, backend: str, probe: ProbeSpec) -> Job:
+        target = Target(
+            backend=backend,
+            address=probe.address,
+            port=probe.port,
+            timeout_ns=probe.timeout_ns,
+            source=probe.source,
+            netns=probe.netns,
+        )
+        return Job(backend, self.checkers[probe.check].checker, target, probe.type)
+
+    # --- results --------------------------------------------------------------------------------------------------
+
+    def on_result(self, job: Job, result: ProbeResult, started_ns: int, ended_ns: int) -> int:
+        """Take one ended probe's result.
+
+        Args:
+            job: Whose.
+            result: How it ended.
+            started_ns: When it started, on the prober's clock.
+            ended_ns: When it ended, on the same clock.
+
+        Returns:
+            How long from its start to the start of the next, in nanoseconds, before jitter.
+        """
+        name = job.name
+        record, state = self._records[name], self._store.state
+        backend = state.config.backends.get(name)
+        if backend is None or backend.probe is not record.probe or backend.rule is None or backend.intervals is None:
+            return _NO_INTERVAL_NS  # The backend is another one by now, and this probe about to be stopped or swapped.
+        verdict = result.code.verdict
+        if verdict is _FAIL and void_while_dataplane_lost(state, name, ended_ns):
+            result, verdict = ProbeResult(Code.DPLOST, f"dataplane lost; was {result}", result.duration_ns), _VOID
+        record.probes += 1
+        for observer in self._observers:
+            observer(name, job.check_type, result, result.duration_ns)
+        if self.prober.report_starts:
+            self._bus.publish(ProbeEvent(time(), name, ProbePhase.DONE, result))
+        if verdict is _VOID:
+            self._void(name, record, result)
+        else:
+            record.last_result = result
+            record.last_result_at_s = time()
+            record.stale_since_s = None
+            record.void_code = ""
+            passed, health = verdict is _PASS, state.health[name]
+            if observe(health, backend.rule, passed) is not health:
+                self._store.step(domain.Verdict(name, passed, result))
+        return interval_ns(state.health[name], backend.rule, backend.intervals)
+
+    def _void(self, name: str, record: ProbeRecord, result: ProbeResult) -> None:
+        now = time()
+        record.void_code = result.code
+        if record.stale_since_s is None:
+            record.stale_since_s = record.last_result_at_s if record.last_result_at_s is not None else now
+        self._void_unlogged += 1
+        if now - self._void_logged_s >= _VOID_LOG_INTERVAL_S:
+            log.warning("probe-void", backend=name, result=str(result), count=self._void_unlogged)
+            self._void_logged_s, self._void_unlogged = now, 0
+
+    def _on_start(self, job: Job, _started_ns: int) -> None:
+        self._bus.publish(ProbeEvent(time(), job.name, ProbePhase.START))
+
+    def _on_lag(self, lag_ns: int, voided: int) -> None:
+        log.warning("stalled", lag_ms=lag_ns // 1_000_000, voided=voided)
+        self._bus.publish(LagEvent(time(), lag_ns / 1e9, voided))

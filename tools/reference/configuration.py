@@ -1,0 +1,138 @@
+"""Writes the reference page of the configuration from the options' own metadata."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import types
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Union, get_args, get_origin
+
+import attrs
+
+from maglev.api import Reload
+from maglev.config.describe import describe_type
+from maglev.config.fields import Key, keys_of
+from maglev.config.json_schema import plain
+from maglev.config.plugins import OFFICIAL, Installed, PluginSet
+from maglev.config.rules import allowed_by
+from maglev.config.schema import (
+    BackendConfig,
+    FrontendConfig,
+    HealthCheckConfig,
+    HealthCheckerConfig,
+    LbConfig,
+    MemberConfig,
+    PoolConfig,
+)
+from maglev.plugin import PluginManager
+
+_INTRODUCTION = """\
+# Configuration reference
+
+<!-- Written by `python -m tools.reference` from the classes of options: change it there. -->
+
+One YAML file, everything below `maglev:`. Keys that are not listed here are errors, and so are values of another type:
+5 is no string, "10" is no number, `no` is no boolean. A *duration* is written as Go does (`500ms`, `1m30s`, `1h`) or
+as a number of seconds. Aliases (`*name`) and merges (`<<: *name`) may be used.
+
+`maglevd check` prints every problem at once, as `file:line:column: path: what is wrong, what is allowed`, and exits
+with 1 if anything has not the right shape, 2 if something has the right shape and no sense, 0 if all is well.
+`maglevd schema` prints a JSON schema for editors. Names consist of 1 to 200 characters without blanks.
+
+`maglev.dataplane` names the dataplane that holds the VIPs. Without it, it is the first one besides `memory` that has a
+section of its own and is not switched off by an empty address; else `memory`.
+"""
+
+_CORE: tuple[tuple[str, type[Any]], ...] = (
+    ("maglev.healthchecker", HealthCheckerConfig),
+    ("maglev.&lt;dataplane&gt;.lb", LbConfig),
+    ("maglev.healthchecks.&lt;name&gt;", HealthCheckConfig),
+    ("maglev.backends.&lt;name&gt;", BackendConfig),
+    ("maglev.frontends.&lt;name&gt;", FrontendConfig),
+    ("maglev.frontends.&lt;name&gt;.pools[]", PoolConfig),
+    ("maglev.frontends.&lt;name&gt;.pools[].backends.&lt;name&gt;", MemberConfig),
+)
+
+
+def page() -> str:
+    """Return the page, with the options of the official plugins: others have pages of their own."""
+    found = PluginSet.of(PluginManager(environ={}))
+    return reference(
+        PluginSet(
+            {name: cls for name, cls in found.checkers.items() if ("checker", name) in OFFICIAL},
+            {name: cls for name, cls in found.dataplanes.items() if ("dataplane", name) in OFFICIAL},
+            {name: cls for name, cls in found.exporters.items() if ("exporter", name) in OFFICIAL},
+        )
+    )
+
+
+def reference(plugins: Installed) -> str:
+    """Return the page, in Markdown.
+
+    Args:
+        plugins: Whose options are to be listed beside the core's.
+    """
+    parts = [_INTRODUCTION, *(_section(title, cls) for title, cls in (*_CORE, *_of_plugins(plugins)))]
+    return "\n".join(parts)
+
+
+def _of_plugins(plugins: Installed) -> Iterator[tuple[str, type[Any]]]:
+    for name, checker in sorted(plugins.checkers.items()):
+        yield f"`params` of type `{name}`", checker.Options
+    for name, dataplane in sorted(plugins.dataplanes.items()):
+        yield f"maglev.{name} (beside `lb`)", dataplane.Options
+    for name, exporter in sorted(plugins.exporters.items()):
+        yield f"maglev.exporters.{name}", exporter.Options
+
+
+def _section(title: str, cls: type[Any]) -> str:
+    keys = keys_of(cls)
+    lead = (inspect.getdoc(cls) or "").partition("\n\n")[0]
+    if not keys:
+        return f"## {title}\n\nNothing to set.\n"
+    head = f"## {title}\n\n{lead}\n"
+    rows = [_row(key) for key in keys]
+    return "\n".join([head, "| key | type | default | meaning |", "|---|---|---|---|", *rows, ""])
+
+
+def _row(key: Key) -> str:
+    notes = [key.info.help + "."]
+    if allowed := allowed_by(key.attribute):
+        notes.append(f"Allowed: {allowed}.")
+    if key.info.examples:
+        notes.append(f"Example: {', '.join(f'`{_literal(example)}`' for example in key.info.examples)}.")
+    if key.info.flag:
+        notes.append(f"Flag `--{key.info.flag}`, environment `{key.info.envvar}`.")
+    if key.info.reload is Reload.RESTART:
+        notes.append("A change needs a restart.")
+    cells = (f"`{key.name}`", _type_words(key.type), _default_words(key), " ".join(notes))
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def _type_words(wanted: Any) -> str:
+    if wanted is timedelta:
+        return "duration"
+    origin, arguments = get_origin(wanted), [a for a in get_args(wanted) if a is not type(None)]
+    if origin in (Union, types.UnionType) and len(arguments) == 1:
+        return _type_words(arguments[0])
+    if origin in (dict, Mapping):
+        return f"mapping of names to {_type_words(arguments[1])}"
+    if origin in (list, tuple) and arguments:
+        return f"list of {_type_words(arguments[0])}"
+    if wanted is Any or attrs.has(origin or wanted):
+        return "mapping"
+    return describe_type(wanted).removeprefix("a ").removeprefix("an ")
+
+
+def _default_words(key: Key) -> str:
+    if key.required:
+        return "required"
+    default = plain(key.default)
+    return "–" if default in (None, "", [], {}) else f"`{_literal(default)}`"
+
+
+def _literal(value: Any) -> str:
+    written = json.dumps(plain(value), ensure_ascii=False)
+    return written[1:-1].replace('\\"', '"') if isinstance(value, str) else written

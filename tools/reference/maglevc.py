@@ -1,0 +1,84 @@
+"""The reference page of `maglevc`, written from its options and its tree of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from maglev_cli.command import command
+from maglev_cli.grammar import Node
+from maglev_cli.syntax import Form, flag_syntax, forms
+from maglev_cli.tree import ROOT
+from tools.reference.options import options_table
+
+_HEAD = """\
+# maglevc reference
+
+<!-- Written by `python -m tools.reference` from the tree of commands: change it there. -->
+
+`maglevc [OPTION]... [COMMAND]...` runs one command. Without one it is a shell; on a pipe it reads a command from each
+line, runs none of them if one is wrong, and stops at the first that fails. Empty lines, and lines that begin with `#`,
+are left out.
+
+- A word may be abbreviated as long as it is clear which one is meant: `sh ba` is `show backends`, `sh ba x` is
+  `show backend x`. Where a name may stand too, words must be written in full.
+- `?` in the place of a word shows what can stand there, TAB in the shell completes words and the names that exist just
+  now. Ctrl-C clears the line, or ends a command; Ctrl-D leaves. History is kept in `~/.local/state/maglevc/history`.
+- In the shell, quotes make anything a value: `show backend "?"`.
+- Errors are one line on standard error. Exit status: 0; 1 for an error, which includes what a change could not write to
+  the dataplane, and problems that `config check` found; 2 for a wrong command or option, and then nothing was asked of
+  maglevd; 130 for Ctrl-C, 141 when whoever read the output left.
+- `--output json` prints the message of the API, with the names of its fields. 64-bit numbers are strings, as in all
+  JSON made of protocol buffers. `watch events` always prints JSON.
+- Text is as wide as it needs to be; on a terminal that is too narrow it is folded within its column.
+
+## Options
+
+Each may also be written with one dash (`-server`, `-color=false`).
+
+"""
+
+_COMPLETION = """
+
+## Completion
+
+`source <(maglevc --completion bash)` in `~/.bashrc`, the same with `zsh` in `~/.zshrc` (after `compinit`), and
+`maglevc --completion fish | source` in `~/.config/fish/config.fish`. Names are asked of the maglevd that the command
+line names, for one second at most.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [_HEAD, options_table(command()), _COMPLETION, "\n## Commands\n"]
+    for node in ROOT.then:
+        parts += _section(node)
+    return "".join(parts)
+
+
+def _section(top: Node) -> Iterator[str]:
+    own = [form for form in forms() if form.nodes[0] is top]
+    yield f"\n### {top.item.label}\n\n{_sentence(top.item.help)}\n"
+    yield "\n| command | what it does |\n|---|---|\n"
+    yield from (_row(form.syntax, form.help) for form in own)
+    described = list(dict.fromkeys([*_arguments(own), *_flags(own)]))
+    if described:
+        yield "\n| argument or flag | what it means |\n|---|---|\n"
+        yield from (_row(label, text) for label, text in described)
+
+
+def _row(syntax: str, text: str) -> str:
+    escaped = syntax.replace("|", "\\|")
+    return f"| `{escaped}` | {_sentence(text)} |\n"
+
+
+def _arguments(of: Iterable[Form]) -> Iterator[tuple[str, str]]:
+    return ((item.label, item.help) for form in of for item in form.arguments)
+
+
+def _flags(of: Iterable[Form]) -> Iterator[tuple[str, str]]:
+    for flag in (flag for form in of for flag in form.nodes[-1].flags):
+        yield flag_syntax(flag), flag.item.help
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:].removesuffix('.')}."
