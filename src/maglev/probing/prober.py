@@ -9,11 +9,12 @@ bounded, so that the event loop stays responsive.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random as random_module
 import time
 from collections.abc import Callable, Collection
 
-from maglev.api import AsyncChecker, Checker, Code, MuxChecker, ProbeResult, StreamChecker, Verdict
+from maglev.api import AsyncChecker, Checker, Code, MuxChecker, ProbeResult, RateLimit, StreamChecker, Verdict
 from maglev.probing import verdicts
 from maglev.probing.async_probes import AsyncRunner
 from maglev.probing.cadence import first_due_ns, next_due_ns
@@ -25,7 +26,6 @@ from maglev.probing.poller import Poller
 from maglev.probing.schedule import Schedule
 from maglev.probing.stats import ProberStats
 from maglev.probing.stream_runner import StreamRunner
-from maglev.probing.warning_limiter import WarningLimiter, log_warning
 
 _EVENTS_A_TURN = 256
 _STARTS_A_TURN = 64
@@ -34,6 +34,13 @@ _MORE_POLLS = 2
 # Looking up a member of an enumeration would cost more than what is done with it here.
 _FAIL, _VOID, _LAG = Verdict.FAIL, Verdict.VOID, Code.LAG
 _LAGGED = "this process was stalled while the probe ran"
+
+
+_log = logging.getLogger("maglev.probing")
+
+
+def _log_warning(message: str, error: BaseException | None) -> None:
+    _log.warning(message, exc_info=error)
 
 
 class Prober:
@@ -76,7 +83,8 @@ class Prober:
         self._on_result = on_result
         self._on_start = on_start
         self._on_lag = on_lag
-        self._warn = WarningLimiter(warn or log_warning, clock_ns)
+        self._write_warning = warn or _log_warning
+        self._warnings = RateLimit(clock_s=lambda: clock_ns() / 1e9)
         self._clock_ns = clock_ns
         self._random = random
         self._jobs: dict[Job, ScheduledJob] = {}
@@ -266,6 +274,10 @@ class Prober:
             self._on_lag(*lag)
         except Exception as error:  # noqa: BLE001 - one bad callback must not stop the probing
             self._warn(self, "on_lag failed", error)
+
+    def _warn(self, subject: object, message: str, error: BaseException | None) -> None:
+        if self._warnings.allow(id(subject)):
+            self._write_warning(message, error)
 
     # Jobs and their probes
 
