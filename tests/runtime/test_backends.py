@@ -19,7 +19,7 @@ from maglev.config import BackendConfig, HealthCheckerConfig
 from maglev.config import check as check_config
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.domain.state import next_probe_ns
-from maglev.domain.state.sync import DataplaneConnected
+from maglev.domain.state.sync import dataplane_connected
 from maglev.runtime import LiveControl, OverrideStore, Settings, StateError, open_controller
 from maglev.runtime.controller import Controller
 from tests.runtime.conftest import PLUGINS, World, apply, check, config, next_event, states, until
@@ -86,7 +86,7 @@ async def test_failures_while_the_dataplane_that_carries_the_probes_is_lost_are_
 async def test_failures_just_after_that_dataplane_is_back_are_void_for_one_interval() -> None:
     controller = idle(healthchecker=HealthCheckerConfig(netns="dataplane"))
     result(controller, "a", PASS)
-    controller.store.step(DataplaneConnected(1_000_000_000, restarted=False))
+    controller.store.step(dataplane_connected, 1_000_000_000, restarted=False)
     interval = next_probe_ns(controller.state, "a")
     for _ in range(3):
         result(controller, "a", FAIL, ended_ns=1_000_000_000 + interval - 1)

@@ -57,8 +57,8 @@ from maglev.config import (
 from maglev.config import check as check_config
 from maglev.dataplanes.memory import MemoryDataplane, MemoryStore
 from maglev.domain.describe import describe
-from maglev.domain.state import State, Verdict
-from maglev.domain.state.sync import DataplaneConnected, SyncRequest, WarmUpTick
+from maglev.domain.state import State, verdict
+from maglev.domain.state.sync import SyncRequest, dataplane_connected, warm_up_tick
 from maglev.runtime import OverrideStore, Settings
 from maglev.runtime.commands import carry_out
 from maglev.runtime.controller import Controller
@@ -226,7 +226,7 @@ class Parts:
         state: State = self.control.state
         backend = state.config.backends.get(name)
         if backend is not None and backend.rule is not None:
-            self.control.store.step(Verdict(name, passed, PASS if passed else FAIL))
+            self.control.store.step(verdict, name, PASS if passed else FAIL, passed=passed)
 
     async def happen(self, event: tuple[Any, ...]) -> None:
         match event:
@@ -252,7 +252,7 @@ class Parts:
             case ("lost",):
                 self.reconciler.session = None
             case _:
-                self.control.store.step(WarmUpTick(self.control.state.warm.started_ns + WARM_UP_NS))
+                self.control.store.step(warm_up_tick, self.control.state.warm.started_ns + WARM_UP_NS)
 
     async def synced(self) -> None:
         if self.reconciler.session is not None:
@@ -266,7 +266,7 @@ async def opened(config: Config, memory: MemoryStore, session: Any) -> Parts:
     overrides.load()
     control = Controller(settings, check_config(config, PLUGINS), overrides).control
     reconciler: Any = DirectReconciler(control.store, session)
-    control.store.step(DataplaneConnected(1, restarted=False))
+    control.store.step(dataplane_connected, 1, restarted=False)
     await SyncRun(control.store).read(session)
     execution = Live(control.store, overrides, control.configuration, control.jobs, reconciler)
     previews = type(control.previews)(control.store, control.configuration, reconciler, control.previews._tables)

@@ -8,7 +8,7 @@ from maglev.api import Encap, IPProtocol, VipAttributes, VipKey
 from maglev.dataplanes.memory import MemoryStore
 from maglev.domain import warmup
 from maglev.domain.model import Backend, Frontend, Member, Pool, ResolvedConfig
-from maglev.domain.state import State, TakeConfig
+from maglev.domain.state import State, take_config
 from maglev.domain.state.sync import SyncRequest
 from maglev.runtime.state_store import ForkStore
 from maglev.runtime.sync_run import PORTION, PORTION_SERVERS, SyncRun
@@ -31,7 +31,7 @@ def vips_of(sizes: tuple[int, ...]) -> ForkStore:
         for index, size in enumerate(sizes)
     }
     store = ForkStore(State(warmup.start(0, min_ns=0, max_ns=0)))
-    store.step(TakeConfig(ResolvedConfig(backends, frontends), "start"))
+    store.step(take_config, ResolvedConfig(backends, frontends), why="start")
     return store
 
 

@@ -20,7 +20,8 @@ from maglev.api import (
     SyncDataplane,
 )
 from maglev.config import ConfigError
-from maglev.domain.state import TakeConfig, step
+from maglev.domain.state import command as change
+from maglev.domain.state import step, take_config
 from maglev.domain.state.sync import SyncRequest, operator_sync
 from maglev.runtime.configuration import Configuration
 from maglev.runtime.execution import Execution
@@ -51,7 +52,7 @@ async def carry_out(command: Command, execution: Execution, configuration: Confi
         case ReloadConfig():
             return await _reload(command, execution, configuration)
         case _:
-            effects, kept = await execution.change(command, must_save=False)
+            effects, kept = await execution.change(change, command)
             told, errors = await _settle(execution, SyncRequest("transition", effects.sync))
             return CommandResult(effects.changed, (*effects.messages, *kept, *told), errors)
 
@@ -63,7 +64,7 @@ async def _reload(command: ReloadConfig, execution: Execution, configuration: Co
         raise FailedPrecondition(f"the configuration stays as it was:\n{error}") from error
     messages = configuration.messages(prepared)
     try:
-        effects, _kept = await execution.change(TakeConfig(prepared.resolved, force=command.force), must_save=True)
+        effects, _kept = await execution.change(take_config, prepared.resolved, force=command.force)
     except BaseException as error:
         configuration.discard(prepared)
         if isinstance(error, Exception):
@@ -134,7 +135,7 @@ class Commands:
         except ConfigError as error:
             return error.problems
         try:
-            step(self._execution.state.fork(), TakeConfig(prepared.resolved), time.time())
+            step(self._execution.state.fork(), time.time(), take_config, prepared.resolved)
         except Exception as error:  # noqa: BLE001 - whatever it is, a reload would be refused for it
             return (Problem("", str(_refused(error)), severity="meaning"),)
         finally:

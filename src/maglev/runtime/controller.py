@@ -14,8 +14,8 @@ from maglev.api import EventFilter, EventKind
 from maglev.config import Loaded, nanoseconds
 from maglev.domain import warmup
 from maglev.domain.overrides import OperatorOverrides
-from maglev.domain.state import State, TakeConfig
-from maglev.domain.state.sync import WarmUpTick
+from maglev.domain.state import State, take_config
+from maglev.domain.state.sync import warm_up_tick
 from maglev.runtime.bus import Bus
 from maglev.runtime.commands import Commands
 from maglev.runtime.configuration import Configuration
@@ -62,7 +62,7 @@ class Controller:
         configuration, tables = Configuration(settings, loaded, self._jobs, probes), Tables()
         execution = Live(self._store, overrides, configuration, self._jobs, self._reconciler)
         prepared = configuration.prepare(loaded)
-        self._store.step(TakeConfig(prepared.resolved, "start"))
+        self._store.step(take_config, prepared.resolved, why="start")
         configuration.take(prepared)
         self.control = LiveControl(
             self._store,
@@ -102,7 +102,7 @@ class Controller:
         store = self._store
         with self._bus.subscribe(EventFilter(frozenset({EventKind.BACKEND})), buffer=1) as moves:
             while not store.state.warm.over:
-                store.step(WarmUpTick(time.monotonic_ns()))
+                store.step(warm_up_tick, time.monotonic_ns())
                 wake_ns = warmup.next_wakeup_ns(store.state.warm, time.monotonic_ns())
                 if wake_ns is None:
                     break

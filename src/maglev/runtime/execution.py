@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from functools import partial
+from typing import ParamSpec, Protocol
 
 import anyio.to_thread
 
 from maglev.api import DataplaneError, DataplaneState, NotConnected, Ok, Operation, OperationResult, Session
 from maglev.domain.overrides import OperatorOverrides
-from maglev.domain.state import Effects, State, step
+from maglev.domain.state import Change, Effects, State, step, take_config
 from maglev.domain.state.sync import SyncRequest
 from maglev.runtime.configuration import Configuration, Prepared
 from maglev.runtime.overrides import OverrideStore, StateError
@@ -19,6 +20,8 @@ from maglev.runtime.probe_jobs import ProbeJobs
 from maglev.runtime.reconciler import Reconciler
 from maglev.runtime.state_store import ForkStore, StateStore
 from maglev.runtime.sync_run import SyncOutcome, SyncRun
+
+P = ParamSpec("P")
 
 
 class Execution(Protocol):
@@ -34,18 +37,19 @@ class Execution(Protocol):
         """Whether nothing is written to the dataplane."""
         ...
 
-    async def change(self, change: Any, *, must_save: bool) -> tuple[Effects, Sequence[str]]:
+    async def change(self, change: Change[P], *arguments: P.args, **options: P.kwargs) -> tuple[Effects, Sequence[str]]:
         """Take one step wholly or not at all, and keep what has to outlive a restart.
 
         Args:
             change: As `maglev.domain.state.step` has it.
-            must_save: Whether nothing may change if that cannot be kept.
+            arguments: Likewise.
+            options: Likewise.
 
         Returns:
             Its effects, and what whoever gave the command should know.
 
         Raises:
-            StateError: It could not be kept, and `must_save` is set.
+            StateError: It could not be kept, and `change` is all or nothing (`take_config`).
         """
         ...
 
@@ -93,13 +97,14 @@ class Live:
         """Whether nothing is written to the dataplane."""
         return self._reconciler.observe
 
-    async def change(self, change: Any, *, must_save: bool) -> tuple[Effects, Sequence[str]]:
+    async def change(self, change: Change[P], *arguments: P.args, **options: P.kwargs) -> tuple[Effects, Sequence[str]]:
         """Try the step on a fork, keep its overrides, and take it over; as `Execution.change`."""
-        fork, effects = self._tried(change)
+        tried = partial(self._tried, change, *arguments, **options)
+        fork, effects = tried()
         messages: Sequence[str] = ()
         if fork.overrides != self._overrides.saved:
-            messages = await self._save(fork.overrides, must_save=must_save)
-            fork, effects = self._tried(change)  # The State went on meanwhile.
+            messages = await self._save(fork.overrides, must_save=change is take_config)
+            fork, effects = tried()  # The State went on meanwhile.
         self._jobs.follow()
         self._store.adopt(fork, effects)
         return effects, messages
@@ -112,9 +117,9 @@ class Live:
         """Have the reconciler make a sync run."""
         return await self._reconciler.settle(request)
 
-    def _tried(self, change: Any) -> tuple[State, Effects]:
+    def _tried(self, change: Change[P], *arguments: P.args, **options: P.kwargs) -> tuple[State, Effects]:
         fork = self._store.state.fork()
-        return fork, step(fork, change, time.time())
+        return fork, step(fork, time.time(), change, *arguments, **options)
 
     async def _save(self, overrides: OperatorOverrides, *, must_save: bool) -> Sequence[str]:
         try:
@@ -162,9 +167,9 @@ class Predicted:
             with _lost_is_not_connected():
                 await self._run.read(self._writer)
 
-    async def change(self, change: Any, *, must_save: bool) -> tuple[Effects, Sequence[str]]:
+    async def change(self, change: Change[P], *arguments: P.args, **options: P.kwargs) -> tuple[Effects, Sequence[str]]:
         """Take the step on the fork."""
-        effects = self._store.step(change)
+        effects = self._store.step(change, *arguments, **options)
         self.awaiting += effects.awaiting
         return effects, ()
 

@@ -26,7 +26,7 @@ from maglev.api import (
 )
 from maglev.domain.describe import describe
 from maglev.domain.disruption import disruption
-from maglev.domain.state import State, Verdict
+from maglev.domain.state import State, verdict
 from maglev.domain.state.sync import SyncRequest, desired
 from maglev.domain.table import MAX_WEIGHT, Table, bucket_counts
 from maglev.runtime.commands import carry_out
@@ -121,7 +121,7 @@ async def _assume_passes(predicted: Predicted) -> None:
     """What depends on a first probe is predicted as if it passed; the command's messages say so."""
     addresses: dict[Address, None] = {}
     for name in predicted.awaiting:
-        effects, _kept = await predicted.change(Verdict(name, passed=True, result=_ASSUMED), must_save=False)
+        effects, _kept = await predicted.change(verdict, name, _ASSUMED, passed=True)
         addresses.update(dict.fromkeys(effects.sync))
     if addresses:
         try:

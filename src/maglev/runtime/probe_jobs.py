@@ -24,10 +24,10 @@ from maglev.api import (
     Target,
     Verdict,
 )
-from maglev.domain import state as domain
 from maglev.domain.health import interval_ns, observe
 from maglev.domain.model import ProbeSpec
 from maglev.domain.state import StartProbe, StopProbe, SwapProbe, void_while_dataplane_lost
+from maglev.domain.state import verdict as verdict_step
 from maglev.probing import Job, Prober
 from maglev.runtime.bus import Bus
 from maglev.runtime.checkers import Checkers, unused
@@ -210,7 +210,7 @@ class ProbeJobs:
             record.void_code = ""
             passed, health = verdict is _PASS, state.health[name]
             if observe(health, backend.rule, passed) is not health:
-                self._store.step(domain.Verdict(name, passed, result))
+                self._store.step(verdict_step, name, result, passed=passed)
         return interval_ns(state.health[name], backend.rule, backend.intervals)
 
     def _void(self, name: str, record: ProbeRecord, result: ProbeResult) -> None:

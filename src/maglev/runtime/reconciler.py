@@ -26,7 +26,8 @@ from maglev.api import (
     SyncEvent,
     VipCounters,
 )
-from maglev.domain.state.sync import DataplaneConnected, DataplaneEmpty, DataplaneLost, SyncRequest
+from maglev.domain.state import sync
+from maglev.domain.state.sync import SyncRequest
 from maglev.runtime.bus import Bus
 from maglev.runtime.logging import get_logger
 from maglev.runtime.state_store import Address, StateStore, SyncQueue
@@ -221,7 +222,7 @@ class Reconciler:
 
     async def _connected(self, session: Session) -> None:
         restarted = self._boot_id is not None and session.info.boot_id != self._boot_id
-        self._store.step(DataplaneConnected(time.monotonic_ns(), restarted))
+        self._store.step(sync.dataplane_connected, time.monotonic_ns(), restarted=restarted)
         await self._run.read(session)
         self.session, self.detail, self._since_s = session, "", time.monotonic()
         self._boot_id = session.info.boot_id
@@ -230,7 +231,7 @@ class Reconciler:
         self._tell(change, f"{session.info.name} {session.info.version}")
         state = self._store.state
         if restarted or not state.dataplane.addresses():
-            self._store.step(DataplaneEmpty())
+            self._store.step(sync.dataplane_empty)
             await self._sync(session, SyncRequest("fill"))
         else:
             # What was removed from the configuration meanwhile is still there.
@@ -242,7 +243,7 @@ class Reconciler:
             self.session = None
             self._tell(DataplaneChange.LOST, self.detail)
         self._counted, self._serving = self._counted + _api_counts(self._serving), None
-        self._store.step(DataplaneLost())
+        self._store.step(sync.dataplane_lost)
         while self._waiting:
             self._waiting.popleft().done.set()
 

@@ -9,17 +9,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Protocol
+from typing import ParamSpec, Protocol
 
 import anyio
 import attrs
 
 from maglev.api import BackendEvent, Checker, FrontendEvent, WeightEvent
-from maglev.domain.state import Effects, ProbeEffect, State, step
+from maglev.domain.state import Change, Effects, ProbeEffect, State, step
 from maglev.runtime.bus import Bus
 from maglev.runtime.logging import get_logger
 
 Address = IPv4Address | IPv6Address
+P = ParamSpec("P")
 
 log = get_logger("maglev.state")
 
@@ -97,8 +98,8 @@ class Store(Protocol):
 
     state: State
 
-    def step(self, change: Any) -> Effects:
-        """Take one step; raises as `maglev.domain.state.step`."""
+    def step(self, change: Change[P], *arguments: P.args, **options: P.kwargs) -> Effects:
+        """Take one step; as `maglev.domain.state.step`."""
         ...
 
 
@@ -118,9 +119,9 @@ class StateStore:
         self._syncs = syncs
         self._probes = probes
 
-    def step(self, change: Any) -> Effects:
-        """Take one step and carry out its effects; raises as `maglev.domain.state.step`."""
-        effects = step(self.state, change, time.time())
+    def step(self, change: Change[P], *arguments: P.args, **options: P.kwargs) -> Effects:
+        """Take one step and carry out its effects; as `maglev.domain.state.step`."""
+        effects = step(self.state, time.time(), change, *arguments, **options)
         self._carry_out(effects)
         return effects
 
@@ -152,9 +153,9 @@ class ForkStore:
 
     state: State
 
-    def step(self, change: Any) -> Effects:
-        """Take one step; raises as `maglev.domain.state.step`."""
-        return step(self.state, change, time.time())
+    def step(self, change: Change[P], *arguments: P.args, **options: P.kwargs) -> Effects:
+        """Take one step; as `maglev.domain.state.step`."""
+        return step(self.state, time.time(), change, *arguments, **options)
 
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30}

@@ -122,10 +122,10 @@ class SyncRun:
         Raises:
             DataplaneError: It could not be read; the session is then of no more use.
         """
-        self._store.step(sync.DataplaneRead(await within_deadline("read", writer.read)))
+        self._store.step(sync.dataplane_read, await within_deadline("read", writer.read))
         members = 0
         for name in sync.stale_frontends(self._store.state):
-            self._store.step(sync.ReassessFrontend(name))
+            self._store.step(sync.reassess_frontend, name)
             members += len(self._store.state.assessments[name].members)
             if members >= _MEMBERS_A_TURN:
                 members = 0
@@ -158,7 +158,7 @@ class SyncRun:
                 await anyio.lowlevel.checkpoint()
                 await between()
         if progress.errors:
-            self._store.step(sync.Uncertain())
+            self._store.step(sync.uncertain)
         return progress
 
     def _portion(self, addresses: Sequence[Address]) -> Sequence[Address]:
@@ -173,7 +173,7 @@ class SyncRun:
         state, request = self._store.state, progress.request
         plans = [sync.plan(state, address, request) for address in addresses]
         rebuilding = [key for key in state.dataplane.rebuild if key.address in addresses]
-        self._store.step(sync.Planned(plans, recreate=request.recreate, writing=not self.observe))
+        self._store.step(sync.planned, plans, recreate=request.recreate, writing=not self.observe)
         done: set[Address] = set()
         try:
             for phase in _phases(plans):
@@ -184,12 +184,12 @@ class SyncRun:
                 done = {plan.address for plan in plans} - progress.failed
         finally:
             undone = [key for key in rebuilding if key.address not in done]
-            self._store.step(sync.Written(done, undone))
+            self._store.step(sync.written, done, undone)
 
     async def _conf(self, writer: Writer, progress: SyncProgress) -> None:
         state = self._store.state
         plan, rebuilding = sync.plan_for_conf(state, progress.request), state.dataplane.rebuild_conf
-        self._store.step(sync.ConfPlanned(plan, writing=not self.observe))
+        self._store.step(sync.conf_planned, plan, writing=not self.observe)
         if plan.operation is None:
             return
         done = False
@@ -198,7 +198,7 @@ class SyncRun:
             done = not progress.errors
         finally:
             if rebuilding and not done:
-                self._store.step(sync.ConfNotWritten())
+                self._store.step(sync.conf_not_written)
 
     async def _send(
         self, writer: Writer, phase: Sequence[tuple[Address | None, Operation]], progress: SyncProgress
@@ -218,7 +218,7 @@ class SyncRun:
     ) -> None:
         match result:
             case Ok():
-                self._store.step(sync.Acknowledged(operation))
+                self._store.step(sync.acknowledged, operation)
                 return
             case Failed(error=error):
                 progress.errors.append(f"{describe(operation)}: {error}")

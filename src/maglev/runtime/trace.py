@@ -9,7 +9,7 @@ from maglev.api import BadArgument, Flow, FlowTrace, IPProtocol
 from maglev.domain.applied import applied_all
 from maglev.domain.flow import FiveTuple, bucket_of
 from maglev.domain.model import Frontend
-from maglev.domain.state import AssumeDown, State, known, step
+from maglev.domain.state import State, assume_down, known, step
 from maglev.domain.state.sync import SyncRequest, desired, plan
 from maglev.runtime.reconciler import Reconciler
 from maglev.runtime.state_store import StateStore
@@ -77,7 +77,7 @@ def _weights(state: State, spec: Frontend) -> Mapping[Address, int]:
 def _weights_if_down(fork: State, spec: Frontend, server: Address) -> Mapping[Address, int]:
     """The weights of a frontend once a server of it has gone down and the dataplane has followed."""
     for backend in {m.backend for pool in spec.pools for m in pool.members if m.address == server}:
-        step(fork, AssumeDown(backend), 0.0)
+        step(fork, 0.0, assume_down, backend)
     if not fork.dataplane.known:
         return _weights(fork, spec)
     operations = plan(fork, spec.vip.address, SyncRequest("transition", (spec.vip.address,))).operations

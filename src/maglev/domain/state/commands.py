@@ -49,13 +49,21 @@ def known(kind: str, name: str, names: Collection[str]) -> None:
         raise UnknownName(kind, name, nearest(name, names))
 
 
-def admin_command(state: State, command: AdminCommand, out: Collector) -> None:
-    """Pause, resume, disable, enable or reset a backend.
+def command(state: State, out: Collector, given: AdminCommand | WeightCommand) -> None:
+    """Carry out a command on a backend or on a weight.
 
     Raises:
-        UnknownName: There is no such backend.
+        UnknownName: There is no such backend, frontend, pool or member.
+        BadArgument: The weight is not 0 to 100.
         FailedPrecondition: It does not fit the backend's state.
     """
+    if isinstance(given, SetFrontendPoolBackendWeight | ResetFrontendPoolBackendWeight):
+        _weight_command(state, given, out)
+    else:
+        _admin_command(state, given, out)
+
+
+def _admin_command(state: State, command: AdminCommand, out: Collector) -> None:
     name = command.backend
     known("backend", name, state.health)
     backend, before = state.config.backends[name], state.health[name]
@@ -75,13 +83,7 @@ def admin_command(state: State, command: AdminCommand, out: Collector) -> None:
         out.messages.append(f"{name} is probed from unknown: its weight follows from its first probe")
 
 
-def weight_command(state: State, command: WeightCommand, out: Collector) -> None:
-    """Give a backend another weight in one pool of one frontend, or the file's own again.
-
-    Raises:
-        UnknownName: There is no such frontend, pool or member.
-        BadArgument: The weight is not 0 to 100.
-    """
+def _weight_command(state: State, command: WeightCommand, out: Collector) -> None:
     key, spec = _member(state, command)
     override = _weight_override(state, command, key)
     out.sync((spec.vip.address,))

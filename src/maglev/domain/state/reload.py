@@ -19,44 +19,36 @@ from maglev.domain.state.frontends import infer_steps, note_departures, note_flu
 from maglev.domain.state.state import State
 
 
-@attrs.frozen
-class TakeConfig:
-    """Take a configuration over.
-
-    Args:
-        config: The configuration.
-        why: `start` or `reload`, the cause of the transitions this makes.
-        force: Whether it may remove more than half of the VIPs.
-    """
-
-    config: ResolvedConfig
-    why: str = "reload"
-    force: bool = False
-
-
-def take_config(state: State, change: TakeConfig, out: Collector) -> None:
+def take_config(
+    state: State, out: Collector, config: ResolvedConfig, *, why: str = "reload", force: bool = False
+) -> None:
     """Make backends and frontends what a configuration says; what did not change goes on undisturbed.
 
     It may raise in the middle (the options of a plugin's checker are compared here): take it on a fork.
+
+    Args:
+        state: The State.
+        out: The effects.
+        config: The configuration.
+        why: `start` or `reload`, the cause of the transitions this makes.
+        force: Whether it may remove more than half of the VIPs.
 
     Raises:
         FailedPrecondition: It would remove more than half of the VIPs, and is not forced.
     """
     old, was_over = state.frontends, state.warm.over
-    overrides = state.overrides.against(change.config)
-    new = _same_if_equal(old, overrides.applied(change.config.frontends))
-    refuse_mass_removal(old, new, force=change.force)
+    overrides = state.overrides.against(config)
+    new = _same_if_equal(old, overrides.applied(config.frontends))
+    refuse_mass_removal(old, new, force=force)
     last = {name: health.state for name, health in state.health.items()}
     for name, spec in old.items():
         if new.get(name) is not spec:
             note_departures(state, spec, _servers_that_stay(spec, new.get(name)), last)
-    _note_rebuilds(state, new, change.config)
-    moved = _take_backends(state, change, overrides, users_of(new), out)
+    _note_rebuilds(state, new, config)
+    moved = _take_backends(state, config, why, overrides, users_of(new), out)
     state.overrides = overrides
     _take_frontends(state, new, moved, out)
-    state.warm = warmup.reconfigured(
-        state.warm, min_ns=change.config.warm_up_min_ns, max_ns=change.config.warm_up_max_ns
-    )
+    state.warm = warmup.reconfigured(state.warm, min_ns=config.warm_up_min_ns, max_ns=config.warm_up_max_ns)
     if state.warm.over and not was_over:
         out.sync(state.at)
     out.changed = True
@@ -102,31 +94,32 @@ def _servers_that_stay(old: Frontend, new: Frontend | None) -> set[Address]:
 
 def _take_backends(
     state: State,
-    change: TakeConfig,
+    config: ResolvedConfig,
+    why: str,
     overrides: OperatorOverrides,
     users: Mapping[str, tuple[str, ...]],
     out: Collector,
 ) -> dict[str, Transition]:
     """Remove, change and add backends. Returns the transitions of those that stay."""
-    old, new = state.config.backends, change.config.backends
+    old, new = state.config.backends, config.backends
     for name in [name for name, backend in old.items() if not _same(backend, new.get(name))]:
-        _remove(state, name, change.why, out)
+        _remove(state, name, why, out)
     probes = {name: probe_now(state, name) for name in state.health}
     was_overridden = state.overrides.admin.keys()
     new = {name: _settled(old.get(name), backend) for name, backend in new.items()}
-    state.config, state.users = attrs.evolve(change.config, backends=new), users
+    state.config, state.users = attrs.evolve(config, backends=new), users
     moved: dict[str, Transition] = {}
     for name, backend in new.items():
         admin = overrides.admin.get(name)
         if name not in state.health:
-            _add(state, backend, admin, change.why, out)
+            _add(state, backend, admin, why, out)
         elif transition := _change(state, old[name], backend, admin, out, overridden=name in was_overridden):
             moved[name] = transition
         if effect := probe_effect(name, probes.get(name), probe_now(state, name), _first_within_ns(state, backend)):
             out.probes.append(effect)
     state.health = {name: state.health[name] for name in new}
     state.statuses = {name: state.statuses[name] for name in new}
-    state.history = {name: state.history[name][-change.config.transition_history :] for name in new}
+    state.history = {name: state.history[name][-config.transition_history :] for name in new}
     return moved
 
 

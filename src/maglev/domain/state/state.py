@@ -70,6 +70,10 @@ class State:
 
     # --- what follows from it -------------------------------------------------------------------------------------
 
+    def specs_at(self, address: Address) -> list[Frontend]:
+        """The frontends of one address."""
+        return [self.frontends[name] for name in self.at.get(address, ())]
+
     def names(self, addresses: Collection[Address]) -> tuple[str, ...]:
         """The frontends of some addresses."""
         return tuple(name for address in addresses for name in self.at.get(address, ()))

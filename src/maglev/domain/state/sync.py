@@ -71,11 +71,10 @@ def desired(state: State, address: Address, *, recreate: bool = False) -> dict[V
     """What one address should look like now; with `recreate` on the file's own weight steps."""
     view = state.dataplane
     wanted = {}
-    for name in state.at.get(address, ()):
-        spec = state.frontends[name]
+    for spec in state.specs_at(address):
         step = state.weight_step(spec, recreate=recreate)
         found, flushes = view.vip(spec.vip), view.flushes(spec.vip)
-        wanted[spec.vip] = desired_vip(spec, state.assessments[name], found, flushes, step=step)
+        wanted[spec.vip] = desired_vip(spec, state.assessments[spec.name], found, flushes, step=step)
     return wanted
 
 
@@ -116,117 +115,77 @@ def in_scope(state: State, request: SyncRequest) -> tuple[list[Address], list[Ad
     return [address for address in candidates if state.released(address)], held
 
 
-# --- what becomes of it -------------------------------------------------------------------------------------------
+# --- steps: what becomes of it ------------------------------------------------------------------------------------
 
 
-@attrs.frozen
-class Planned:
-    """Some addresses have been planned.
+def planned(state: State, out: Collector, plans: Sequence[Plan], *, recreate: bool, writing: bool) -> None:
+    """Some addresses were planned: note drift and what is out of sync.
 
     Args:
+        state: The State.
+        out: The effects.
         plans: Their plans.
         recreate: Whether they were planned on the file's own weight steps.
         writing: Whether they are about to be written, and not only observed.
     """
-
-    plans: Sequence[Plan]
-    recreate: bool
-    writing: bool
-
-
-def planned(state: State, change: Planned, out: Collector) -> None:
-    """Note drift and what is out of sync; a VIP that is about to be made anew is no longer waiting for it."""
     view = state.dataplane
-    for each in change.plans:
+    for each in plans:
         _note_drift(state, each, out)
         if any(each.phases):
             view.unsynced.add(each.address)
         else:
             view.unsynced.discard(each.address)
-        for name in state.at.get(each.address, ()) if change.writing else ():
-            spec = state.frontends[name]
+        for spec in state.specs_at(each.address) if writing else ():
             if view.vip(spec.vip) is not None:
-                view.steps[spec.vip] = state.weight_step(spec, recreate=change.recreate)
-    if change.writing:
+                view.steps[spec.vip] = state.weight_step(spec, recreate=recreate)
+    if writing:
         # Taken off before writing: a reload in the middle puts its VIPs back on, and must not be forgotten with them.
-        addresses = {each.address for each in change.plans}
+        addresses = {each.address for each in plans}
         view.rebuild = {key for key in view.rebuild if key.address not in addresses}
 
 
-@attrs.frozen
-class Written:
-    """What was planned has been written.
+def written(state: State, _out: Collector, done: Collection[Address], undone: Collection[VipKey]) -> None:
+    """What was planned was written.
 
     Args:
-        done: Addresses all of whose operations were acknowledged.
-        undone: VIPs that were to be made anew, of addresses where something failed.
+        state: The State.
+        done: Addresses all of whose operations were acknowledged: in sync now.
+        undone: VIPs still to be made anew, of addresses where something failed.
     """
-
-    done: Collection[Address]
-    undone: Collection[VipKey]
-
-
-def written(state: State, change: Written, _out: Collector) -> None:
-    """Note what is in sync now; what was not done is still to be made anew."""
-    state.dataplane.unsynced.difference_update(change.done)
-    state.dataplane.rebuild.update(change.undone)
+    state.dataplane.unsynced.difference_update(done)
+    state.dataplane.rebuild.update(undone)
 
 
-@attrs.frozen
-class ConfPlanned:
-    """The values for the whole dataplane have been planned; `writing` if they are about to be written."""
-
-    plan: ConfPlan
-    writing: bool
-
-
-def conf_planned(state: State, change: ConfPlanned, out: Collector) -> None:
-    """Note what differs in the values for the whole dataplane."""
+def conf_planned(state: State, out: Collector, plan: ConfPlan, *, writing: bool) -> None:
+    """The values for the whole dataplane were planned: note what differs."""
     view = state.dataplane
-    if change.plan.drift and change.plan.drift != view.conf_drift:
-        out.note("warning", "drift", what=change.plan.drift)
-    view.conf_drift = change.plan.drift
-    if change.writing:
+    if plan.drift and plan.drift != view.conf_drift:
+        out.note("warning", "drift", what=plan.drift)
+    view.conf_drift = plan.drift
+    if writing:
         view.rebuild_conf = False
 
 
-@attrs.frozen
-class ConfNotWritten:
-    """The values for the whole dataplane were not written, though a reload changed them."""
-
-
-def conf_not_written(state: State, _change: ConfNotWritten, _out: Collector) -> None:
-    """They are still to be written."""
+def conf_not_written(state: State, _out: Collector) -> None:
+    """The values for the whole dataplane, which a reload changed, are still to be written."""
     state.dataplane.rebuild_conf = True
 
 
-@attrs.frozen
-class Acknowledged:
+def acknowledged(state: State, out: Collector, operation: Operation) -> None:
     """The dataplane says that it has done an operation."""
-
-    operation: Operation
-
-
-def acknowledged(state: State, change: Acknowledged, out: Collector) -> None:
-    """Follow an operation that was done."""
-    view, operation = state.dataplane, change.operation
+    view = state.dataplane
     view.acknowledged(operation)
     out.note("debug", "wrote", operation=describe(operation))
     if isinstance(operation, DeleteVip):
         view.steps.pop(operation.vip, None)
     elif isinstance(operation, AddVip):
-        for name in state.at.get(operation.vip.address, ()):
-            if state.frontends[name].vip == operation.vip:
-                view.steps[operation.vip] = state.frontends[name].step
+        view.steps.update(
+            {spec.vip: spec.step for spec in state.specs_at(operation.vip.address) if spec.vip == operation.vip}
+        )
 
 
-@attrs.frozen
-class Uncertain:
-    """An operation failed or had no answer: what the dataplane holds has to be read again."""
-
-
-def uncertain(state: State, _change: Uncertain, _out: Collector) -> None:
-    """Trust nothing until the next read."""
+def uncertain(state: State, _out: Collector) -> None:
+    """An operation failed or had no answer: trust nothing until the next read."""
     state.dataplane.known = False
 
 
@@ -241,19 +200,24 @@ def _note_drift(state: State, each: Plan, out: Collector) -> None:
         drift.pop(each.address, None)
 
 
-# --- what the dataplane holds -------------------------------------------------------------------------------------
+# --- steps: the connection and what the dataplane holds -----------------------------------------------------------
 
 
-@attrs.frozen
-class DataplaneRead:
-    """The dataplane was read. `ReassessFrontend` has to follow for `stale_frontends`, which may be many."""
+def dataplane_connected(state: State, _out: Collector, at_ns: int, *, restarted: bool) -> None:
+    """There is a connection, since `at_ns` on a monotonic clock; one that was restarted has forgotten everything."""
+    state.dataplane.connected_at_ns = at_ns
+    if restarted:
+        state.dataplane.restarted()
 
-    state: DataplaneState
+
+def dataplane_read(state: State, _out: Collector, held: DataplaneState) -> None:
+    """The dataplane was read; `reassess_frontend` has to follow for `stale_frontends`, which may be many."""
+    state.dataplane.read(held)
 
 
-def dataplane_read(state: State, change: DataplaneRead, _out: Collector) -> None:
-    """Take what the dataplane holds."""
-    state.dataplane.read(change.state)
+def dataplane_lost(state: State, _out: Collector) -> None:
+    """The connection is gone: what the dataplane holds is not known any more."""
+    state.dataplane.lost()
 
 
 def stale_frontends(state: State) -> Iterator[str]:
@@ -268,62 +232,18 @@ def stale_frontends(state: State) -> Iterator[str]:
             yield name
 
 
-@attrs.frozen
-class ReassessFrontend:
-    """Look at one frontend again."""
-
-    frontend: str
-
-
-def reassess_frontend(state: State, change: ReassessFrontend, out: Collector) -> None:
+def reassess_frontend(state: State, out: Collector, name: str) -> None:
     """Assess one frontend anew, and infer its weight step at the first look."""
-    if change.frontend in state.frontends:
-        reassess(state, change.frontend, out)
-        infer_steps(state, (change.frontend,))
+    if name in state.frontends:
+        reassess(state, name, out)
+        infer_steps(state, (name,))
 
 
-@attrs.frozen
-class DataplaneConnected:
-    """There is a connection.
-
-    Args:
-        at_ns: Since when, on a monotonic clock, in nanoseconds.
-        restarted: Whether the dataplane itself was restarted since the last one.
-    """
-
-    at_ns: int
-    restarted: bool
+# --- steps: the warm-up -------------------------------------------------------------------------------------------
 
 
-def dataplane_connected(state: State, change: DataplaneConnected, _out: Collector) -> None:
-    """Note the connection; a dataplane that was restarted has forgotten everything."""
-    state.dataplane.connected_at_ns = change.at_ns
-    if change.restarted:
-        state.dataplane.restarted()
-
-
-@attrs.frozen
-class DataplaneLost:
-    """The connection is gone."""
-
-
-def dataplane_lost(state: State, _change: DataplaneLost, _out: Collector) -> None:
-    """What the dataplane holds is not known any more."""
-    state.dataplane.lost()
-
-
-# --- the warm-up --------------------------------------------------------------------------------------------------
-
-
-@attrs.frozen
-class WarmUpTick:
-    """Some time has passed; `now_ns` is a monotonic clock in nanoseconds."""
-
-    now_ns: int
-
-
-def warm_up_tick(state: State, change: WarmUpTick, out: Collector) -> None:
-    """Release what the warm-up no longer holds back."""
+def warm_up_tick(state: State, out: Collector, now_ns: int) -> None:
+    """Release what the warm-up no longer holds back at `now_ns`, on a monotonic clock."""
     if state.warm.over:
         return
     unknown = {
@@ -335,16 +255,11 @@ def warm_up_tick(state: State, change: WarmUpTick, out: Collector) -> None:
         ]
         for name, frontend in state.frontends.items()
     }
-    _release(state, warmup.advance(state.warm, change.now_ns, unknown), out)
+    _release(state, warmup.advance(state.warm, now_ns, unknown), out)
 
 
-@attrs.frozen
-class DataplaneEmpty:
-    """The dataplane is empty or was restarted: there is nothing to protect."""
-
-
-def dataplane_empty(state: State, _change: DataplaneEmpty, out: Collector) -> None:
-    """Hold nothing back any more."""
+def dataplane_empty(state: State, out: Collector) -> None:
+    """The dataplane is empty or was restarted: there is nothing to protect, so nothing is held back any more."""
     _release(state, warmup.fill(state.warm, state.frontends, "the dataplane is empty or was restarted"), out)
 
 
