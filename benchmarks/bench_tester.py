@@ -37,9 +37,9 @@ import httpx
 import trustme
 
 from maglev_tester.outcome import Outcome
-from maglev_tester.plan import Plan
 from maglev_tester.record import Record
 from maglev_tester.runner import Runner
+from maglev_tester.settings import ProbeSettings
 from maglev_tester.vips import Kind, Vip
 
 OUTPUT = Path(__file__).parents[1] / "build" / "bench-tester.json"
@@ -84,10 +84,10 @@ def start_server(delay_s: float = 0.0, *, secure: bool = False) -> tuple[int, mu
     return port.get(), process
 
 
-def plan_of(kind: Kind, count: int, port: int, **settings: Any) -> Plan:
+def plan_of(kind: Kind, count: int, port: int, **settings: Any) -> ProbeSettings:
     """A plan of many VIPs that are all one server."""
     vips = tuple(Vip(f"vip{n:03}", f"127.3.{n // 250}.{n % 250 + 1}", port, kind) for n in range(count))
-    return Plan(vips, insecure=True, **settings)
+    return ProbeSettings(vips, insecure=True, **settings)
 
 
 class Account:
@@ -117,7 +117,7 @@ def rss_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-async def probe(name: str, plan: Plan, seconds: float) -> dict[str, Any]:
+async def probe(name: str, plan: ProbeSettings, seconds: float) -> dict[str, Any]:
     """Run the loop for a while, and take the accounts."""
     records = [Record() for _ in plan.vips]
     starts: list[list[int]] = [[] for _ in plan.vips]
@@ -153,7 +153,7 @@ async def probe(name: str, plan: Plan, seconds: float) -> dict[str, Any]:
     }
 
 
-async def probe_with_httpx(name: str, plan: Plan, seconds: float) -> dict[str, Any]:
+async def probe_with_httpx(name: str, plan: ProbeSettings, seconds: float) -> dict[str, Any]:
     """The same with httpx's own transport, one for each VIP: what it would cost."""
     limits = httpx.Limits(max_keepalive_connections=0)
     count = 0
@@ -198,7 +198,7 @@ def _send(pipe: Any, measure: Callable[..., Any], arguments: tuple[Any, ...]) ->
     pipe.send(asyncio.run(measure(*arguments)))
 
 
-def on_screen(name: str, plan: Plan, seconds: float) -> dict[str, Any]:
+def on_screen(name: str, plan: ProbeSettings, seconds: float) -> dict[str, Any]:
     """Run the whole command on a pseudo-terminal of 200×50, and take the accounts of both of its processes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "maglev.yaml"
@@ -246,7 +246,7 @@ def ticks(pid: int) -> float:
     return 100 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def configuration(plan: Plan) -> str:
+def configuration(plan: ProbeSettings) -> str:
     """The YAML of a plan's VIPs."""
     port = plan.vips[0].port
     pools = "pools: [{name: a, backends: {b: {}}}]"

@@ -148,9 +148,9 @@ async def test_a_swapped_job_starts_when_the_old_one_would_have(listener: int) -
     old, new = job_of(Scripted(CONNECTED), listener), job_of(Scripted(CONNECTED), listener)
     async with probing(old, interval_ns=FOREVER_NS) as watch:
         await watch.results(1)
-        due_ns = watch.prober._plans[old].due_ns
+        due_ns = watch.prober._jobs[old].due_ns
         watch.prober.swap(old, new)
-        assert watch.prober._plans[new].due_ns == due_ns
+        assert watch.prober._jobs[new].due_ns == due_ns
         assert list(watch.prober.jobs) == [new]
         watch.prober.probe_now(new)
         await watch.results(2)
@@ -267,8 +267,8 @@ async def test_nothing_piles_up_over_many_probes(listener: int) -> None:
         assert abs(len(after) - len(before)) <= len(jobs)
         prober = watch.prober
         assert prober._poller.watched <= len(jobs)
-        assert sum(map(len, prober._agenda._deadlines._slots.values())) <= len(jobs)
-        assert sum(map(len, prober._agenda._starts._slots.values())) <= len(jobs)
+        assert sum(map(len, prober._schedule._deadlines._slots.values())) <= len(jobs)
+        assert sum(map(len, prober._schedule._starts._slots.values())) <= len(jobs)
 
 
 async def test_thousands_of_silent_backends_delay_no_other() -> None:

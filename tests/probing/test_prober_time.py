@@ -133,7 +133,7 @@ def test_a_process_that_is_starved_again_and_again_declares_nobody_dead(fake: Fa
 def test_sleeping_until_the_next_probe_is_no_stall(fake: FakeMaker) -> None:
     watch = fake(job_of(Stopped(OK), None), interval_ns=60 * SECOND_NS)
     watch.pass_ns(50 * MS)
-    due_ns = watch.prober._agenda._starts.next_ns()
+    due_ns = watch.prober._schedule._starts.next_ns()
     assert due_ns is not None
     watch.now_ns = due_ns
     watch.prober._turn()

@@ -217,7 +217,7 @@ def forgetful(checker: Scripted) -> Scripted:
     return checker
 
 
-async def test_a_farewell_is_sent_and_the_connection_then_closed_in_good_order() -> None:
+async def test_a_last_send_is_sent_and_the_connection_then_closed_in_good_order() -> None:
     ends: list[bytes] = []
 
     def handle(connection: socket.socket) -> None:
@@ -227,7 +227,7 @@ async def test_a_farewell_is_sent_and_the_connection_then_closed_in_good_order()
         ends.append(b"<EOF>")
 
     async with server(handle) as port:
-        checker = Scripted(receive=lambda heard: Done(OK, farewell=b"QUIT\r\n") if b"\n" in heard else None)
+        checker = Scripted(receive=lambda heard: Done(OK, last_send=b"QUIT\r\n") if b"\n" in heard else None)
         assert (await outcome(job_of(checker, port), interval_ns=10**12)).code is Code.L7OK
     assert b"".join(ends) == b"QUIT\r\n<EOF>"
 

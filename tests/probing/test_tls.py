@@ -93,8 +93,8 @@ async def test_an_answer_larger_than_all_buffers(client: ssl.SSLContext, serving
 async def test_a_question_larger_than_all_buffers(client: ssl.SSLContext, serving: ssl.SSLContext) -> None:
     def handle(connection: socket.socket) -> None:
         left = 12_000_000
-        while left:
-            left -= len(connection.recv(65536))
+        while left and (data := connection.recv(65536)):
+            left -= len(data)
         connection.sendall(b"ok\n")
         hold(connection)
 
@@ -247,7 +247,7 @@ async def test_sessions_are_not_asked_for_without_end(
 
     monkeypatch.setattr(TLSLayer, "session", counting)
     monkeypatch.setattr(TLSLayer, "resumed", False)
-    monkeypatch.setattr("maglev.probing.stream.MOST_SESSIONS", 3)
+    monkeypatch.setattr("maglev.probing.stream_probe.MOST_SESSIONS", 3)
     checker = Scripted(b"hello", tls=TLS(client, NAME))
     async with server(encrypted(serving, answers(b"ok\n"))) as port, probing(job_of(checker, port)) as watch:
         await watch.results(8)
@@ -338,14 +338,14 @@ async def test_a_context_that_lacks_its_server_name_is_a_fault_of_the_checker(cl
         assert (await outcome(job_of(Scripted(HANDSHAKEN, tls=TLS(client, None)), port))).code is Code.ERROR
 
 
-async def test_a_farewell_goes_through_tls(client: ssl.SSLContext, serving: ssl.SSLContext) -> None:
+async def test_a_last_send_goes_through_tls(client: ssl.SSLContext, serving: ssl.SSLContext) -> None:
     heard: list[bytes] = []
 
     def handle(connection: socket.socket) -> None:
         connection.sendall(b"220 ok\n")
         heard.append(connection.recv(100))
 
-    checker = Scripted(receive=lambda _: Done(OK, farewell=b"QUIT\r\n"), tls=TLS(client, NAME))
+    checker = Scripted(receive=lambda _: Done(OK, last_send=b"QUIT\r\n"), tls=TLS(client, NAME))
     async with server(encrypted(serving, handle)) as port:
         await outcome(job_of(checker, port), interval_ns=10**12)
     assert heard == [b"QUIT\r\n"]

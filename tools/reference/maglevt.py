@@ -6,14 +6,14 @@ import json
 from datetime import timedelta
 
 from maglev import format_duration
-from maglev_tester import report
-from maglev_tester.board import Board
-from maglev_tester.cadence import JITTER
+from maglev.probing import JITTER
+from maglev_tester import json_summary
 from maglev_tester.command import command
 from maglev_tester.failover import QUIET_NS, Failover
 from maglev_tester.outcome import ErrorClass, Outcome
-from maglev_tester.plan import Plan
+from maglev_tester.results import Results
 from maglev_tester.screen.dialogs import HELP
+from maglev_tester.settings import ProbeSettings
 from maglev_tester.tally import FRESH_NS, MOST
 from maglev_tester.vips import KIND_OF_PORT, Kind, LeftOut, Vip
 from maglev_tester.window import ENOUGH_TO_COMPARE, SIZE, SPIKE_EXTRA_NS, SPIKE_FACTOR
@@ -127,26 +127,26 @@ def _summary() -> str:
 Every run ends with one, on standard output. `--output json` gives one object, times in milliseconds and moments in UTC:
 
 ```json
-{json.dumps(report.summary(_example(), 99.0), indent=2)}
+{json.dumps(json_summary.summary(_example(), 99.0), indent=2)}
 ```
 """
 
 
-def _example() -> Board:
+def _example() -> Results:
     vip = Vip("web-v4", "203.0.113.80", 80, Kind.HTTP)
-    board = Board(
-        Plan((vip,)),
+    results = Results(
+        ProbeSettings((vip,)),
         (LeftOut("dns-v4", "UDP"),),
         clock_ns=lambda: 60_000_000_000,
         wall_ns=lambda: 1_767_225_660 * 10**9,
     )
-    board.host, board.started_ns = "client.example.org", 0
-    board.add(0, Outcome(100_000_000, 100_420_000, "200", who="nginx0", answered=True))
-    board.add(0, Outcome(200_000_000, 200_200_000, "refused", ErrorClass.NET, "connection refused"))
-    board.add(0, Outcome(300_000_000, 300_510_000, "200", who="nginx1", answered=True))
-    failover: Failover = board.records[0].failovers.seen[0]
+    results.host, results.started_ns = "client.example.org", 0
+    results.add(0, Outcome(100_000_000, 100_420_000, "200", who="nginx0", answered=True))
+    results.add(0, Outcome(200_000_000, 200_200_000, "refused", ErrorClass.NET, "connection refused"))
+    results.add(0, Outcome(300_000_000, 300_510_000, "200", who="nginx1", answered=True))
+    failover: Failover = results.records[0].failovers.seen[0]
     failover.over = True
-    return board
+    return results
 
 
 def _ends() -> str:

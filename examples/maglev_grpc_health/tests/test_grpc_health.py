@@ -12,7 +12,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 
 from maglev.api import Code, StreamChecker, Target
-from maglev.testing import drive, probe
+from maglev.testing import probe_once, run_conversation
 from maglev.testing.checker_suite import StreamCheckerSuite
 from maglev_grpc_health.checker import GrpcHealthChecker, GrpcHealthOptions
 
@@ -21,7 +21,7 @@ def answer(status: bytes, grpc_status: str = "0", http: str = "200") -> bytes:
     """What a server sends in answer to the first stream."""
     server = H2Connection(H2Configuration(client_side=False))
     server.initiate_connection()
-    server.receive_data(drive(TestGrpcHealth().start()()).said)
+    server.receive_data(run_conversation(TestGrpcHealth().start()()).all_sent)
     server.send_headers(1, [(":status", http), ("content-type", "application/grpc")])
     server.send_data(1, b"\0" + len(status).to_bytes(4, "big") + status)
     server.send_headers(1, [("grpc-status", grpc_status)], end_stream=True)
@@ -74,12 +74,12 @@ def test_a_real_server_is_asked(
 ) -> None:
     servicer, port = server
     servicer.set(service, health_pb2.HealthCheckResponse.ServingStatus.Value(status))
-    result = probe(GrpcHealthChecker(GrpcHealthOptions(service=service)), loopback_target(port))
+    result = probe_once(GrpcHealthChecker(GrpcHealthOptions(service=service)), loopback_target(port))
     assert (result.code, result.detail) == (code, detail)
 
 
 def test_a_service_that_the_server_does_not_know(
     server: tuple[health.HealthServicer, int], loopback_target: Callable[[int], Target]
 ) -> None:
-    result = probe(GrpcHealthChecker(GrpcHealthOptions(service="none.such")), loopback_target(server[1]))
+    result = probe_once(GrpcHealthChecker(GrpcHealthOptions(service="none.such")), loopback_target(server[1]))
     assert (result.code, result.detail) == (Code.L7STS, "the service is not known")

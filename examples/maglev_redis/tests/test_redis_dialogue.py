@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from maglev.api import StreamChecker, Target
-from maglev.testing import drive
+from maglev.testing import run_conversation
 from maglev.testing.checker_suite import StreamCheckerSuite
 from maglev_redis.checker import RedisChecker, RedisOptions
 
@@ -35,6 +35,6 @@ class TestRedisWithPassword(StreamCheckerSuite):
 
 def test_it_is_polite() -> None:
     start = RedisChecker(RedisOptions(password="geheim")).conversations(Target("a", ip_address("192.0.2.1"), 6379))
-    dialogue = drive(start(), b"+OK\r\n+PONG\r\n")
-    assert dialogue.said == b"*2\r\n$4\r\nAUTH\r\n$6\r\ngeheim\r\nPING\r\n"
-    assert dialogue.farewell == b"QUIT\r\n"
+    dialogue = run_conversation(start(), b"+OK\r\n+PONG\r\n")
+    assert dialogue.all_sent == b"*2\r\n$4\r\nAUTH\r\n$6\r\ngeheim\r\nPING\r\n"
+    assert dialogue.last_send == b"QUIT\r\n"

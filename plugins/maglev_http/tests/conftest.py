@@ -10,17 +10,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import anyio
 import attrs
 import pytest
 import trustme
 
-import maglev_http.rich  # noqa: F401 - built on first use, which in a test would be an import in the event loop
-from maglev.api import AsyncChecker, Checker, MuxChecker, ProbeResult, StreamChecker, Target
-from maglev.probing import Job, Prober
+import maglev_http.httpx_checkers  # noqa: F401 - built on first use, which in a test would be an import in the event loop
+from maglev.api import AsyncChecker, Checker, ProbeResult, Target
+from maglev.testing import probe_once_async
 from maglev_http.checkers import HttpChecker, HttpsChecker
 from maglev_http.options import HttpOptions, HttpsOptions
-from plugins.maglev_http.tests.talking import PlainSockets
+from plugins.maglev_http.tests.httpx_servers import PlainSockets
 
 Handler = Callable[[socket.socket], None]
 
@@ -113,24 +112,11 @@ def engine() -> Probe:
     """Probes once with the daemon's own engine, given a checker and a target."""
 
     async def probe(checker: Checker, target: Target) -> ProbeResult:
-        results: list[ProbeResult] = []
-        ended = anyio.Event()
-
-        def keep(_job: Job, result: ProbeResult, _started_ns: int, _ended_ns: int) -> int:
-            results.append(result)
-            ended.set()
-            return 3_600_000_000_000
-
-        assert isinstance(checker, StreamChecker | AsyncChecker | MuxChecker)
-        prober = Prober(keep)
-        prober.add(Job(target.backend, checker, target), 0)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(prober.run)
-            await ended.wait()
-            tasks.cancel_scope.cancel()
-        await prober.aclose()
-        await prober.release(checker)
-        return results[0]
+        result = await probe_once_async(checker, target)
+        checker.close()
+        if isinstance(checker, AsyncChecker):
+            await checker.aclose()
+        return result
 
     return probe
 

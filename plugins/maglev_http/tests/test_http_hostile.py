@@ -61,9 +61,9 @@ FLOODS = [name for name in WANTED if "endless" in name or "it says" in name or "
 
 
 @pytest.fixture(scope="module")
-def zoo() -> Iterator[tuple[Ports, Ports]]:
+def hostile() -> Iterator[tuple[Ports, Ports]]:
     """Where each hostile backend listens: those without TLS, and those that break it."""
-    command = [sys.executable, "-m", "plugins.maglev_http.tests.zoo"]
+    command = [sys.executable, "-m", "plugins.maglev_http.tests.hostile_servers"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -119,9 +119,9 @@ async def probing(
 
 @pytest.mark.parametrize("pattern", ["", "^ok$"], ids=["status", "body"])
 async def test_each_ends_as_it_should_and_holds_nobody_up(
-    zoo: tuple[Ports, Ports], loopback_target: Callable[..., Target], pattern: str
+    hostile: tuple[Ports, Ports], loopback_target: Callable[..., Target], pattern: str
 ) -> None:
-    async with probing(HttpChecker(HttpOptions(response_regexp=pattern)), zoo[0], loopback_target) as tally:
+    async with probing(HttpChecker(HttpOptions(response_regexp=pattern)), hostile[0], loopback_target) as tally:
         await tally.until(dict.fromkeys(WANTED, 3))
     wanted = {name: codes[bool(pattern)] for name, codes in WANTED.items()} | {"calm": Code.L7OK}
     assert tally.codes() == {name: {code} for name, code in wanted.items()}
@@ -130,8 +130,8 @@ async def test_each_ends_as_it_should_and_holds_nobody_up(
     assert Counter(tally.order[:slowest])["calm"] > 10
 
 
-async def test_floods_leave_memory_flat(zoo: tuple[Ports, Ports], loopback_target: Callable[..., Target]) -> None:
-    ports = {name: zoo[0][name] for name in FLOODS}
+async def test_floods_leave_memory_flat(hostile: tuple[Ports, Ports], loopback_target: Callable[..., Target]) -> None:
+    ports = {name: hostile[0][name] for name in FLOODS}
     # Tracing makes us so slow that with a short timeout everything would be void.
     checker = HttpChecker(HttpOptions(response_regexp="^ok$"))
     async with probing(checker, ports, loopback_target, 20_000_000_000) as tally:
@@ -145,8 +145,8 @@ async def test_floods_leave_memory_flat(zoo: tuple[Ports, Ports], loopback_targe
     assert peak < len(FLOODS) * 512 * 1024
 
 
-async def test_bad_tls_ends_at_layer_6(zoo: tuple[Ports, Ports], loopback_target: Callable[..., Target]) -> None:
+async def test_bad_tls_ends_at_layer_6(hostile: tuple[Ports, Ports], loopback_target: Callable[..., Target]) -> None:
     checker = HttpsChecker(HttpsOptions(insecure_skip_verify=True))
-    async with probing(checker, zoo[1], loopback_target) as tally:
+    async with probing(checker, hostile[1], loopback_target) as tally:
         await tally.until(dict.fromkeys(WANTED_OF_TLS, 3))
     assert tally.codes() == {name: {code} for name, code in WANTED_OF_TLS.items()}

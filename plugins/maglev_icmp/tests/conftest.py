@@ -19,7 +19,7 @@ T = TypeVar("T")
 _CLONE_NEWNET = 0x40000000
 
 
-class Island:
+class Namespace:
     """A network namespace of its own, with one thread that lives in it.
 
     Its loopback has 127.0.0.0/8 and fd00::1 to fd00::3, and the kernel answers no echo request there.
@@ -79,8 +79,8 @@ def _wait_until_reached(address: str) -> None:
 
 
 @pytest.fixture
-def island() -> Iterator[Island]:
+def namespace() -> Iterator[Namespace]:
     """A network namespace of its own; needs CAP_SYS_ADMIN."""
-    made = Island()
+    made = Namespace()
     yield made
     made.close()

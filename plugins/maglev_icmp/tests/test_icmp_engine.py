@@ -15,7 +15,7 @@ from maglev.api import Code, ProbeResult, Target
 from maglev.probing import Job, Prober
 from maglev.testing.checker_suite import CheckerSuite
 from maglev_icmp.checker import IcmpChecker
-from plugins.maglev_icmp.tests.stage import REPLY, Stage
+from plugins.maglev_icmp.tests.peer import REPLY, MuxAndPeer
 
 pytestmark = pytest.mark.netns
 
@@ -49,7 +49,7 @@ async def test_many_backends_of_both_families_over_two_sockets() -> None:
     assert {result.code for several in results.values() for result in several} == {Code.L4OK}
 
 
-async def test_silence_in_another_namespace_is_a_time_out(island: Any) -> None:
+async def test_silence_in_another_namespace_is_a_time_out(namespace: Any) -> None:
     checker = IcmpChecker(IcmpChecker.Options())
     results: list[ProbeResult] = []
     ended = anyio.Event()
@@ -60,7 +60,7 @@ async def test_silence_in_another_namespace_is_a_time_out(island: Any) -> None:
         return 1_000_000_000
 
     prober = Prober(keep)
-    target = Target("a", ip_address("127.0.0.1"), timeout_ns=200_000_000, netns=island.path)
+    target = Target("a", ip_address("127.0.0.1"), timeout_ns=200_000_000, netns=namespace.path)
     prober.add(Job("a", checker, target), 0)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(prober.run)
@@ -84,12 +84,12 @@ FORGERIES: dict[str, Callable[[bytes], bytes]] = {
 
 
 class Forger:
-    """Answers every request in an island where the kernel answers none, as the host it was for would."""
+    """Answers every request in an namespace where the kernel answers none, as the host it was for would."""
 
-    def __init__(self, island: Any) -> None:
-        self._stage = Stage(island, 4)
-        self._ear = island.run(socket.socket, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-        self._voices = {f"127.0.0.{number}": self._stage.voice(number) for number in range(11, 11 + len(FORGERIES))}
+    def __init__(self, namespace: Any) -> None:
+        self._stage = MuxAndPeer(namespace, 4)
+        self._ear = namespace.run(socket.socket, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        self._voices = {f"127.0.0.{number}": self._stage.open_host(number) for number in range(11, 11 + len(FORGERIES))}
         self._forge = dict(zip(self._voices, FORGERIES, strict=True))
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -98,7 +98,7 @@ class Forger:
         return {name: host for host, name in self._forge.items()}
 
     def close(self) -> None:
-        self._stage.island.run(self._say_stop)
+        self._stage.namespace.run(self._say_stop)
         self._thread.join()
         for each in (self._ear, *self._voices.values()):
             each.close()
@@ -116,19 +116,19 @@ class Forger:
                 return
             if data[20] == 8 and host in self._forge:
                 name = self._forge[host]
-                voice = self._voices["127.0.0.11" if name == "another host" else host]
+                open_host = self._voices["127.0.0.11" if name == "another host" else host]
                 reply = self._stage.packet(REPLY[4], FORGERIES[name](data[20:])[4:])
-                voice.sendto(reply, address)
+                open_host.sendto(reply, address)
 
 
 @pytest.fixture
-def forger(island: Any) -> Iterator[Forger]:
-    made = Forger(island)
+def forger(namespace: Any) -> Iterator[Forger]:
+    made = Forger(namespace)
     yield made
     made.close()
 
 
-async def test_forged_replies_are_silence_and_time_out_and_a_true_one_passes(island: Any, forger: Forger) -> None:
+async def test_forged_replies_are_silence_and_time_out_and_a_true_one_passes(namespace: Any, forger: Forger) -> None:
     checker = IcmpChecker(IcmpChecker.Options())
     codes: dict[str, list[Code]] = {name: [] for name in FORGERIES}
     enough = anyio.Event()
@@ -142,7 +142,7 @@ async def test_forged_replies_are_silence_and_time_out_and_a_true_one_passes(isl
 
     prober = Prober(keep)
     for name, host in forger.targets().items():
-        target = Target(name, ip_address(host), timeout_ns=200_000_000, netns=island.path)
+        target = Target(name, ip_address(host), timeout_ns=200_000_000, netns=namespace.path)
         prober.add(Job(name, checker, target), 0)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(prober.run)

@@ -7,11 +7,10 @@ import threading
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 
-import anyio
 import pytest
 
 from maglev.api import Code, ProbeResult, Target
-from maglev.probing import Job, Prober
+from maglev.testing import probe_once_async
 from maglev_tcp.checker import TcpChecker
 from maglev_tcp.options import TcpOptions
 
@@ -60,25 +59,8 @@ def _serve(listener: socket.socket, pieces: tuple[bytes, ...], stay: bool) -> No
 
 
 async def judge(options: TcpOptions, port: int, timeout_s: float) -> ProbeResult:
-    results: list[ProbeResult] = []
-    ended = anyio.Event()
-
-    def keep(_job: Job, result: ProbeResult, _started_ns: int, _ended_ns: int) -> int:
-        results.append(result)
-        ended.set()
-        return 3_600_000_000_000
-
-    checker = TcpChecker(options)
     target = Target("a", ip_address("127.0.0.1"), port, timeout_ns=int(timeout_s * 1e9))
-    prober = Prober(keep)
-    prober.add(Job("a", checker, target), 0)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(prober.run)
-        await ended.wait()
-        tasks.cancel_scope.cancel()
-    await prober.aclose()
-    await prober.release(checker)
-    return results[0]
+    return await probe_once_async(TcpChecker(options), target)
 
 
 @pytest.mark.parametrize(

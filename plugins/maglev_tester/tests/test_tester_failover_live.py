@@ -17,11 +17,11 @@ import pytest
 
 from plugins.maglev_tester.tests.conftest import configuration
 
-FARM = Path(__file__).with_name("farm.py")
+SERVERS = Path(__file__).with_name("servers.py")
 MS = 1_000_000
 
 
-class Farm:
+class Servers:
     """Servers in processes of their own, each with a log of the requests that it answered.
 
     Args:
@@ -34,7 +34,7 @@ class Farm:
         self._stack = stack
 
     def start(self, *arguments: object) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen([sys.executable, FARM, *map(str, arguments)])
+        process = subprocess.Popen([sys.executable, SERVERS, *map(str, arguments)])
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)
         return process
@@ -56,9 +56,9 @@ class Farm:
 
 
 @pytest.fixture
-def farm(tmp_path: Path) -> Iterator[Farm]:
+def servers(tmp_path: Path) -> Iterator[Servers]:
     with ExitStack() as stack:
-        yield Farm(tmp_path, stack)
+        yield Servers(tmp_path, stack)
 
 
 @pytest.fixture
@@ -87,21 +87,21 @@ def counts(told: dict[str, Any]) -> dict[str, int]:
 
 
 def test_gap_and_tally_agree_with_the_logs_when_a_server_is_replaced(
-    farm: Farm, tmp_path: Path, free_ports: list[int]
+    servers: Servers, tmp_path: Path, free_ports: list[int]
 ) -> None:
     port = free_ports[0]
-    first = farm.serve(port, "first")
+    first = servers.serve(port, "first")
     process = maglevt(tmp_path, port, "--duration", "10m", "--output", "json", "--interval", "50ms")
-    farm.until(lambda: len(farm.times("first")) >= 10)
+    servers.until(lambda: len(servers.times("first")) >= 10)
     first.kill()
     first.wait()
-    last_answer_ns = farm.times("first")[-1]
-    farm.until(lambda: time.monotonic_ns() > last_answer_ns + 500 * MS)
-    farm.serve(port, "second")
+    last_answer_ns = servers.times("first")[-1]
+    servers.until(lambda: time.monotonic_ns() > last_answer_ns + 500 * MS)
+    servers.serve(port, "second")
     # Five seconds without a failure make it over.
-    farm.until(lambda: bool(times := farm.times("second")) and times[-1] - times[0] > 5_500 * MS)
+    servers.until(lambda: bool(times := servers.times("second")) and times[-1] - times[0] > 5_500 * MS)
     told = ended(process)
-    first_times, second_times = farm.times("first"), farm.times("second")
+    first_times, second_times = servers.times("first"), servers.times("second")
     # A request that was running when a process was ended may be in its log and not in the tally.
     assert 0 <= len(first_times) - counts(told)["first"] <= 1
     assert 0 <= len(second_times) - counts(told)["second"] <= 1
@@ -116,28 +116,28 @@ def test_gap_and_tally_agree_with_the_logs_when_a_server_is_replaced(
 
 
 def test_dead_server_of_three_costs_requests_until_the_balancer_notices(
-    farm: Farm, tmp_path: Path, free_ports: list[int]
+    servers: Servers, tmp_path: Path, free_ports: list[int]
 ) -> None:
     front, *ports = free_ports
-    servers = [farm.serve(port, f"nginx{number}") for number, port in enumerate(ports)]
-    farm.start("balance", "127.0.0.1", front, tmp_path / "balancer", 0.5, *ports)
+    running = [servers.serve(port, f"nginx{number}") for number, port in enumerate(ports)]
+    servers.start("balance", "127.0.0.1", front, tmp_path / "balancer", 0.5, *ports)
     process = maglevt(tmp_path, front, "--duration", "10m", "--output", "json", "--interval", "20ms")
-    farm.until(lambda: all(len(farm.times(f"nginx{number}")) >= 10 for number in range(3)))
-    changes = len(farm.times("balancer"))
-    servers[1].kill()
-    servers[1].wait()
-    farm.until(lambda: len(farm.times("balancer")) > changes)
+    servers.until(lambda: all(len(servers.times(f"nginx{number}")) >= 10 for number in range(3)))
+    changes = len(servers.times("balancer"))
+    running[1].kill()
+    running[1].wait()
+    servers.until(lambda: len(servers.times("balancer")) > changes)
     # Nothing fails once the balancer has noticed, and five seconds without a failure make it over.
-    noticed_ns = farm.times("balancer")[-1]
-    farm.until(lambda: farm.times("nginx0")[-1] - noticed_ns > 7_000 * MS)
-    farm.serve(ports[1], "nginx1")
-    before = len(farm.times("nginx1"))
-    farm.until(lambda: len(farm.times("nginx1")) >= before + 10)
+    noticed_ns = servers.times("balancer")[-1]
+    servers.until(lambda: servers.times("nginx0")[-1] - noticed_ns > 7_000 * MS)
+    servers.serve(ports[1], "nginx1")
+    before = len(servers.times("nginx1"))
+    servers.until(lambda: len(servers.times("nginx1")) >= before + 10)
     told = ended(process)
     tally = counts(told)
     for name in ("nginx0", "nginx1", "nginx2"):
         # One may be cut by its server's death, another by the end of the run.
-        assert 0 <= len(farm.times(name)) - tally[name] <= 2
+        assert 0 <= len(servers.times(name)) - tally[name] <= 2
     (failover,) = [seen for seen in told["failovers"] if seen["left"]]
     assert failover["left"] == ["nginx1"]
     assert failover["joined"] == []

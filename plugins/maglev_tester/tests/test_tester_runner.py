@@ -10,10 +10,10 @@ from collections import Counter
 import anyio
 import pytest
 
-from maglev_tester.elsewhere import ProberDied, probing_elsewhere
 from maglev_tester.outcome import ErrorClass, Outcome
-from maglev_tester.plan import Plan
+from maglev_tester.probe_process import ProbeProcessEnded, probe_process
 from maglev_tester.runner import Runner
+from maglev_tester.settings import ProbeSettings
 from maglev_tester.vips import Kind, Vip
 from maglev_tester.worker import dumps, lines, loads, write
 from plugins.maglev_tester.tests.conftest import ServerMaker, answering, silent
@@ -29,14 +29,14 @@ def vip(port: int, name: str = "vip", kind: Kind = Kind.HTTP) -> Vip:
 async def test_each_vip_is_probed_as_often_as_asked(serve: ServerMaker, free_port: int) -> None:
     server = serve(answering(OK))
     seen: Counter[int] = Counter()
-    plan = Plan((vip(server.port), vip(free_port)), once=5, interval_ns=10_000_000)
-    await Runner(plan, lambda index, _: seen.update([index])).run()
+    settings = ProbeSettings((vip(server.port), vip(free_port)), once=5, interval_ns=10_000_000)
+    await Runner(settings, lambda index, _: seen.update([index])).run()
     assert seen == {0: 5, 1: 5}
     assert server.accepted == 5
 
 
 async def test_slow_vip_slows_no_other(serve: ServerMaker) -> None:
-    plan = Plan(
+    settings = ProbeSettings(
         (vip(serve(silent).port), vip(serve(answering(OK)).port)), interval_ns=10_000_000, timeout_ns=60_000_000_000
     )
     seen: Counter[int] = Counter()
@@ -48,14 +48,16 @@ async def test_slow_vip_slows_no_other(serve: ServerMaker) -> None:
                 if seen[index] == 50:
                     tasks.cancel_scope.cancel()
 
-            tasks.start_soon(Runner(plan, count).run)
+            tasks.start_soon(Runner(settings, count).run)
     assert seen == {1: 50}
 
 
 async def test_paused_runner_starts_no_probe_until_it_goes_on(serve: ServerMaker) -> None:
     server = serve(answering(OK))
     seen: list[Outcome] = []
-    runner = Runner(Plan((vip(server.port),), once=3, interval_ns=10_000_000), lambda _, outcome: seen.append(outcome))
+    runner = Runner(
+        ProbeSettings((vip(server.port),), once=3, interval_ns=10_000_000), lambda _, outcome: seen.append(outcome)
+    )
     runner.pause()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(runner.run)
@@ -104,32 +106,32 @@ async def test_process_of_its_own_probes_pauses_and_ends(serve: ServerMaker) -> 
 
     with anyio.fail_after(60):
         async with (
-            probing_elsewhere(Plan((vip(server.port),), interval_ns=10_000_000)) as elsewhere,
+            probe_process(ProbeSettings((vip(server.port),), interval_ns=10_000_000)) as process,
             anyio.create_task_group() as tasks,
         ):
-            tasks.start_soon(elsewhere.listen, take)
+            tasks.start_soon(process.receive, take)
             await enough.wait()
-            await elsewhere.say("pause")
-            await elsewhere.say("resume")
+            await process.send("pause")
+            await process.send("resume")
             tasks.cancel_scope.cancel()
-    assert elsewhere._process.returncode == -signal.SIGTERM
+    assert process._process.returncode == -signal.SIGTERM
     assert all(outcome.who == "nginx0" for outcome in seen)
 
 
 async def test_process_that_dies_is_noticed_with_its_last_words() -> None:
     with anyio.fail_after(60):
-        async with probing_elsewhere(Plan((vip(1),))) as elsewhere:
-            elsewhere._process.kill()
-            with pytest.raises(ProberDied, match="without a word"):
-                await elsewhere.listen(lambda *_: None)
+        async with probe_process(ProbeSettings((vip(1),))) as process:
+            process._process.kill()
+            with pytest.raises(ProbeProcessEnded, match="without an error message"):
+                await process.receive(lambda *_: None)
 
 
 async def test_process_ends_when_its_parent_goes_away() -> None:
     with anyio.fail_after(60):
-        async with probing_elsewhere(Plan((vip(1),))) as elsewhere:
-            assert elsewhere._process.stdin is not None
-            await elsewhere._process.stdin.aclose()
-            assert await elsewhere._process.wait() == 0
+        async with probe_process(ProbeSettings((vip(1),))) as process:
+            assert process._process.stdin is not None
+            await process._process.stdin.aclose()
+            assert await process._process.wait() == 0
 
 
 async def test_ctrl_c_of_the_terminal_is_left_to_the_parent(serve: ServerMaker) -> None:
@@ -137,12 +139,12 @@ async def test_ctrl_c_of_the_terminal_is_left_to_the_parent(serve: ServerMaker) 
     first = anyio.Event()
     with anyio.fail_after(60):
         async with (
-            probing_elsewhere(Plan((vip(server.port),), interval_ns=10_000_000)) as elsewhere,
+            probe_process(ProbeSettings((vip(server.port),), interval_ns=10_000_000)) as process,
             anyio.create_task_group() as tasks,
         ):
-            tasks.start_soon(elsewhere.listen, lambda *_: first.set())
+            tasks.start_soon(process.receive, lambda *_: first.set())
             await first.wait()
-            elsewhere._process.send_signal(signal.SIGINT)
+            process._process.send_signal(signal.SIGINT)
             first = anyio.Event()
             await first.wait()
             tasks.cancel_scope.cancel()

@@ -11,15 +11,15 @@ from rich.text import Text
 from textual.app import App
 from textual.widgets import Input
 
-from maglev_tester.board import Board
 from maglev_tester.outcome import ErrorClass, Outcome
-from maglev_tester.plan import Plan
+from maglev_tester.results import Results
 from maglev_tester.screen.app import VipsApp
 from maglev_tester.screen.bars import DRAINED, FRESH, bar, clipped, short, sparkline, tail, tally
 from maglev_tester.screen.dialogs import Sheet
 from maglev_tester.screen.rows import WIDE, heading, lines_per_vip, row
 from maglev_tester.screen.sorting import COLUMNS, View
 from maglev_tester.screen.table import VipTable
+from maglev_tester.settings import ProbeSettings
 from maglev_tester.tally import Entry
 from maglev_tester.vips import Kind, Vip
 
@@ -38,19 +38,19 @@ class Said:
 
 
 @pytest.fixture
-def board() -> Board:
-    board = Board(Plan(VIPS))
-    start_ns = board.now_ns
+def results() -> Results:
+    results = Results(ProbeSettings(VIPS))
+    start_ns = results.now_ns
     for number in range(50):
         at_ns = start_ns + number
-        board.add(0, Outcome(at_ns, at_ns + 2 * MS, "200", who=f"nginx{number % 3}", answered=True))
-        board.add(1, Outcome(at_ns, at_ns + 9 * MS, "200", who="nginx0", answered=True))
-        board.add(2, Outcome(at_ns, at_ns + MS, "refused", ErrorClass.NET, "connection refused"))
-    return board
+        results.add(0, Outcome(at_ns, at_ns + 2 * MS, "200", who=f"nginx{number % 3}", answered=True))
+        results.add(1, Outcome(at_ns, at_ns + 9 * MS, "200", who="nginx0", answered=True))
+        results.add(2, Outcome(at_ns, at_ns + MS, "refused", ErrorClass.NET, "connection refused"))
+    return results
 
 
-def names(view: View, board: Board) -> list[str]:
-    return [vip.name for vip, _ in view.shown(board)]
+def names(view: View, results: Results) -> list[str]:
+    return [vip.name for vip, _ in view.shown(results)]
 
 
 def styles_of(text: Text, part: str) -> set[str]:
@@ -58,13 +58,13 @@ def styles_of(text: Text, part: str) -> set[str]:
     return {str(span.style) for span in text.spans if span.start <= start < span.end}
 
 
-def test_vips_are_sorted_by_name_or_the_worst_first(board: Board) -> None:
-    assert names(View(), board) == ["api", "smtp", "web"]
-    assert names(View(reverse=True), board) == ["web", "smtp", "api"]
-    assert names(View("fail"), board)[0] == "smtp"
-    assert names(View("ok%"), board)[0] == "smtp"
-    assert names(View("p99"), board) == ["api", "web", "smtp"]
-    assert names(View("p99", reverse=True), board)[0] == "smtp"
+def test_vips_are_sorted_by_name_or_the_worst_first(results: Results) -> None:
+    assert names(View(), results) == ["api", "smtp", "web"]
+    assert names(View(reverse=True), results) == ["web", "smtp", "api"]
+    assert names(View("fail"), results)[0] == "smtp"
+    assert names(View("ok%"), results)[0] == "smtp"
+    assert names(View("p99"), results) == ["api", "web", "smtp"]
+    assert names(View("p99", reverse=True), results)[0] == "smtp"
 
 
 def test_sort_key_goes_through_all_columns_and_round() -> None:
@@ -77,16 +77,16 @@ def test_sort_key_goes_through_all_columns_and_round() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 100, WIDE - 1, WIDE, 200, 300])
-def test_lines_are_exactly_as_wide_as_the_terminal_at_most(board: Board, width: int) -> None:
+def test_lines_are_exactly_as_wide_as_the_terminal_at_most(results: Results, width: int) -> None:
     assert heading(View("fail"), width).cell_len <= width
-    for shown in View().shown(board):
+    for shown in View().shown(results):
         for line in range(lines_per_vip(width)):
-            assert row(shown, line, width, board.now_ns).cell_len <= width
+            assert row(shown, line, width, results.now_ns).cell_len <= width
 
 
-def test_three_servers_have_room_at_80_columns(board: Board) -> None:
-    web = View().shown(board)[2]
-    line = row(web, 1, 80, board.now_ns).plain
+def test_three_servers_have_room_at_80_columns(results: Results) -> None:
+    web = View().shown(results)[2]
+    line = row(web, 1, 80, results.now_ns).plain
     assert all(name in line for name in ("nginx0", "nginx1", "nginx2"))
 
 
@@ -128,13 +128,13 @@ def drawn(app: App[None]) -> str:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 30), (200, 50)])
-async def test_all_is_on_the_screen(board: Board, size: tuple[int, int]) -> None:
-    app = VipsApp(board, Said())
+async def test_all_is_on_the_screen(results: Results, size: tuple[int, int]) -> None:
+    app = VipsApp(results, Said())
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         text = drawn(app)
     for words in (
-        board.host,
+        results.host,
         "3 VIPs",
         "every 100ms",
         "VIP▲",
@@ -148,8 +148,8 @@ async def test_all_is_on_the_screen(board: Board, size: tuple[int, int]) -> None
         assert words in text
 
 
-async def test_small_terminal_says_what_it_needs_and_recovers(board: Board) -> None:
-    app = VipsApp(board, Said())
+async def test_small_terminal_says_what_it_needs_and_recovers(results: Results) -> None:
+    app = VipsApp(results, Said())
     async with app.run_test(size=(79, 24)) as pilot:
         await pilot.pause()
         assert "79×24 is too small: maglevt needs 80×24." in drawn(app)
@@ -161,9 +161,9 @@ async def test_small_terminal_says_what_it_needs_and_recovers(board: Board) -> N
     assert app.return_code == 0
 
 
-async def test_pause_tells_the_probing_process_and_shows(board: Board) -> None:
+async def test_pause_tells_the_probing_process_and_shows(results: Results) -> None:
     said = Said()
-    app = VipsApp(board, said)
+    app = VipsApp(results, said)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("p")
         assert "PAUSED" in drawn(app)
@@ -172,17 +172,17 @@ async def test_pause_tells_the_probing_process_and_shows(board: Board) -> None:
     assert said.words == ["pause", "resume"]
 
 
-async def test_reset_forgets(board: Board) -> None:
-    app = VipsApp(board, Said())
+async def test_reset_forgets(results: Results) -> None:
+    app = VipsApp(results, Said())
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("r")
         await pilot.pause()
         assert "nginx2" not in drawn(app)
-    assert board.records[0].count == 0
+    assert results.records[0].count == 0
 
 
-async def test_sort_and_reverse_move_rows(board: Board) -> None:
-    app = VipsApp(board, Said())
+async def test_sort_and_reverse_move_rows(results: Results) -> None:
+    app = VipsApp(results, Said())
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("s", "s")
         await pilot.pause()
@@ -194,8 +194,8 @@ async def test_sort_and_reverse_move_rows(board: Board) -> None:
         assert "FAIL▲" in drawn(app)
 
 
-async def test_filter_shows_what_matches_until_escape(board: Board) -> None:
-    app = VipsApp(board, Said())
+async def test_filter_shows_what_matches_until_escape(results: Results) -> None:
+    app = VipsApp(results, Said())
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("slash", *"web", "enter")
         await pilot.pause()
@@ -207,8 +207,8 @@ async def test_filter_shows_what_matches_until_escape(board: Board) -> None:
         assert "api " in drawn(app)
 
 
-async def test_filter_that_is_no_pattern_is_refused_and_one_without_match_says_so(board: Board) -> None:
-    app = VipsApp(board, Said())
+async def test_filter_that_is_no_pattern_is_refused_and_one_without_match_says_so(results: Results) -> None:
+    app = VipsApp(results, Said())
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("slash", "left_square_bracket", "enter")
         await pilot.pause()
@@ -221,9 +221,9 @@ async def test_filter_that_is_no_pattern_is_refused_and_one_without_match_says_s
         assert "no VIP matches the filter" in drawn(app)
 
 
-async def test_letters_typed_into_the_filter_are_no_commands(board: Board) -> None:
+async def test_letters_typed_into_the_filter_are_no_commands(results: Results) -> None:
     said = Said()
-    app = VipsApp(board, said)
+    app = VipsApp(results, said)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("slash", *"qprsf")
         assert app.query_one("#filter", Input).value == "qprsf"
@@ -231,8 +231,8 @@ async def test_letters_typed_into_the_filter_are_no_commands(board: Board) -> No
 
 
 @pytest.mark.parametrize("key, words", [("question_mark", "white within 5 seconds"), ("f", "50 failed")])
-async def test_sheets_open_and_close(board: Board, key: str, words: str) -> None:
-    app = VipsApp(board, Said())
+async def test_sheets_open_and_close(results: Results, key: str, words: str) -> None:
+    app = VipsApp(results, Said())
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(key)
         await pilot.pause()
@@ -243,8 +243,10 @@ async def test_sheets_open_and_close(board: Board, key: str, words: str) -> None
         assert not isinstance(app.screen, Sheet)
 
 
-async def test_hundreds_of_vips_can_be_scrolled(board: Board) -> None:
-    many = Board(Plan(tuple(Vip(f"vip{number:03}", "192.0.2.80", number + 1, Kind.TCP) for number in range(200))))
+async def test_hundreds_of_vips_can_be_scrolled(results: Results) -> None:
+    many = Results(
+        ProbeSettings(tuple(Vip(f"vip{number:03}", "192.0.2.80", number + 1, Kind.TCP) for number in range(200)))
+    )
     app = VipsApp(many, Said())
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
@@ -256,18 +258,18 @@ async def test_hundreds_of_vips_can_be_scrolled(board: Board) -> None:
         assert "vip000" not in text
 
 
-async def test_ctrl_c_leaves(board: Board) -> None:
-    app = VipsApp(board, Said())
+async def test_ctrl_c_leaves(results: Results) -> None:
+    app = VipsApp(results, Said())
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("ctrl+c")
     assert app.return_code == 0
 
 
-async def test_screen_leaves_when_its_time_is_up(board: Board) -> None:
-    app = VipsApp(board, Said(), duration_s=0.01)
+async def test_screen_leaves_when_its_time_is_up(results: Results) -> None:
+    app = VipsApp(results, Said(), duration_s=0.01)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(app.run_async, headless=True))
         while not app.is_running:
             await anyio.lowlevel.checkpoint()
-        app.take(0, Outcome(board.now_ns, board.now_ns, "200"))
+        app.take(0, Outcome(results.now_ns, results.now_ns, "200"))
     assert app.return_code == 0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from maglev import BackendConfig, Config, FrontendConfig, HealthCheckConfig, MemberConfig, PoolConfig
 from maglev.api import IPProtocol
-from maglev_tester.plan import Plan
+from maglev_tester.settings import ProbeSettings
 from maglev_tester.vips import Kind, Vip, together, vips_of
 
 ALL = re.compile("")
@@ -100,7 +100,7 @@ def test_endpoint_of_ipv6_is_in_brackets() -> None:
 
 @given(
     st.builds(
-        Plan,
+        ProbeSettings,
         vips=st.lists(st.builds(Vip, st.text(), st.just("192.0.2.1"), st.integers(1, 65535), st.sampled_from(Kind)))
         .map(tuple),
         interval_ns=st.integers(1, 10**12),
@@ -108,7 +108,7 @@ def test_endpoint_of_ipv6_is_in_brackets() -> None:
         once=st.integers(0, 10),
     )
 )  # fmt: skip
-def test_plan_that_is_written_down_reads_back(plan: Plan) -> None:
-    text = plan.dumps()
+def test_plan_that_is_written_down_reads_back(settings: ProbeSettings) -> None:
+    text = settings.dumps()
     assert "\n" not in text
-    assert Plan.loads(text) == plan
+    assert ProbeSettings.loads(text) == settings

@@ -73,7 +73,7 @@ class Target:
 
 @attrs.frozen
 class TLS:
-    """How to speak TLS to one backend.
+    """How to use TLS with one backend.
 
     Args:
         context: A client context, built once per health check, never per probe.
@@ -110,12 +110,12 @@ class Done:
     """The verdict is known.
 
     Args:
-        result: It.
-        farewell: Sent without waiting, as a courtesy (`QUIT`); the connection is then closed.
+        result: The result of the probe.
+        last_send: Sent before the connection is closed (`QUIT`); whether it arrives decides nothing.
     """
 
     result: ProbeResult
-    farewell: bytes = b""
+    last_send: bytes = b""
 
 
 Action = Send | StartTLS | Done
@@ -126,7 +126,7 @@ RESET_EARLY = ProbeResult(Code.L7RSP, "reset by the peer before the answer was c
 
 
 class Conversation:
-    """One probe's side of a dialogue, without any I/O: bytes in, actions out. Made anew for every probe; keep it small.
+    """One probe's side of a conversation, without any I/O: bytes in, actions out. Made for every probe; keep it small.
 
     An exception raised by `receive`, `closed` or `expired` is a failure (`L7RSP`): the peer sent something that could
     not be read. An exception anywhere else is void (`ERROR`).
@@ -135,15 +135,15 @@ class Conversation:
     __slots__ = ()
 
     def opening(self) -> bytes | Done:
-        """What to say first, once connected (and once TLS is up, where the checker starts with TLS).
+        """What to send first, once connected (and once TLS is up, where the checker starts with TLS).
 
         Returns:
-            Bytes to send; `b""` when the server speaks first; `Done` when being connected is all that was asked.
+            Bytes to send; `b""` when the server sends first; `Done` when being connected is all that was asked.
         """
         return b""
 
     def secured(self) -> bytes | Done:
-        """What to say after a handshake that `StartTLS` asked for. As `opening`."""
+        """What to send after a handshake that `StartTLS` asked for. As `opening`."""
         return b""
 
     def receive(self, data: bytes) -> Action | None:
@@ -166,7 +166,7 @@ class Conversation:
         return CLOSED_EARLY if why is Closed.EOF else RESET_EARLY
 
     def expired(self) -> ProbeResult:
-        """Judge a dialogue whose time ran out. Only asked above TCP and TLS, which the engine judges itself."""
+        """Judge a conversation that has timed out. Not called while TCP or TLS is still being set up."""
         return TIMED_OUT_L7
 
 
@@ -216,12 +216,12 @@ class Checker(ABC):
         return ()
 
     def close(self) -> None:
-        """Let go of what the checker holds. Called once, after its last probe has ended."""
+        """Release what the checker holds. Called once, after its last probe has ended."""
         return
 
 
 class StreamChecker(Checker):
-    """A dialogue over TCP, TLS or connected UDP. The engine owns sockets, TLS, deadlines and namespaces.
+    """A conversation over TCP, TLS or connected UDP. The engine owns sockets, TLS, deadlines and namespaces.
 
     Every method that takes a target is asked once per backend, not once per probe.
     """
@@ -229,7 +229,7 @@ class StreamChecker(Checker):
     transport: ClassVar[Literal["tcp", "udp"]] = "tcp"
 
     def tls(self, target: Target) -> TLS | None:
-        """How to speak TLS to this backend, from the first byte or after `StartTLS`; `None` for clear text."""
+        """How to use TLS with this backend, from the first byte or after `StartTLS`; `None` for clear text."""
         return None
 
     def tls_first(self, target: Target) -> bool:
@@ -326,5 +326,5 @@ class AsyncChecker(Checker):
         """
 
     async def aclose(self) -> None:
-        """Let go of what the probes share (clients, pools). Called once, after the last probe."""
+        """Release what the probes share (clients, pools). Called once, after the last probe."""
         return

@@ -1,7 +1,8 @@
-"""What one probe found: a code, HAProxy's where HAProxy has one, and what to read into it.
+"""What one probe found: a code, HAProxy's where HAProxy has one, and what it means.
 
-A *verdict* is a pass or a failure and moves a backend's counter. Everything that is our own fault (no descriptor, no
-local port, no namespace, a fault in a checker, a stalled process) is *void*: it never counts for or against anybody.
+A *verdict* is a pass or a failure and moves a backend's counter. Everything that this host caused (no descriptor, no
+local port, no namespace, a fault in a checker, a stalled process) is *void*: it counts neither for nor against a
+backend.
 """
 
 from __future__ import annotations

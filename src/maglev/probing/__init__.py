@@ -1,9 +1,21 @@
-"""Probing: sockets, deadlines, cadence and namespaces. The runtime sees the `Prober` and what it is given."""
+"""Probing: sockets, deadlines, cadence and namespaces. The `Prober` runs checkers; the rest is what it works with."""
 
+from maglev.probing.cadence import JITTER
 from maglev.probing.job import Job, shape_of
 from maglev.probing.lag import LagMeter
 from maglev.probing.netns import check_permitted
 from maglev.probing.prober import Prober
 from maglev.probing.stats import ProberStats
+from maglev.probing.verdicts import connect_failed, tls_failed
 
-__all__ = ["Job", "LagMeter", "Prober", "ProberStats", "check_permitted", "shape_of"]
+__all__ = [
+    "JITTER",
+    "Job",
+    "LagMeter",
+    "Prober",
+    "ProberStats",
+    "check_permitted",
+    "connect_failed",
+    "shape_of",
+    "tls_failed",
+]

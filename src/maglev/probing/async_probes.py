@@ -1,8 +1,10 @@
-"""The coroutines' shape: `AsyncChecker` probes, each a task while it runs, ended by cancellation when time is up."""
+"""Runs the probes of `AsyncChecker`s: each is a task, cancelled at its deadline."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import cast
 
 import anyio
@@ -11,28 +13,28 @@ from anyio.abc import TaskGroup
 
 from maglev.api import AsyncChecker, Checker, Code, ProbeResult, Target
 from maglev.probing import verdicts
-from maglev.probing.job import Facilities, Plan, Run
+from maglev.probing.job import EngineContext, Probe, ScheduledJob
 from maglev.probing.sockets import TargetSockets
 
 LIMIT = 1000
-"""How many may run at once; the rest wait their turn, and their lateness shows it."""
+"""How many may run at once. The rest wait, which shows as lateness."""
 _GRACE_S = 5.0
-_STUCK = ProbeResult(Code.ERROR, "fault in the checker: the last probe has not let go yet")
+_STUCK = ProbeResult(Code.ERROR, "fault in the checker: the last probe has not ended yet")
 _ABANDONED = ProbeResult(Code.ERROR, "fault in the checker: it gave up without a result")
 
 
-class AsyncRun(Run):
+class AsyncProbe(Probe):
     """One probe in a task of its own.
 
     The result is reported when the time is up, even if the task then still cleans up.
     """
 
-    __slots__ = ("_facilities", "finished", "over", "scope")
+    __slots__ = ("_context", "finished", "over", "scope")
 
-    def __init__(self, plan: Plan, facilities: Facilities) -> None:
-        super().__init__(plan, facilities.clock_ns())
-        self._facilities = facilities
-        # Both are made inside tasks: a turn of the prober runs in none.
+    def __init__(self, scheduled: ScheduledJob, context: EngineContext) -> None:
+        super().__init__(scheduled, context.clock_ns())
+        self._context = context
+        # Both are created within tasks: a turn of the prober is not in one.
         self.scope: anyio.CancelScope | None = None
         self.finished: anyio.Event | None = None
         self.over = False
@@ -41,7 +43,7 @@ class AsyncRun(Run):
         """Report, unless that was done already."""
         if not self.over:
             self.over = True
-            self._facilities.report(self, result)
+            self._context.report(self, result)
 
     def expire(self) -> None:
         self._interrupt()
@@ -56,91 +58,100 @@ class AsyncRun(Run):
             self.scope.cancel()
 
 
-class AsyncProbes:
+class AsyncRunner:
     """Starts the probes of all `AsyncChecker`s.
 
     Args:
-        facilities: What it works with.
+        context: What the runners share.
     """
 
-    def __init__(self, facilities: Facilities) -> None:
-        self._facilities = facilities
-        self.tasks: TaskGroup | None = None
-        """Where probes run; set while the prober runs."""
-        self._running: dict[AsyncRun, None] = {}
-        self._waiting: deque[Plan] = deque()
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
+        self._tasks: TaskGroup | None = None
+        self._running: dict[AsyncProbe, None] = {}
+        self._waiting: deque[ScheduledJob] = deque()
 
-    def prepare(self, plan: Plan) -> None:
-        target = plan.job.target
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run probes while the context lasts; those in flight at its end are cancelled."""
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            try:
+                yield
+            finally:
+                self._tasks = None
+                tasks.cancel_scope.cancel()
+
+    def prepare(self, scheduled: ScheduledJob) -> None:
+        target = scheduled.job.target
         if target.sockets is None:
-            target = attrs.evolve(target, sockets=TargetSockets(self._facilities.spaces, target))
-        plan.extra = _Seat(target)
+            target = attrs.evolve(target, sockets=TargetSockets(self._context.spaces, target))
+        scheduled.extra = _AsyncState(target)
 
-    def start(self, plans: list[Plan]) -> None:
-        self._waiting.extend(plans)
+    def start(self, due: list[ScheduledJob]) -> None:
+        self._waiting.extend(due)
         self._start_waiting()
 
-    def release(self, plan: Plan) -> None:
-        """Nothing is held: a task that still cleans up is awaited by `settle`."""
+    def release(self, scheduled: ScheduledJob) -> None:
+        """Do nothing: a task that still cleans up is awaited by `settle`."""
 
     async def settle(self, checker: Checker) -> None:
         """Wait, for a bounded time, until no task of a checker is left."""
         with anyio.move_on_after(_GRACE_S):
-            for run in [run for run in self._running if run.plan.job.checker is checker]:
-                if run.finished is None:
-                    run.finished = anyio.Event()
-                await run.finished.wait()
+            for probe in [probe for probe in self._running if probe.scheduled.job.checker is checker]:
+                if probe.finished is None:
+                    probe.finished = anyio.Event()
+                await probe.finished.wait()
 
     def _start_waiting(self) -> None:
         while self._waiting and len(self._running) < LIMIT:
-            plan = self._waiting.popleft()
-            if not plan.gone:
-                self._start(plan)
+            scheduled = self._waiting.popleft()
+            if not scheduled.gone:
+                self._start(scheduled)
 
-    def _start(self, plan: Plan) -> None:
-        seat = cast("_Seat", plan.extra)
-        run = AsyncRun(plan, self._facilities)
-        self._facilities.begin(run)
-        if run.over:
+    def _start(self, scheduled: ScheduledJob) -> None:
+        state = cast("_AsyncState", scheduled.extra)
+        probe = AsyncProbe(scheduled, self._context)
+        self._context.begin(probe)
+        if probe.over:
             return
-        if seat.taken or self.tasks is None:
-            run.end(_STUCK)
+        if state.busy or self._tasks is None:
+            probe.end(_STUCK)
             return
-        seat.taken = True
-        self._running[run] = None
-        self.tasks.start_soon(self._probe, run, seat, name=f"probe of {plan.job.name}")
+        state.busy = True
+        self._running[probe] = None
+        self._tasks.start_soon(self._probe, probe, state, name=f"probe of {scheduled.job.name}")
 
-    async def _probe(self, run: AsyncRun, seat: _Seat) -> None:
+    async def _probe(self, probe: AsyncProbe, state: _AsyncState) -> None:
         result = _ABANDONED
         try:
-            if not run.over:
-                with anyio.CancelScope() as run.scope:
-                    result = await cast("AsyncChecker", run.plan.job.checker).probe(seat.target)
+            if not probe.over:
+                with anyio.CancelScope() as probe.scope:
+                    result = await cast("AsyncChecker", probe.scheduled.job.checker).probe(state.target)
         except OSError as error:
-            result = self._error(run, error)
+            result = self._error(probe, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
-            result = self._fault(run, error)
+            result = self._fault(probe, error)
         finally:
-            seat.taken = False
-            del self._running[run]
-            if run.finished is not None:
-                run.finished.set()
-            run.end(result)
+            state.busy = False
+            del self._running[probe]
+            if probe.finished is not None:
+                probe.finished.set()
+            probe.end(result)
             self._start_waiting()
 
-    def _error(self, run: AsyncRun, error: OSError) -> ProbeResult:
-        return verdicts.socket_failed(error) if verdicts.is_own_trouble(error) else self._fault(run, error)
+    def _error(self, probe: AsyncProbe, error: OSError) -> ProbeResult:
+        return verdicts.socket_failed(error) if verdicts.is_own_trouble(error) else self._fault(probe, error)
 
-    def _fault(self, run: AsyncRun, error: Exception) -> ProbeResult:
-        self._facilities.warn(run.plan.job.checker, f"{run.plan.job.name}: fault in the checker", error)
-        return verdicts.checker_fault(error)
+    def _fault(self, probe: AsyncProbe, error: Exception) -> ProbeResult:
+        return self._context.fault(probe.scheduled.job, "fault in the checker", error)
 
 
-class _Seat:
-    """What a plan keeps: its target with sockets, and whether a task of an earlier probe still sits there."""
+class _AsyncState:
+    """What is kept for each job: its target with sockets, and whether a task of an earlier probe still runs."""
 
-    __slots__ = ("taken", "target")
+    __slots__ = ("busy", "target")
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.taken = False
+        self.busy = False

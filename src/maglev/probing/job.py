@@ -1,4 +1,4 @@
-"""What is probed, as the runtime orders it, as the prober prepares it, and while it runs."""
+"""The values of the engine: a job, its place in the schedule, a probe in flight, and what all runners work with."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Protocol
 import attrs
 
 from maglev.api import TLS, AsyncChecker, Checker, Conversation, MuxChecker, ProbeResult, StreamChecker, Target
+from maglev.probing import verdicts
 from maglev.probing.netns import Namespaces
 from maglev.probing.poller import Poller
 
@@ -49,41 +50,41 @@ def shape_of(checker: Checker) -> type[Checker]:
     raise TypeError(f"checker {checker.name} is no StreamChecker, MuxChecker or AsyncChecker")
 
 
-class Shape(Protocol):
-    """One of the three shapes of checkers: how plans of that shape are made ready, started, and let go."""
+class ProbeRunner(Protocol):
+    """Runs the probes of one shape of checker; there is one for each of the three."""
 
-    def prepare(self, plan: Plan) -> None:
+    def prepare(self, scheduled: ScheduledJob) -> None:
         """Compute what is the same for every probe. May raise whatever a checker raises."""
         ...
 
-    def start(self, plans: list[Plan]) -> None:
-        """Start one probe of each: give each plan a `run`, or report at once how it ended."""
+    def start(self, due: list[ScheduledJob]) -> None:
+        """Start one probe of each job: set its `probe`, or report at once how it ended."""
         ...
 
-    def release(self, plan: Plan) -> None:
-        """Let go of what `prepare` took hold of; no probe of the plan is running."""
+    def release(self, scheduled: ScheduledJob) -> None:
+        """Release what `prepare` acquired; no probe of the job is in flight."""
         ...
 
 
-class Plan:
-    """A job made ready for probing, and where it stands: one per backend, so it is kept small.
+class ScheduledJob:
+    """A job in the schedule: when its next probe is due, and what is the same for all its probes. Kept small.
 
-    `address`, `make`, `tls`, `tls_first`, `session` and `sessions_taken` are the streams'; a mux keeps its place in
-    `extra`.
+    `address`, `make`, `tls`, `tls_first`, `session` and `sessions_taken` belong to the stream runner; the other two
+    runners keep what they need in `extra`.
     """
 
     __slots__ = (
-        "address", "due_ns", "extra", "family", "gone", "interval_ns", "job", "make", "netns", "ready", "run",
-        "session", "sessions_taken", "shape", "slot", "source", "timeout_ns", "tls", "tls_first", "udp",
+        "address", "due_ns", "extra", "family", "gone", "interval_ns", "job", "make", "netns", "probe", "ready",
+        "runner", "session", "sessions_taken", "slot", "source", "timeout_ns", "tls", "tls_first", "udp",
     )  # fmt: skip
 
-    def __init__(self, job: Job, shape: Shape, due_ns: int) -> None:
+    def __init__(self, job: Job, runner: ProbeRunner, due_ns: int) -> None:
         self.job = job
-        self.shape = shape
+        self.runner = runner
         self.due_ns = due_ns
         self.slot: int | None = None
         self.interval_ns = 1_000_000_000
-        self.run: Run | None = None
+        self.probe: Probe | None = None
         self.ready = False
         self.gone = False
         self.timeout_ns = job.target.timeout_ns
@@ -101,45 +102,56 @@ class Plan:
         self.extra: object = None
 
 
-class Run:
-    """One probe under way; as it stands here, one that could not even be started, and holds nothing.
+class Probe:
+    """One probe in flight. This base class is a probe that could not be started: it holds no resources.
 
     Args:
-        plan: Whose probe it is.
+        scheduled: The job that it belongs to.
         started_ns: When it started.
     """
 
-    __slots__ = ("deadline_slot", "plan", "stalled_before_ns", "started_ns")
+    __slots__ = ("deadline_slot", "scheduled", "stalled_before_ns", "started_ns")
 
-    def __init__(self, plan: Plan, started_ns: int) -> None:
-        self.plan = plan
+    def __init__(self, scheduled: ScheduledJob, started_ns: int) -> None:
+        self.scheduled = scheduled
         self.started_ns = started_ns
         self.stalled_before_ns = 0
         self.deadline_slot: int | None = None
 
     def expire(self) -> None:
-        """The time is up: end, and report."""
+        """End because the timeout has passed, and report."""
 
     def cancel(self) -> None:
-        """Let go of everything, and report nothing."""
+        """Release everything, and report nothing."""
 
 
 @attrs.frozen
-class Facilities:
-    """What the three shapes work with.
+class EngineContext:
+    """What the three runners share.
 
     Args:
         poller: Where descriptors are registered.
         spaces: The network namespaces.
         clock_ns: The monotonic clock.
-        begin: Called with each run as it starts.
-        report: Called with each run that was not cancelled, once, when it has let go of everything.
-        warn: Tell of trouble: about whom (at most once a minute each), what, and the exception behind it.
+        begin: Called with each probe as it starts.
+        report: Called once with each probe that was not cancelled, after it has released everything.
+        warn: Logs a problem, as `warn(subject, message, error)`, at most once a minute for each subject.
     """
 
     poller: Poller
     spaces: Namespaces
     clock_ns: Callable[[], int]
-    begin: Callable[[Run], None]
-    report: Callable[[Run, ProbeResult], None]
+    begin: Callable[[Probe], None]
+    report: Callable[[Probe, ProbeResult], None]
     warn: Callable[[object, str, BaseException | None], None]
+
+    def fault(self, job: Job, message: str, error: Exception) -> ProbeResult:
+        """Log a fault of a job's checker; returns the void result for it."""
+        self.warn(job.checker, f"{job.name}: {message}", error)
+        return verdicts.checker_fault(error)
+
+    def not_started(self, scheduled: ScheduledJob, result: ProbeResult) -> None:
+        """Report a probe that could not be started."""
+        probe = Probe(scheduled, self.clock_ns())
+        self.begin(probe)
+        self.report(probe, result)

@@ -1,7 +1,7 @@
-"""How late this process runs, and for how long it was stalled: a frozen checker must not declare the world dead.
+"""Measures how late this process runs and for how long it was stalled: failures during a stall prove nothing.
 
-The prober says at the end of each turn when it means to wake up again, at most one tick later while probes run. What
-it then wakes up later than that, it was stalled: stopped, starved of CPU, or held up by something in its own loop.
+At the end of each turn the prober notes when it will wake up again, at most one tick later while probes run. Waking up
+later than that is a stall: the process was stopped, starved of CPU, or held up by something in its own loop.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 MIN_STALL_NS = 50_000_000
 """A probe never becomes void for less."""
 REPORT_EVERY_NS = 1_000_000_000
-"""Stalls that come thick are reported together, at most this often."""
+"""Stalls are reported at most this often, several together."""
 
 
 class LagMeter:
@@ -67,7 +67,7 @@ class LagMeter:
             self._worst_ns = max(self._worst_ns, late_ns)
 
     def voids(self, stalled_before_ns: int, timeout_ns: int) -> bool:
-        """Tell whether a failed probe proves nothing, and count it if so.
+        """Decide whether a failed probe is void, and count it if so.
 
         Args:
             stalled_before_ns: `stalled_ns` when the probe started.
@@ -82,16 +82,16 @@ class LagMeter:
         return True
 
     def report(self, now_ns: int) -> tuple[int, int] | None:
-        """Take what is to be told: how long the worst stall was, and how many results were voided, since last time.
+        """Report the longest stall and the number of voided results since the last report.
 
         Returns:
-            `(lag_ns, voided)`, or `None` if there is nothing to tell, or not yet.
+            `(lag_ns, voided)`, or `None` if there is nothing to report, or not yet.
         """
         if not self._worst_ns:
             return None
         if self._reported_ns is not None and now_ns - self._reported_ns < REPORT_EVERY_NS:
             return None
-        told = self._worst_ns, self._voided
+        report = self._worst_ns, self._voided
         self.stalls += bool(self._voided)
         self._reported_ns, self._worst_ns, self._voided = now_ns, 0, 0
-        return told
+        return report

@@ -33,7 +33,7 @@ def check_permitted(netns: str | None) -> str | None:
         netns: Name or path; `None` is the current one, which is always fine.
 
     Returns:
-        What hinders, in words; `None` if nothing does.
+        Why it cannot be entered; `None` if it can.
     """
     if netns is None:
         return None
@@ -71,7 +71,7 @@ class Namespaces:
         self._home: int | None = None
 
     def identity(self, name: str | None) -> tuple[int, int] | None:
-        """What tells one namespace from another made later under the same name; `None` for the current one.
+        """Identify a namespace, so that one made later under the same name differs; `None` for the current one.
 
         Raises:
             NetnsError: There is no such namespace.
@@ -141,7 +141,7 @@ class Namespaces:
         except OSError as error:
             if error.errno in _NO_SPACE_ERRORS:
                 raise
-            # A namespace that was deleted lives on while we hold it. Probing there would prove nothing to anybody.
+            # A deleted namespace exists as long as it is held open, but probes from there would prove nothing.
             self._drop(name)
             raise NetnsError(error.errno, f"network namespace {name}: {error.strerror}") from error
 

@@ -30,9 +30,9 @@ class Handler(Protocol):
 
 
 class Poller:
-    """Hands events to whom they belong, a bounded number a turn.
+    """Hands events to their handlers, a bounded number a turn.
 
-    A batch of events may outlive the probes that it speaks of: one handler can end another's probe, and the next
+    A batch of events may have events of probes that have ended: one handler can end another's probe, and the next
     socket made gets the same descriptor. So each handler remembers the batch that was current when it was registered,
     and events of that batch, or an older one, are not its own.
 
@@ -50,7 +50,7 @@ class Poller:
         self._full = False
         self._polled_ns = 0
         self._again: deque[tuple[int, int, Handler]] = deque()
-        self.heard = False
+        self.had_events = False
         """Whether the last `dispatch` had anything to hand out."""
         self.timer = Timer()
         self._register(self.timer.fd, INPUT_EDGES)
@@ -81,14 +81,14 @@ class Poller:
         self._handlers[fd] = handler
 
     def forget(self, fd: int) -> None:
-        """Hear no more of a descriptor that is about to be closed; closing it takes it out of the epoll."""
+        """Handle no more events of a descriptor that is about to be closed. Closing it removes it from the epoll."""
         self._handlers.pop(fd, None)
 
     def dispatch(self, limit: int) -> int | None:
         """Poll, unless events of the last poll are left over, and hand out at most `limit` events.
 
         Returns:
-            The time of the last poll, if all that was ready then has been dealt with: whoever was not heard of may be
+            The time of the last poll, if all that was ready then has been handled: probes without an event may be
             expired as of that time. `None` if events are left.
         """
         if self._again:
@@ -96,7 +96,7 @@ class Poller:
         if not self._batch:
             self._poll()
         batch = self._batch
-        self.heard = bool(batch)
+        self.had_events = bool(batch)
         handlers = self._handlers
         serial = self._serial
         for _ in range(min(limit, len(batch))):

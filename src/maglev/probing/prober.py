@@ -1,40 +1,46 @@
-"""The prober: probes every job again and again, each at its own pace, and tells of every result.
+"""Probes every job again and again, each at its own interval, and reports every result.
 
-It works in turns. In each it first hears all sockets that are ready, then expires those whose time is up (only what was
-silent at a poll made *after* its deadline: after a stall nobody is condemned unheard), then starts what is due, and
-then says when it wants to be woken next. Each turn is bounded, so that the event loop stays responsive.
+The prober works in turns. In each turn it first handles all sockets that are ready, then expires probes whose timeout
+has passed, then starts what is due, and then sets the timer for the next turn. A probe is expired only if its socket
+was not ready at a poll made *after* its deadline, so that a stall of this process makes no timeouts. Each turn is
+bounded, so that the event loop stays responsive.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random as random_module
 import time
 from collections.abc import Callable, Collection
 
-import anyio
-
-from maglev.api import AsyncChecker, Checker, Code, MuxChecker, ProbeResult, StreamChecker, Verdict
+from maglev.api import AsyncChecker, Checker, Code, MuxChecker, ProbeResult, RateLimit, StreamChecker, Verdict
 from maglev.probing import verdicts
-from maglev.probing.agenda import Agenda
-from maglev.probing.async_probes import AsyncProbes
-from maglev.probing.engine import Streams
-from maglev.probing.job import Facilities, Job, Plan, Run, Shape, shape_of
+from maglev.probing.async_probes import AsyncRunner
+from maglev.probing.cadence import first_due_ns, next_due_ns
+from maglev.probing.job import EngineContext, Job, Probe, ProbeRunner, ScheduledJob, shape_of
 from maglev.probing.lag import LagMeter
-from maglev.probing.mux import Muxes
+from maglev.probing.mux_probes import MuxRunner
 from maglev.probing.netns import Namespaces
 from maglev.probing.poller import Poller
-from maglev.probing.schedule import first_due_ns, next_due_ns
+from maglev.probing.schedule import Schedule
 from maglev.probing.stats import ProberStats
-from maglev.probing.warner import Warner, log_warning
+from maglev.probing.stream_runner import StreamRunner
 
 _EVENTS_A_TURN = 256
 _STARTS_A_TURN = 64
 _EXPIRIES_A_TURN = 256
 _MORE_POLLS = 2
-# Looking a member up in its enumeration costs more than what is done with it here.
+# Looking up a member of an enumeration would cost more than what is done with it here.
 _FAIL, _VOID, _LAG = Verdict.FAIL, Verdict.VOID, Code.LAG
 _LAGGED = "this process was stalled while the probe ran"
+
+
+_log = logging.getLogger("maglev.probing")
+
+
+def _log_warning(message: str, error: BaseException | None) -> None:
+    _log.warning(message, exc_info=error)
 
 
 class Prober:
@@ -49,7 +55,7 @@ class Prober:
             returns for `Code.LAG` is ignored: that probe is run again at once.
         on_start: Called for every start as `on_start(job, started_ns)`, while `report_starts` is set.
         on_lag: Called after a stall as `on_lag(lag_ns, voided)`, at most once a second, when all that it expired is
-            dealt with: the longest stall and the number of results voided since the last call (0 if it hurt nobody).
+            dealt with: the longest stall and the number of results voided since the last call (0 if there were none).
         warn: Called with a message and an exception, at most once a minute about each checker; logs by default.
         clock_ns: The monotonic clock, in nanoseconds.
         random: Gives floats, uniform in [0, 1).
@@ -77,18 +83,21 @@ class Prober:
         self._on_result = on_result
         self._on_start = on_start
         self._on_lag = on_lag
-        self._warn = Warner(warn or log_warning, clock_ns)
+        self._write_warning = warn or _log_warning
+        self._warnings = RateLimit(clock_s=lambda: clock_ns() / 1e9)
         self._clock_ns = clock_ns
         self._random = random
-        self._plans: dict[Job, Plan] = {}
+        self._jobs: dict[Job, ScheduledJob] = {}
         self._poller = Poller(clock_ns)
-        self._agenda = Agenda(clock_ns, tick_ns, self._poller.timer)
+        self._schedule = Schedule(clock_ns, tick_ns, self._poller.timer)
         self._spaces = Namespaces(clock_ns)
-        facilities = Facilities(self._poller, self._spaces, clock_ns, self._begin, self._report, self._warn)
-        self._async = AsyncProbes(facilities)
-        self._shapes: dict[type[Checker], Shape] = {
-            StreamChecker: Streams(facilities),
-            MuxChecker: Muxes(facilities, random),
+        self._context = context = EngineContext(
+            self._poller, self._spaces, clock_ns, self._begin, self._report, self._warn
+        )
+        self._async = AsyncRunner(context)
+        self._runners: dict[type[Checker], ProbeRunner] = {
+            StreamChecker: StreamRunner(context),
+            MuxChecker: MuxRunner(context, random),
             AsyncChecker: self._async,
         }
 
@@ -97,12 +106,12 @@ class Prober:
     @property
     def jobs(self) -> Collection[Job]:
         """The jobs that are probed."""
-        return self._plans.keys()
+        return self._jobs.keys()
 
     @property
     def running(self) -> int:
-        """How many probes are under way."""
-        return sum(plan.run is not None for plan in self._plans.values())
+        """How many probes are in flight."""
+        return sum(scheduled.probe is not None for scheduled in self._jobs.values())
 
     def add(self, job: Job, first_within_ns: int) -> None:
         """Probe a job from now on.
@@ -118,60 +127,55 @@ class Prober:
         self._add(job, first_due_ns(self._clock_ns(), first_within_ns, self._random))
 
     def remove(self, job: Job) -> None:
-        """Probe a job no more. A probe under way is cancelled, and nothing more is heard of the job."""
-        plan = self._plans.pop(job, None)
-        if plan is None:
+        """Stop probing a job. A probe in flight is cancelled and not reported."""
+        scheduled = self._jobs.pop(job, None)
+        if scheduled is None:
             return
-        plan.gone = True
-        self._agenda.unplan(plan)
-        run = plan.run
-        if run is not None:
-            plan.run = None
-            self._agenda.unwatch(run)
-            run.cancel()
-        if plan.ready:
-            plan.shape.release(plan)
+        scheduled.gone = True
+        self._schedule.remove(scheduled)
+        probe = scheduled.probe
+        if probe is not None:
+            scheduled.probe = None
+            self._schedule.remove_deadline(probe)
+            probe.cancel()
+        if scheduled.ready:
+            scheduled.runner.release(scheduled)
 
     def swap(self, old: Job, new: Job) -> None:
         """Probe one job in place of another, from when the old one would have been due.
 
-        A probe of the old job under way is cancelled; the new one then starts at once.
+        A probe of the old job in flight is cancelled; the new one then starts at once.
 
         Raises:
             KeyError: The old one is not probed.
             ValueError: The new one is probed already.
         """
-        plan = self._plans[old]
-        due_ns = self._clock_ns() if plan.run is not None else plan.due_ns
+        scheduled = self._jobs[old]
+        due_ns = self._clock_ns() if scheduled.probe is not None else scheduled.due_ns
         self._add(new, due_ns)
         self.remove(old)
 
     def probe_now(self, job: Job) -> None:
-        """Start the next probe of a job within a tick. If one is under way, or the job is unknown, do nothing."""
-        plan = self._plans.get(job)
-        if plan is None or plan.slot is None:
+        """Start the next probe of a job within a tick. If one is in flight, or the job is unknown, do nothing."""
+        scheduled = self._jobs.get(job)
+        if scheduled is None or scheduled.slot is None:
             return
-        self._agenda.unplan(plan)
-        self._agenda.plan(plan, self._clock_ns())
+        self._schedule.remove(scheduled)
+        self._schedule.add(scheduled, self._clock_ns())
 
     # Life
 
     async def run(self) -> None:
-        """Probe until cancelled, under asyncio. Probes then under way are cancelled, and all jobs removed."""
-        try:
-            async with anyio.create_task_group() as tasks:
-                self._async.tasks = tasks
-                try:
-                    await self._turns()
-                finally:
-                    self._stop()
-                    tasks.cancel_scope.cancel()
-        finally:
-            self._async.tasks = None
+        """Probe until cancelled, under asyncio. Probes then in flight are cancelled, and all jobs removed."""
+        async with self._async.running():
+            try:
+                await self._turns()
+            finally:
+                self._stop()
 
     def overdue_ns(self) -> int:
         """How long ago the loop should have turned, in nanoseconds; 0 while it is on time or has nothing to do."""
-        wake_ns = self._agenda.wake_ns
+        wake_ns = self._schedule.wake_ns
         return 0 if wake_ns is None else max(0, self._clock_ns() - wake_ns)
 
     async def aclose(self) -> None:
@@ -195,15 +199,15 @@ class Prober:
             self._warn(checker, f"checker {checker.name} could not be closed", error)
 
     def _stop(self) -> None:
-        for job in list(self._plans):
+        for job in list(self._jobs):
             self.remove(job)
-        self._agenda.clear()
+        self._schedule.clear()
 
     # Turns
 
     async def _turns(self) -> None:
-        self._agenda.wake_ns = None
-        self._agenda.end_turn(self._clock_ns(), busy=False)
+        self._schedule.wake_ns = None
+        self._schedule.end_turn(self._clock_ns(), busy=False)
         # Measured against `anyio.wait_readable` in a loop: a tenth less CPU a probe. No task has to wake for a turn.
         loop = asyncio.get_running_loop()
         failed: asyncio.Future[None] = loop.create_future()
@@ -222,124 +226,128 @@ class Prober:
 
     def _turn(self) -> None:
         now_ns = self._clock_ns()
-        agenda = self._agenda
-        if agenda.wake_ns is not None:
-            self.lag.woke(now_ns, agenda.wake_ns)
-        agenda.begin_turn()
+        schedule = self._schedule
+        if schedule.wake_ns is not None:
+            self.lag.woke(now_ns, schedule.wake_ns)
+        schedule.begin_turn()
         try:
             silent_since_ns = self._poller.dispatch(_EVENTS_A_TURN)
             if silent_since_ns is not None:
                 self._expire(silent_since_ns)
-            if self._start_due(now_ns) or self._poller.heard:
-                self._hear_more()
+            if self._start_due(now_ns) or self._poller.had_events:
+                self._poll_again()
         finally:
-            agenda.end_turn(now_ns, busy=self._poller.busy)
-        if not agenda.expiring:
-            self._tell_lag(now_ns)
+            schedule.end_turn(now_ns, busy=self._poller.busy)
+        if not schedule.expiring:
+            self._report_lag(now_ns)
 
-    def _hear_more(self) -> None:
-        # Peers that are near have answered by now what was said to them a moment ago, and to poll again costs far less
-        # than to be woken again: measured on loopback, a fifth less CPU a probe.
+    def _poll_again(self) -> None:
+        # Peers nearby have answered by now, and polling again costs far less than waking up again: on loopback, a fifth
+        # less CPU a probe.
         poller = self._poller
         for _ in range(_MORE_POLLS):
             if poller.busy:
                 return
             poller.dispatch(_EVENTS_A_TURN)
-            if not poller.heard:
+            if not poller.had_events:
                 return
 
     def _expire(self, silent_since_ns: int) -> None:
-        for run in self._agenda.take_expired(silent_since_ns, _EXPIRIES_A_TURN):
-            if run.plan.run is run:
-                run.expire()
+        for probe in self._schedule.take_expired(silent_since_ns, _EXPIRIES_A_TURN):
+            if probe.scheduled.probe is probe:
+                probe.expire()
 
     def _start_due(self, now_ns: int) -> bool:
-        groups: dict[Shape, list[Plan]] = {}
-        for plan in self._agenda.take_due(now_ns, _STARTS_A_TURN):
-            if not plan.gone and (plan.ready or self._prepared(plan)):
-                groups.setdefault(plan.shape, []).append(plan)
-        for shape, plans in groups.items():
-            shape.start(plans)
+        groups: dict[ProbeRunner, list[ScheduledJob]] = {}
+        for scheduled in self._schedule.take_due(now_ns, _STARTS_A_TURN):
+            if not scheduled.gone and (scheduled.ready or self._prepared(scheduled)):
+                groups.setdefault(scheduled.runner, []).append(scheduled)
+        for runner, due in groups.items():
+            runner.start(due)
         return bool(groups)
 
-    def _tell_lag(self, now_ns: int) -> None:
-        told = self.lag.report(now_ns)
-        if told is None or self._on_lag is None:
+    def _report_lag(self, now_ns: int) -> None:
+        lag = self.lag.report(now_ns)
+        if lag is None or self._on_lag is None:
             return
         try:
-            self._on_lag(*told)
+            self._on_lag(*lag)
         except Exception as error:  # noqa: BLE001 - one bad callback must not stop the probing
             self._warn(self, "on_lag failed", error)
 
+    def _warn(self, subject: object, message: str, error: BaseException | None) -> None:
+        if self._warnings.allow(id(subject)):
+            self._write_warning(message, error)
+
     # Jobs and their probes
 
-    def _prepared(self, plan: Plan) -> bool:
+    def _prepared(self, scheduled: ScheduledJob) -> bool:
         try:
-            plan.shape.prepare(plan)
+            scheduled.runner.prepare(scheduled)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
-            self._warn(plan.job.checker, f"{plan.job.name}: the probe could not be prepared", error)
-            run = Run(plan, self._clock_ns())
-            self._begin(run)
-            self._report(run, verdicts.checker_fault(error))
+            result = self._context.fault(scheduled.job, "the probe could not be prepared", error)
+            self._context.not_started(scheduled, result)
             return False
-        plan.ready = True
+        scheduled.ready = True
         return True
 
     def _add(self, job: Job, due_ns: int) -> None:
-        if job in self._plans:
+        if job in self._jobs:
             raise ValueError(f"{job.name} is probed already")
-        plan = Plan(job, self._shapes[shape_of(job.checker)], due_ns)
-        self._plans[job] = plan
-        self._agenda.plan(plan, due_ns)
+        scheduled = ScheduledJob(job, self._runners[shape_of(job.checker)], due_ns)
+        self._jobs[job] = scheduled
+        self._schedule.add(scheduled, due_ns)
 
-    def _begin(self, run: Run) -> None:
-        plan = run.plan
-        plan.run = run
-        run.stalled_before_ns = self.lag.stalled_ns
-        self._agenda.watch(run)
-        self.stats.start(run.started_ns - plan.due_ns)
+    def _begin(self, probe: Probe) -> None:
+        scheduled = probe.scheduled
+        scheduled.probe = probe
+        probe.stalled_before_ns = self.lag.stalled_ns
+        self._schedule.add_deadline(probe)
+        self.stats.start(probe.started_ns - scheduled.due_ns)
         if self.report_starts:
-            self._report_start(plan, run.started_ns)
+            self._report_start(scheduled, probe.started_ns)
 
-    def _report_start(self, plan: Plan, started_ns: int) -> None:
+    def _report_start(self, scheduled: ScheduledJob, started_ns: int) -> None:
         if self._on_start is None:
             return
         try:
-            self._on_start(plan.job, started_ns)
+            self._on_start(scheduled.job, started_ns)
         except Exception as error:  # noqa: BLE001 - one bad callback must not stop the probing
             self._warn(self, "on_start failed", error)
 
-    def _report(self, run: Run, result: ProbeResult) -> None:
-        plan = run.plan
-        if plan.run is not run:
+    def _report(self, probe: Probe, result: ProbeResult) -> None:
+        scheduled = probe.scheduled
+        if scheduled.probe is not probe:
             return
-        plan.run = None
-        self._agenda.unwatch(run)
+        scheduled.probe = None
+        self._schedule.remove_deadline(probe)
         ended_ns = self._clock_ns()
-        result = self._final(run, result, ended_ns)
+        result = self._final(probe, result, ended_ns)
         self.stats.ended += 1
         try:
-            plan.interval_ns = self._on_result(plan.job, result, run.started_ns, ended_ns)
+            scheduled.interval_ns = self._on_result(scheduled.job, result, probe.started_ns, ended_ns)
         except Exception as error:  # noqa: BLE001 - one bad callback must not stop the probing
-            self._warn(self, f"{plan.job.name}: on_result failed", error)
-        if plan.gone:
+            self._warn(self, f"{scheduled.job.name}: on_result failed", error)
+        if scheduled.gone:
             return
         if result.code is _LAG:
-            self._agenda.plan(plan, ended_ns)
+            self._schedule.add(scheduled, ended_ns)
             return
-        self._agenda.plan(plan, next_due_ns(plan.due_ns, run.started_ns, ended_ns, plan.interval_ns, self._random))
+        self._schedule.add(
+            scheduled, next_due_ns(scheduled.due_ns, probe.started_ns, ended_ns, scheduled.interval_ns, self._random)
+        )
 
-    def _final(self, run: Run, result: object, ended_ns: int) -> ProbeResult:
+    def _final(self, probe: Probe, result: object, ended_ns: int) -> ProbeResult:
         if not isinstance(result, ProbeResult):
             result = verdicts.checker_fault(TypeError(f"a {type(result).__name__} is no result"))
         code, detail = result.code, result.detail
         verdict = code.verdict
         if (
             verdict is _FAIL
-            and run.stalled_before_ns != self.lag.stalled_ns
-            and self.lag.voids(run.stalled_before_ns, run.plan.timeout_ns)
+            and probe.stalled_before_ns != self.lag.stalled_ns
+            and self.lag.voids(probe.stalled_before_ns, probe.scheduled.timeout_ns)
         ):
             code, detail, verdict = _LAG, f"{_LAGGED} ({result})", _VOID
         if verdict is _VOID:
             self.stats.voided += 1
-        return ProbeResult(code, detail, ended_ns - run.started_ns)
+        return ProbeResult(code, detail, ended_ns - probe.started_ns)

@@ -1,121 +1,137 @@
-"""When probes start: a timer wheel and the rules of cadence. Pure: time is an argument, always in nanoseconds.
-
-The wheel's slots are what batches the work: all that falls due within one slot starts in one turn of the engine, with
-one wake-up and, where there are network namespaces, one pair of `setns` calls.
-"""
+"""The prober's schedule: when probes start, when they time out, and the timer that wakes the prober for both."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-JITTER = 0.1
-"""Every interval is stretched or shrunk by up to this share of it, uniformly."""
+from maglev.probing.job import Probe, ScheduledJob
+from maglev.probing.timer import Timer
+from maglev.probing.timer_wheel import TimerWheel
 
-PUNCTUAL_NS = 20_000_000
-"""A start that is late by no more than two ticks' width is on time, however short the interval."""
+_MANY_STARTS = 40
+"""With more starts than this at once, waking up twice as often costs nothing more: there is work each time."""
 
 Item = TypeVar("Item")
 
 
-class Wheel(Generic[Item]):
-    """Items sorted into slots of one tick. Adding, removing and taking what is due cost the same for any number.
-
-    An item is due at the end of the tick that its time falls into: never early, at most one tick late.
+class Schedule:
+    """Keeps the next start of every job and the deadline of every probe, and hands out what is due in bounded portions.
 
     Args:
-        now_ns: The present.
-        tick_ns: The width of a slot.
+        clock_ns: The monotonic clock.
+        tick_ns: How finely things are timed; twice as finely where many probes start.
+        timer: What wakes the prober.
     """
 
-    __slots__ = ("_slots", "_swept", "tick_ns")
+    def __init__(self, clock_ns: Callable[[], int], tick_ns: int, timer: Timer) -> None:
+        self.wake_ns: int | None = None
+        """When the prober should be awake at the latest; `None` while nothing is due."""
+        self._clock_ns = clock_ns
+        self._tick_ns = tick_ns
+        self._slot_ns = tick_ns // 2
+        self._grain_ns = tick_ns
+        self._timer = timer
+        self._starts: TimerWheel[ScheduledJob] = TimerWheel(clock_ns(), self._slot_ns)
+        self._deadlines: TimerWheel[Probe] = TimerWheel(clock_ns(), self._slot_ns)
+        self._due: deque[ScheduledJob] = deque()
+        self._expired: deque[Probe] = deque()
+        self._in_turn = False
+        self._armed_ns: int | None = None
 
-    def __init__(self, now_ns: int, tick_ns: int) -> None:
-        self.tick_ns = tick_ns
-        self._swept = now_ns // tick_ns
-        # A dict is an ordered set here: a probe that ends leaves its slot at once, and nothing piles up.
-        self._slots: dict[int, dict[Item, None]] = {}
+    @property
+    def expiring(self) -> bool:
+        """Whether expired probes are left over."""
+        return bool(self._expired)
 
-    def __bool__(self) -> bool:
-        return bool(self._slots)
+    def add(self, scheduled: ScheduledJob, due_ns: int) -> None:
+        """Start a job's next probe at this time, and wake up for it."""
+        scheduled.due_ns = due_ns
+        scheduled.slot = self._starts.add(scheduled, due_ns)
+        wake_ns = scheduled.slot * self._slot_ns
+        # Only ever sooner: a stall that is being noticed must not be forgotten for a job that is added after it.
+        if not self._in_turn and (self.wake_ns is None or wake_ns < self.wake_ns):
+            self.wake_ns = self._armed_ns = wake_ns
+            self._timer.set(wake_ns - self._clock_ns())
 
-    def add(self, item: Item, due_ns: int) -> int:
-        """Put an item in.
+    def remove(self, scheduled: ScheduledJob) -> None:
+        """Do not start the job's next probe."""
+        if scheduled.slot is not None:
+            self._starts.remove(scheduled, scheduled.slot)
+            scheduled.slot = None
+
+    def add_deadline(self, probe: Probe) -> None:
+        """Expire a probe, which has just started, after its timeout."""
+        probe.deadline_slot = self._deadlines.add(probe, probe.started_ns + probe.scheduled.timeout_ns)
+
+    def remove_deadline(self, probe: Probe) -> None:
+        """Forget the deadline of a probe that ended."""
+        if probe.deadline_slot is not None:
+            self._deadlines.remove(probe, probe.deadline_slot)
+            probe.deadline_slot = None
+
+    def begin_turn(self) -> None:
+        """Do not set the timer until `end_turn`."""
+        self._in_turn = True
+
+    def take_expired(self, silent_since_ns: int, limit: int) -> list[Probe]:
+        """Take probes whose deadline passed before this time; some may have ended since they were expired."""
+        expired = self._expired
+        for probe in self._deadlines.take_due(silent_since_ns):
+            probe.deadline_slot = None
+            expired.append(probe)
+        return _portion(expired, limit)
+
+    def take_due(self, now_ns: int, limit: int) -> list[ScheduledJob]:
+        """Take jobs that are to start now; some may have been removed since they fell due."""
+        due = self._due
+        fallen = self._starts.take_due(now_ns)
+        for scheduled in fallen:
+            scheduled.slot = None
+            due.append(scheduled)
+        if fallen:
+            self._grain_ns = self._slot_ns if len(fallen) > _MANY_STARTS else self._tick_ns
+        return _portion(due, limit)
+
+    def end_turn(self, began_ns: int, *, busy: bool) -> None:
+        """Set the timer for what comes next.
 
         Args:
-            item: Must be hashable and not be in the wheel.
-            due_ns: When it is due; the past means the next tick.
-
-        Returns:
-            The slot, which `remove` wants to know.
+            began_ns: When this turn began, so that its own length counts as lateness too.
+            busy: Whether there is more to be done than this schedule knows of.
         """
-        slot = -(-due_ns // self.tick_ns)
-        if slot <= self._swept:
-            slot = self._swept + 1
-        items = self._slots.get(slot)
-        if items is None:
-            self._slots[slot] = {item: None}
+        self._in_turn = False
+        grain_ns = self._grain_ns
+        if busy or self._due or self._expired:
+            wake_ns: int | None = began_ns
+        elif self._deadlines:
+            wake_ns = began_ns - began_ns % grain_ns + grain_ns
         else:
-            items[item] = None
-        return slot
+            wake_ns = self._starts.next_ns()
+            if wake_ns is not None:
+                wake_ns += -wake_ns % grain_ns
+        if wake_ns is None:
+            self.wake_ns = self._armed_ns = None
+            self._timer.stop()
+            return
+        # A turn that has more to do is not late before a whole tick has passed.
+        self.wake_ns = max(wake_ns, began_ns + self._tick_ns)
+        now_ns = self._clock_ns()
+        # The timer need not be set again to the same time, unless it went off within this turn.
+        if wake_ns != self._armed_ns or wake_ns <= now_ns:
+            self._armed_ns = wake_ns
+            self._timer.set(wake_ns - now_ns)
 
-    def remove(self, item: Item, slot: int) -> None:
-        """Take an item out, if it is still there."""
-        items = self._slots.get(slot)
-        if items is not None:
-            items.pop(item, None)
-            if not items:
-                del self._slots[slot]
-
-    def take_due(self, now_ns: int) -> list[Item]:
-        """Take out all that is due, the longest due first."""
-        newest = now_ns // self.tick_ns
-        due: list[Item] = []
-        if newest <= self._swept:
-            return due
-        for slot in self._slots_until(newest):
-            due.extend(self._slots.pop(slot))
-        self._swept = newest
-        return due
-
-    def next_ns(self) -> int | None:
-        """When something is due next; `None` if the wheel is empty. Looks at every slot: for idle moments."""
-        return min(self._slots) * self.tick_ns if self._slots else None
-
-    def _slots_until(self, newest: int) -> list[int]:
-        if newest - self._swept > len(self._slots):
-            return sorted(slot for slot in self._slots if slot <= newest)
-        return [slot for slot in range(self._swept + 1, newest + 1) if slot in self._slots]
+    def clear(self) -> None:
+        """Forget what fell due."""
+        self._due.clear()
+        self._expired.clear()
 
 
-def jittered_ns(interval_ns: int, random: Callable[[], float]) -> int:
-    """Stretch or shrink an interval by up to ±10 %, uniformly.
-
-    Args:
-        interval_ns: The configured interval.
-        random: Gives floats, uniform in [0, 1).
-    """
-    return int(interval_ns * (1 - JITTER + 2 * JITTER * random()))
-
-
-def first_due_ns(now_ns: int, within_ns: int, random: Callable[[], float]) -> int:
-    """Choose the time of a first probe, uniformly within `within_ns` from now, so that probes start spread out."""
-    return now_ns + int(within_ns * random())
-
-
-def next_due_ns(due_ns: int, started_ns: int, ended_ns: int, interval_ns: int, random: Callable[[], float]) -> int:
-    """Choose the time of the next probe: start to start, whatever the probe's own duration.
-
-    It is counted from when the last one was *due*, so that the width of a tick adds no drift. A probe that started
-    later than ticks or jitter could explain (the process was stalled, or it is overloaded) is counted from its start
-    instead, and one that took longer than the interval is followed at once: missed probes are never made up for.
-
-    Args:
-        due_ns: When the last probe was due.
-        started_ns: When it started.
-        ended_ns: When it ended.
-        interval_ns: The configured interval.
-        random: Gives floats, uniform in [0, 1).
-    """
-    late = started_ns - due_ns > max(interval_ns * JITTER, PUNCTUAL_NS)
-    return max((started_ns if late else due_ns) + jittered_ns(interval_ns, random), ended_ns)
+def _portion(queue: deque[Item], limit: int) -> list[Item]:
+    if len(queue) > limit:
+        return [queue.popleft() for _ in range(limit)]
+    taken = list(queue)
+    queue.clear()
+    return taken

@@ -1,4 +1,4 @@
-"""Making the sockets of probes: non-blocking from the start, in their namespace, bound to their source address."""
+"""Opens the sockets of probes: non-blocking, in their namespace, bound to their source address."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 from typing import TypeVar
 
 from maglev.api import Target
-from maglev.probing.job import Plan
+from maglev.probing.job import ScheduledJob
 from maglev.probing.netns import Namespaces
 
 _BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT of <linux/in.h>; works at the IP level for IPv6 too
@@ -19,27 +19,27 @@ RawSocket = socket.SocketType
 
 AnySocket = TypeVar("AnySocket", bound=RawSocket)
 
-Opened = tuple[Plan, "RawSocket | OSError"]
+Opened = tuple[ScheduledJob, "RawSocket | OSError"]
 
 
-def open_all(spaces: Namespaces, plans: list[Plan]) -> list[Opened]:
-    """Make one socket for each plan, entering each namespace once.
+def open_all(spaces: Namespaces, due: list[ScheduledJob]) -> list[Opened]:
+    """Make one socket for each job, entering each namespace once.
 
     Returns:
-        Each plan with its socket, or the reason why there is none. Order is kept within a namespace.
+        Each job with its socket, or the reason why there is none. Order is kept within a namespace.
     """
     opened: list[Opened] = []
-    for netns, group in _by_netns(plans).items():
+    for netns, group in _by_netns(due).items():
         try:
             with spaces.inside(netns):
-                opened += [(plan, _new(plan)) for plan in group]
+                opened += [(scheduled, _new(scheduled)) for scheduled in group]
         except OSError as error:
-            opened += [(plan, error) for plan in group]
+            opened += [(scheduled, error) for scheduled in group]
     return opened
 
 
 def bind_source(sock: RawSocket, source: str) -> None:
-    """Let a socket speak from this local address; the port is chosen when it connects, which keeps them plentiful.
+    """Bind a socket to a local address; its port is chosen when it connects, so that one port serves many peers.
 
     Raises:
         OSError: The address is not here.
@@ -49,7 +49,7 @@ def bind_source(sock: RawSocket, source: str) -> None:
 
 
 def acknowledge(sock: RawSocket) -> None:
-    """Complete the handshake of a TCP connection on which the peer is to speak first.
+    """Complete the handshake of a TCP connection on which the peer sends first.
 
     Sockets of probes are made to leave the last packet of the handshake to the first data, as HAProxy's are: that is a
     packet less for every probe, and where being connected is all that is asked it is never sent, so that the server's
@@ -74,21 +74,21 @@ class TargetSockets:
         return sock if target.source is None else _bound(sock, str(target.source))
 
 
-def _by_netns(plans: list[Plan]) -> dict[str | None, list[Plan]]:
-    groups: dict[str | None, list[Plan]] = {}
-    for plan in plans:
-        groups.setdefault(plan.netns, []).append(plan)
+def _by_netns(due: list[ScheduledJob]) -> dict[str | None, list[ScheduledJob]]:
+    groups: dict[str | None, list[ScheduledJob]] = {}
+    for scheduled in due:
+        groups.setdefault(scheduled.netns, []).append(scheduled)
     return groups
 
 
-def _new(plan: Plan) -> RawSocket | OSError:
+def _new(scheduled: ScheduledJob) -> RawSocket | OSError:
     try:
-        if plan.udp:
-            sock = RawSocket(plan.family, _DATAGRAM)
+        if scheduled.udp:
+            sock = RawSocket(scheduled.family, _DATAGRAM)
         else:
-            sock = RawSocket(plan.family, _STREAM)
+            sock = RawSocket(scheduled.family, _STREAM)
             sock.setsockopt(_TCP, _QUICKACK, 0)  # see `acknowledge`
-        return sock if plan.source is None else _bound(sock, plan.source)
+        return sock if scheduled.source is None else _bound(sock, scheduled.source)
     except OSError as error:
         return error
 

@@ -18,14 +18,14 @@ class TLSLayer:
     """The client's side of one TLS connection.
 
     Args:
-        tls: How to speak it.
+        tls: Context, server name and whether to resume sessions.
         session: A session of an earlier connection to resume, or `None`.
 
     Raises:
         ValueError: The context demands a server name and there is none.
     """
 
-    __slots__ = ("_incoming", "_object", "_outgoing", "up")
+    __slots__ = ("_incoming", "_object", "_outgoing", "established")
 
     def __init__(self, tls: TLS, session: ssl.SSLSession | None) -> None:
         if tls.context.check_hostname and not tls.server_name:
@@ -36,11 +36,11 @@ class TLSLayer:
         self._object = tls.context.wrap_bio(
             self._incoming, self._outgoing, server_hostname=tls.server_name, session=session
         )
-        self.up = False
+        self.established = False
         """Whether the handshake is done."""
 
-    def shake(self) -> None:
-        """Go on with the handshake as far as what came in allows.
+    def handshake(self) -> None:
+        """Continue the handshake as far as the received data allows.
 
         Raises:
             ssl.SSLError: It failed.
@@ -49,17 +49,17 @@ class TLSLayer:
             self._object.do_handshake()
         except ssl.SSLWantReadError:
             return
-        self.up = True
+        self.established = True
 
     def receive(self, data: bytes) -> None:
-        """Take in what came over the wire; `shake` or `clear_text` then make something of it."""
+        """Take encrypted data from the peer; `handshake` or `clear_text` then use it."""
         self._incoming.write(data)
 
     def clear_text(self) -> Iterator[bytes]:
         """Decrypt what came in, piece by piece; an empty piece is an orderly end by the peer.
 
         Raises:
-            ssl.SSLError: It is no good.
+            ssl.SSLError: The data cannot be decrypted.
         """
         while True:
             try:

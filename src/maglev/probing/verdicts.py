@@ -1,4 +1,4 @@
-"""What errors of the operating system mean: a failure of the peer's, or void because it is our own trouble."""
+"""Turns errors of the operating system into results: a failure, or void where this host is the cause."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import cache
 from maglev.api import Code, ProbeResult
 
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-# A connect that finds no free port says EADDRNOTAVAIL, a datagram socket's says EAGAIN.
+# A connect that finds no free port says EADDRNOTAVAIL, that of a datagram socket says EAGAIN.
 _OUT_OF_PORTS = frozenset({errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EAGAIN})
 _TIMED_OUT = frozenset({errno.ETIMEDOUT})
 # What the network, or the route or firewall on the way, answers. A reset before the connection is made is a refusal.
@@ -24,7 +24,7 @@ CONNECT_TIMED_OUT = ProbeResult(Code.L4TOUT, "no connection in time")
 HANDSHAKE_TIMED_OUT = ProbeResult(Code.L6TOUT, "no TLS handshake in time")
 HANDSHAKE_CLOSED = ProbeResult(Code.L6RSP, "closed by the peer during the TLS handshake")
 HANDSHAKE_RESET = ProbeResult(Code.L6RSP, "reset by the peer during the TLS handshake")
-NOT_TAKEN = ProbeResult(Code.L7RSP, "the peer does not take what it asked for")
+UNREAD = ProbeResult(Code.L7RSP, "the peer does not take what it asked for")
 ASYNC_TIMED_OUT = ProbeResult(Code.L7TOUT, "no result in time")
 
 
@@ -39,16 +39,16 @@ def connect_failed(number: int) -> ProbeResult:
     Args:
         number: The `errno`.
     """
-    words = os.strerror(number)
+    text = os.strerror(number)
     if number in _UNREACHABLE:
-        return ProbeResult(Code.L4CON, words)
+        return ProbeResult(Code.L4CON, text)
     if number in _TIMED_OUT:
-        return ProbeResult(Code.L4TOUT, words)
-    return _own_trouble(number, words)
+        return ProbeResult(Code.L4TOUT, text)
+    return _own_trouble(number, text)
 
 
 def socket_failed(error: OSError) -> ProbeResult:
-    """Judge an error met while making or binding a socket, before any peer had a say: always void."""
+    """Judge an error met while making or binding a socket, before any peer was asked: always void."""
     if isinstance(error, NetnsError):
         return ProbeResult(Code.NETNS, str(error))
     return _own_trouble(error.errno or 0, error.strerror or str(error))
@@ -76,9 +76,9 @@ def checker_fault(error: BaseException) -> ProbeResult:
     return ProbeResult(Code.ERROR, f"fault in the checker: {type(error).__name__}: {error}"[:200])
 
 
-def _own_trouble(number: int, words: str) -> ProbeResult:
+def _own_trouble(number: int, text: str) -> ProbeResult:
     if number in _OUT_OF_FILES:
-        return ProbeResult(Code.NOFILE, words)
+        return ProbeResult(Code.NOFILE, text)
     if number in _OUT_OF_PORTS:
-        return ProbeResult(Code.NOPORT, words)
-    return ProbeResult(Code.ERROR, words)
+        return ProbeResult(Code.NOPORT, text)
+    return ProbeResult(Code.ERROR, text)

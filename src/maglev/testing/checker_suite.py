@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maglev.api import Checker, Closed, Conversation, ProbeResult, StreamChecker, Target, Verdict, option_info
-from maglev.testing.dialogue import LOOPBACK_PORT, Dialogue, cut, drive
+from maglev.testing.conversation import LOOPBACK_PORT, Transcript, run_conversation, split_at
 
 _LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _ENDS = (Closed.EOF, Closed.RESET, None)
@@ -60,7 +60,7 @@ class CheckerSuite(ABC):
 
 
 class StreamCheckerSuite(CheckerSuite):
-    """What holds for a `StreamChecker`: its conversations are functions of the peer's bytes, and fear none of them."""
+    """What holds for a `StreamChecker`: its conversations depend on the peer's bytes alone and never raise."""
 
     @abstractmethod
     def make(self) -> StreamChecker:
@@ -68,10 +68,10 @@ class StreamCheckerSuite(CheckerSuite):
 
     @abstractmethod
     def passing(self) -> Sequence[bytes]:
-        """Complete things that a good server says, each enough for a pass."""
+        """Complete answers of a good server, each enough for a pass."""
 
     def failing(self) -> Sequence[bytes]:
-        """Complete things that a bad server says, each enough for a failure."""
+        """Complete answers of a bad server, each enough for a failure."""
         return ()
 
     def target(self) -> Target:
@@ -83,23 +83,23 @@ class StreamCheckerSuite(CheckerSuite):
         return self.make().conversations(self.target())
 
     def test_the_opening_is_bytes_or_a_verdict(self) -> None:
-        assert isinstance(drive(self.start()()), Dialogue)
+        assert isinstance(run_conversation(self.start()()), Transcript)
 
     def test_good_answers_pass(self) -> None:
         for answer in self.passing():
-            assert drive(self.start()(), answer).result.verdict is Verdict.PASS, answer
+            assert run_conversation(self.start()(), answer).result.verdict is Verdict.PASS, answer
 
     def test_bad_answers_fail(self) -> None:
         for answer in self.failing():
-            assert drive(self.start()(), answer).result.verdict is Verdict.FAIL, answer
+            assert run_conversation(self.start()(), answer).result.verdict is Verdict.FAIL, answer
 
     def test_probes_do_not_share_what_they_read(self) -> None:
         start = self.start()
         first, second = start(), start()
         assert first is not second
         for answer in self.passing():
-            drive(start(), answer[: len(answer) // 2])
-            assert drive(start(), answer).result.ok
+            run_conversation(start(), answer[: len(answer) // 2])
+            assert run_conversation(start(), answer).result.ok
 
     def test_any_chunking_gives_the_same_verdict_as_the_whole(self) -> None:
         start = self.start()
@@ -107,7 +107,10 @@ class StreamCheckerSuite(CheckerSuite):
         @_LAW
         @given(self._answers(), st.lists(st.integers(0, 300), max_size=12), st.sampled_from(_ENDS))
         def law(answer: bytes, at: list[int], end: Closed | None) -> None:
-            assert drive(start(), cut(answer, at), end).result == drive(start(), answer, end).result
+            assert (
+                run_conversation(start(), split_at(answer, at), end).result
+                == run_conversation(start(), answer, end).result
+            )
 
         law()
 
@@ -115,7 +118,7 @@ class StreamCheckerSuite(CheckerSuite):
         start = self.start()
         for answer in (*self.passing(), *self.failing()):
             single = [answer[index : index + 1] for index in range(len(answer))]
-            assert drive(start(), single).result == drive(start(), answer).result
+            assert run_conversation(start(), single).result == run_conversation(start(), answer).result
 
     def test_no_bytes_raise(self) -> None:
         start = self.start()
@@ -123,14 +126,14 @@ class StreamCheckerSuite(CheckerSuite):
         @_LAW
         @given(st.lists(st.binary(min_size=1, max_size=200), max_size=6), st.sampled_from(_ENDS))
         def law(pieces: list[bytes], end: Closed | None) -> None:
-            assert isinstance(drive(start(), pieces, end).result, ProbeResult)
+            assert isinstance(run_conversation(start(), pieces, end).result, ProbeResult)
 
         law()
 
     def test_what_the_peer_says_is_never_void(self) -> None:
         for answer in (b"", b"\0", *self.passing(), *self.failing()):
             for end in _ENDS:
-                assert drive(self.start()(), answer, end).result.verdict is not Verdict.VOID
+                assert run_conversation(self.start()(), answer, end).result.verdict is not Verdict.VOID
 
     def _answers(self) -> st.SearchStrategy[bytes]:
         """Bytes worth cutting up: good and bad answers, broken off, with garbage behind or in the middle."""

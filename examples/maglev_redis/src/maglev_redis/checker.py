@@ -10,7 +10,7 @@ import attrs
 from maglev.api import Checker, Code, Conversation, Done, ProbeResult, StreamChecker, Target, option
 from maglev.plugin import hookimpl
 
-PONG = Done(ProbeResult(Code.L7OK, "PONG"), farewell=b"QUIT\r\n")
+PONG = Done(ProbeResult(Code.L7OK, "PONG"), last_send=b"QUIT\r\n")
 OTHER = Done(ProbeResult(Code.L7RSP, "the answer is not PONG"))
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 
+from maglev.patterns import MOST_TEXT
 from maglev_http.head import Head, Malformed
 
-LIMIT = 65_536
+LIMIT = MOST_TEXT
 """The most of a body that is read, in bytes."""
 MAX_FRAMING = 65_536
 """The most that chunk sizes and extensions may take beside the content, in bytes: it bounds the CPU that chunks of a

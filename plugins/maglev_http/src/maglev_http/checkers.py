@@ -7,8 +7,8 @@ from functools import partial
 from typing import ClassVar, Self
 
 from maglev.api import TLS, AsyncChecker, Conversation, StreamChecker, Target
+from maglev_http.conversations import BodyConversation, HeadConversation
 from maglev_http.options import HttpOptions, HttpsOptions
-from maglev_http.probes import BodyProbe, HeadProbe
 from maglev_http.request import host_header, host_name, request_bytes
 from maglev_http.tls import client_context
 from maglev_http.verdicts import Verdicts
@@ -22,7 +22,7 @@ class HttpChecker(StreamChecker):
 
     def __init__(self, options: HttpOptions) -> None:
         super().__init__(options)
-        _refuse_what_lean_cannot(options)
+        _refuse_options_of_httpx(options)
         self._verdicts = Verdicts(options)
 
     @classmethod
@@ -34,9 +34,9 @@ class HttpChecker(StreamChecker):
         """
         if options.engine == "lean":
             return cls(options)
-        from maglev_http.rich import RichHttpChecker, RichHttpsChecker  # noqa: PLC0415 - httpx costs 14 MB
+        from maglev_http.httpx_checkers import HttpxHttpChecker, HttpxHttpsChecker  # noqa: PLC0415 - httpx costs 14 MB
 
-        return RichHttpsChecker(options) if isinstance(options, HttpsOptions) else RichHttpChecker(options)
+        return HttpxHttpsChecker(options) if isinstance(options, HttpsOptions) else HttpxHttpChecker(options)
 
     @classmethod
     def advice(cls, options: HttpOptions) -> tuple[str, ...]:
@@ -53,8 +53,8 @@ class HttpChecker(StreamChecker):
         host = host_header(options, target.address, target.port or 0, self.name)
         request = request_bytes(options, host)
         if options.response_regexp:
-            return partial(BodyProbe, request, self._verdicts, options.method)
-        return partial(HeadProbe, request, self._verdicts)
+            return partial(BodyConversation, request, self._verdicts, options.method)
+        return partial(HeadConversation, request, self._verdicts)
 
 
 class HttpsChecker(HttpChecker):
@@ -65,9 +65,9 @@ class HttpsChecker(HttpChecker):
 
     def __init__(self, options: HttpsOptions) -> None:
         super().__init__(options)
-        if unspoken := [protocol for protocol in options.alpn if not protocol.startswith("http/1")]:
+        if unsupported := [protocol for protocol in options.alpn if not protocol.startswith("http/1")]:
             raise ValueError(
-                f"alpn {unspoken[0]}: the lean engine speaks http/1.1 only; set engine: httpx and http2: true"
+                f"alpn {unsupported[0]}: the lean engine speaks http/1.1 only; set engine: httpx and http2: true"
             )
         self._context = client_context(options, options.alpn)
 
@@ -89,7 +89,7 @@ class HttpsChecker(HttpChecker):
         return TLS(self._context, options.server_name or host_name(options, target.address), options.resume)
 
 
-def _refuse_what_lean_cannot(options: HttpOptions) -> None:
+def _refuse_options_of_httpx(options: HttpOptions) -> None:
     wanted = {
         "follow-redirects": options.follow_redirects,
         "proxy": options.proxy,

@@ -1,7 +1,7 @@
 """Reads the head of an HTTP/1.x response, piece by piece, strictly, and no more of it than is needed.
 
 Syntax: RFC 9112, sections 2 to 5. Where it lets a recipient be lenient (lines that end without CR, folded lines,
-whitespace around names) this reader is not: a backend that frames its answers carelessly is misread by somebody.
+whitespace around names) this reader is not: other readers may read such an answer differently.
 """
 
 from __future__ import annotations

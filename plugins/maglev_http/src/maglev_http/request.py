@@ -1,4 +1,4 @@
-"""The bytes of a request, written once per backend."""
+"""Builds the bytes of a request, once per backend."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ USER_AGENT = "maglevd"
 
 
 def address_text(address: IPv4Address | IPv6Address) -> str:
-    """An address without the scope of a link-local one, which means nothing to the other side."""
+    """An address without the scope of a link-local one, which means nothing to the peer."""
     return str(address).partition("%")[0]
 
 
@@ -34,7 +34,7 @@ def host_header(options: HttpOptions, address: IPv4Address | IPv6Address, port: 
 
 
 def host_name(options: HttpOptions, address: IPv4Address | IPv6Address) -> str:
-    """The name or address that the backend goes by: `host` without port and brackets, else its address."""
+    """The name or address of the backend in requests: `host` without port and brackets, else its address."""
     host = options.host
     if not host:
         return address_text(address)

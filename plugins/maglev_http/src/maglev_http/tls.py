@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 
+from maglev.client_tls import client_context as trusting_context
+from maglev.client_tls import reason
 from maglev_http.options import HttpsOptions
 
 
@@ -17,31 +19,16 @@ def client_context(options: HttpsOptions, alpn: tuple[str, ...]) -> ssl.SSLConte
     Raises:
         ValueError: A file cannot be used; the message names the option.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = trusting_context(ca_file=options.ca_file, insecure=options.insecure_skip_verify)
     context.minimum_version = ssl.TLSVersion.TLSv1_3 if options.min_tls_version == "TLSv1.3" else ssl.TLSVersion.TLSv1_2
     if alpn:
         context.set_alpn_protocols(list(alpn))
-    _trust(context, options)
-    _show(context, options)
+    _load_certificate(context, options)
     return context
 
 
-def _trust(context: ssl.SSLContext, options: HttpsOptions) -> None:
-    """Set whom to trust."""
-    if options.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif options.ca_file:
-        try:
-            context.load_verify_locations(options.ca_file)
-        except OSError as error:
-            raise ValueError(f"ca-file {options.ca_file} cannot be used: {_reason(error)}") from error
-    else:
-        context.load_default_certs()
-
-
-def _show(context: ssl.SSLContext, options: HttpsOptions) -> None:
-    """Set which certificate to show."""
+def _load_certificate(context: ssl.SSLContext, options: HttpsOptions) -> None:
+    """Load the certificate to show to the backend."""
     if not options.certificate:
         if options.key:
             raise ValueError("key without certificate: name the certificate that goes with it")
@@ -50,11 +37,7 @@ def _show(context: ssl.SSLContext, options: HttpsOptions) -> None:
         context.load_cert_chain(options.certificate, options.key or None, password=_no_password)
     except OSError as error:
         files = " and ".join(filter(None, (options.certificate, options.key)))
-        raise ValueError(f"certificate and key in {files} cannot be used: {_reason(error)}") from error
-
-
-def _reason(error: OSError) -> str:
-    return getattr(error, "reason", None) or error.strerror or str(error)
+        raise ValueError(f"certificate and key in {files} cannot be used: {reason(error)}") from error
 
 
 def _no_password() -> str:

@@ -1,51 +1,14 @@
-"""What an answer is worth: statuses and patterns, with the results built once."""
+"""Judges answers by their status and body, with results that are built once."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
-
-import re2
 
 from maglev.api import Code, Done, ProbeResult
+from maglev.patterns import compile_pattern
 from maglev_http.body import LIMIT
 from maglev_http.codes import parse_codes
 from maglev_http.options import HttpOptions
-
-MOST_STEPS = 200
-"""The most instructions a compiled pattern may have. RE2 takes at most this many steps for each byte: on 64 KiB of the
-worst text that is some 30 ms, and less than the 50 ms that the engine counts as a stall."""
-_AUTOMATON = 1_048_576
-"""How much memory, in bytes, RE2 may build its automaton in. More only lets a hostile text keep it building."""
-
-
-def compile_pattern(pattern: str) -> Any:
-    """Compile a pattern with RE2, which takes time linear in the text whatever the pattern.
-
-    Args:
-        pattern: RE2 syntax. Text and pattern are taken as UTF-8.
-
-    Returns:
-        A compiled pattern with `search(bytes)`.
-
-    Raises:
-        ValueError: It does not compile, or is too large.
-    """
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = _AUTOMATON
-    try:
-        compiled = re2.compile(pattern.encode(), options)
-    except re2.error as error:
-        reason = error.args[0] if error.args else b"not RE2"
-        text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise ValueError(f"response-regexp {pattern!r} is no RE2 pattern: {text}") from error
-    if compiled.programsize > MOST_STEPS:
-        raise ValueError(
-            f"response-regexp {pattern!r} would hold up other probes: it has {compiled.programsize} steps, at most "
-            f"{MOST_STEPS} are allowed; counted repetitions ({{1,99}}) multiply, * and + do not"
-        )
-    return compiled
 
 
 class Verdicts:
@@ -60,11 +23,11 @@ class Verdicts:
 
     def __init__(self, options: HttpOptions) -> None:
         self.codes = parse_codes(options.response_code)
-        self.pattern = compile_pattern(options.response_regexp) if options.response_regexp else None
+        self.pattern = compile_pattern(options.response_regexp, "response-regexp") if options.response_regexp else None
         self._wanted = str(options.response_code).replace(" ", "")
         self._of_status: dict[int, Done] = {}
         self.known: dict[bytes, Done] = {}
-        """What to make of a response from its first 13 bytes; filled as statuses are met, for the quick path."""
+        """The verdict on a response by its first 13 bytes, for the quick path; filled as statuses are met."""
 
     def of_status(self, status: int) -> Done:
         """Judge a status alone."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import attrs
 
 from maglev.api import Code, Mux, ProbeResult, Target
+from maglev_icmp.icmp_errors import failure_of
 from maglev_icmp.packet import Kind, Packet, echo_request, parse, parse_quoted, token_of
 from maglev_icmp.sockets import (
     Address,
@@ -21,7 +22,6 @@ from maglev_icmp.sockets import (
     source_ancillary,
     source_is_local,
 )
-from maglev_icmp.words import refusal
 
 BOUND = 64
 """The most packets that are read in one turn."""
@@ -37,7 +37,7 @@ class Waiting:
     """A request that was sent.
 
     Args:
-        token: The engine's name for it.
+        token: The engine's token.
         packed: Where it was sent to, packed.
         scope: The interface's number if that is a link-local address, else 0.
     """
@@ -48,10 +48,10 @@ class Waiting:
 
 
 class EchoMux(Mux):
-    """Sends echo requests and knows their answers again.
+    """Sends echo requests and matches replies and errors to them.
 
     What goes out as token is the engine's, masked with a secret of this mux, and it follows another secret in the
-    payload: whoever did not see the request cannot answer it. A reply must come from where the request went.
+    payload: only a host that saw the request can answer it. A reply must come from where the request went.
 
     Args:
         opened: The socket; closed with the mux.
@@ -119,7 +119,7 @@ class EchoMux(Mux):
                 raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL)) from error
             if self._opened.raw:
                 raise
-            # A datagram socket reports what became of an earlier packet once, whoever asks next.
+            # A datagram socket reports the error of an earlier packet at the next call, once.
             clear_error(self._sock)
             self._send_once(packet, address, source)
 
@@ -159,7 +159,7 @@ class EchoMux(Mux):
         if waiting is None or packet.destination != waiting.packed or not self._numbers_match(packet, wire_token):
             return
         del self._waiting[wire_token]
-        self._report(waiting.token, refusal(self._opened.family.version, packet.type, packet.code, reporter))
+        self._report(waiting.token, failure_of(self._opened.family.version, packet.type, packet.code, reporter))
 
     def _numbers_match(self, packet: Packet, wire_token: int) -> bool:
         """Whether identifier and sequence are those sent. A datagram socket's identifier is the kernel's affair."""

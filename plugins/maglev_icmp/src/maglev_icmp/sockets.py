@@ -15,7 +15,7 @@ from icmplib.sockets import ICMPv4Socket, ICMPv6Socket
 from maglev_icmp.packet import V4, V6, Family
 
 RECEIVE_BUFFER = 4 * 1024 * 1024
-"""Bytes; the usual default holds the replies of some 270 backends, and drops the rest without a word."""
+"""Bytes; the usual default holds the replies of some 270 backends, and drops the rest silently."""
 
 # From the kernel's headers, where the standard library has no name for them.
 _SO_RCVBUFFORCE = 33
@@ -44,7 +44,7 @@ class _V6(ICMPv6Socket):
 
 
 def _detach(opened: ICMPv4Socket | ICMPv6Socket) -> socket.socket:
-    """Take the socket out of icmplib's hands, which would close it."""
+    """Take the socket from icmplib, which would close it."""
     sock = cast("socket.socket", opened._sock)  # noqa: SLF001 - our own subclasses ask
     opened._sock = None  # noqa: SLF001
     return sock
@@ -109,7 +109,7 @@ def _create(family: Family, *, raw: bool) -> socket.socket:
     except SocketPermissionError as error:
         raise PermissionError(1, "not permitted") from error
     except ICMPSocketError as error:
-        # icmplib keeps the words and drops the number, which the engine sorts errors by.
+        # icmplib keeps the text and drops the number, by which the engine classifies errors.
         cause = error.__context__
         raise cause if isinstance(cause, OSError) else OSError(str(error)) from error
     return opened.detach()
@@ -218,6 +218,6 @@ def _extended(family: Family, content: bytes, destination: str) -> tuple[tuple[i
     start, size = (20, 4) if family is V4 else (24, 16)
     packed = content[start : start + size]
     if len(packed) < size:
-        return (type_, code), destination, "somebody"
+        return (type_, code), destination, "an unknown host"
     inet = socket.AF_INET if family is V4 else socket.AF_INET6
     return (type_, code), destination, socket.inet_ntop(inet, packed)

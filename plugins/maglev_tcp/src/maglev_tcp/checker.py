@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
 from maglev.api import TLS, Code, Conversation, Done, ProbeResult, StreamChecker, Target
-from maglev_tcp.expect import Expect, Expectation, compile_pattern
+from maglev.client_tls import client_context
+from maglev.patterns import compile_pattern
+from maglev_tcp.expect import Expect, Expectation
 from maglev_tcp.options import TcpOptions
 
 _CONNECTED = ProbeResult(Code.L4OK, "connected")
@@ -16,8 +17,8 @@ _SECURED = ProbeResult(Code.L6OK, "TLS handshake completed")
 _MATCHED = ProbeResult(Code.L7OK, "the answer matches expect")
 
 
-class Verdict(Conversation):
-    """Being connected (and secured) is all that was asked."""
+class Connected(Conversation):
+    """Ends as soon as the connection is made (and the TLS handshake done)."""
 
     __slots__ = ("_done",)
 
@@ -36,9 +37,11 @@ class TcpChecker(StreamChecker):
 
     def __init__(self, options: TcpOptions) -> None:
         super().__init__(options)
-        self._context = client_context(options) if options.ssl else None
+        self._context = (
+            client_context(ca_file=options.ca_file, insecure=options.insecure_skip_verify) if options.ssl else None
+        )
         self._server_name = options.server_name
-        self._start = _dialogue(options)
+        self._start = _conversations(options)
 
     @classmethod
     def advice(cls, options: TcpOptions) -> tuple[str, ...]:
@@ -63,29 +66,8 @@ class TcpChecker(StreamChecker):
         return self._start
 
 
-def _dialogue(options: TcpOptions) -> Callable[[], Conversation]:
-    said = options.send.encode()
+def _conversations(options: TcpOptions) -> Callable[[], Conversation]:
+    sent = options.send.encode()
     if options.expect:
-        return partial(Expect, said, Expectation(compile_pattern(options.expect), Done(_MATCHED)))
-    return partial(Verdict, Done(_SECURED if options.ssl else _CONNECTED, farewell=said))
-
-
-def client_context(options: TcpOptions) -> ssl.SSLContext:
-    """Make the context that all backends of a health check share.
-
-    Raises:
-        ValueError: The file of authorities cannot be used.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if options.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    try:
-        if options.ca_file:
-            context.load_verify_locations(options.ca_file)
-        else:
-            context.load_default_certs()
-    except (OSError, ssl.SSLError) as error:
-        raise ValueError(f"ca-file {options.ca_file} cannot be used: {error.strerror or error}") from error
-    return context
+        return partial(Expect, sent, Expectation(compile_pattern(options.expect, "expect"), Done(_MATCHED)))
+    return partial(Connected, Done(_SECURED if options.ssl else _CONNECTED, last_send=sent))

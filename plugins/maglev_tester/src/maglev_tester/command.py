@@ -15,7 +15,7 @@ from maglev import Config, ConfigError, load_vips
 from maglev.command_line import options_of, read
 from maglev.single_dash import SingleDashCommand, version_option
 from maglev_tester.options import Options
-from maglev_tester.plan import Plan
+from maglev_tester.settings import ProbeSettings
 from maglev_tester.vips import LeftOut, Vip, together
 
 NOTHING_PROBED = 2
@@ -44,27 +44,27 @@ def command() -> click.Command:
 def _start(**values: Any) -> None:
     options = read(Options, values)
     vips, left_out = _vips(options.config, options.filter)
-    plan = _plan(vips, options)
+    settings = _settings(vips, options)
     once, duration, output = options.once, options.duration, options.output
     duration_s = None if duration is None else duration.total_seconds()
     on_screen = once is None and output is None and sys.stdin.isatty() and sys.stdout.isatty()
     if on_screen:
         from maglev_tester.screen import run_screen  # noqa: PLC0415 - textual is not needed in scripts
 
-        board = run_screen(plan, left_out, duration_s)
+        results = run_screen(settings, left_out, duration_s)
     else:
         if once is None and duration is None and not sys.stdout.isatty():
             raise click.UsageError("there is no terminal for the screen: how long to probe? Give --once or --duration")
         from maglev_tester.plain import run_plain  # noqa: PLC0415 - nor is this for the screen
 
-        board = run_plain(plan, left_out, duration_s)
+        results = run_plain(settings, left_out, duration_s)
     from maglev_tester.summary import show  # noqa: PLC0415
 
-    sys.exit(show(board, output or "text", options.min_ok))
+    sys.exit(show(results, output or "text", options.min_ok))
 
 
-def _plan(vips: tuple[Vip, ...], options: Options) -> Plan:
-    return Plan(
+def _settings(vips: tuple[Vip, ...], options: Options) -> ProbeSettings:
+    return ProbeSettings(
         vips,
         interval_ns=_ns(options.interval),
         timeout_ns=_ns(options.timeout),

@@ -13,7 +13,7 @@ import attrs
 
 from maglev import format_duration, parse_duration
 from maglev.api import option
-from maglev_tester.plan import Plan
+from maglev_tester.settings import ProbeSettings
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _URI = re.compile(r"/[!-~]*")
@@ -21,7 +21,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?|[0-
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _MS = timedelta(milliseconds=1)
 _DAY = timedelta(days=1)
-_PLAN = Plan(())
+_DEFAULTS = ProbeSettings(())
 
 
 def _duration(least: timedelta, most: timedelta) -> Callable[[str | timedelta], timedelta]:
@@ -99,13 +99,13 @@ class Options:
         converter=_sendable(_HOST, "a name or an address, with a port if you like"),
     )
     uri: str = option(
-        _PLAN.uri,
+        _DEFAULTS.uri,
         help="What to ask HTTP and HTTPS VIPs for",
         metavar="URI",
         converter=_sendable(_URI, "/ and printable ASCII, the rest percent-encoded"),
     )
     header: str = option(
-        _PLAN.header,
+        _DEFAULTS.header,
         help="The response header that tells who answered",
         metavar="HEADER",
         converter=_sendable(_TOKEN, "letters, digits and -"),

@@ -8,7 +8,7 @@ import attrs
 
 
 class ErrorClass(StrEnum):
-    """Kinds of trouble, as the errors panel counts them."""
+    """Kinds of entry, as the errors panel counts them."""
 
     TIMEOUT = "timeout"
     """No answer in time."""

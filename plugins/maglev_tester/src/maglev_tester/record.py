@@ -1,4 +1,4 @@
-"""All that is known of one VIP since the start or the latest reset."""
+"""What is known of one VIP since the start or the latest reset."""
 
 from __future__ import annotations
 

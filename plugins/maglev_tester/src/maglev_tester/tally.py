@@ -9,7 +9,7 @@ import attrs
 FRESH_NS = 5_000_000_000
 """Who has answered within this time is fresh; who has not is drained."""
 MOST = 64
-"""So many names are told apart: a header that is new in each answer must not fill the memory."""
+"""How many names are counted apart: a header that differs in each answer must not use up the memory."""
 OTHERS = "(others)"
 NOBODY = "(no header)"
 

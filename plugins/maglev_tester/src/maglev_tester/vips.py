@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 
 KIND_OF_PORT: Mapping[int, Kind] = {80: Kind.HTTP, 8080: Kind.HTTP, 443: Kind.HTTPS, 8443: Kind.HTTPS}
-"""What is spoken on a port if no health check says otherwise."""
+"""How VIPs on a port are probed if no health check decides it."""
 
 
 @attrs.frozen
@@ -67,7 +67,7 @@ def vips_of(config: Config) -> tuple[tuple[Vip, ...], tuple[LeftOut, ...]]:
 
     A TCP VIP is probed by HTTP or HTTPS if a health check of its backends is of that type and on the VIP's own port;
     else if the port is a usual one for it; else by a TCP connection. A VIP for all ports is probed on the port of its
-    backends' health check. UDP is left out: what a silent server means, only the protocol above could tell.
+    backends' health check. UDP is left out: without its protocol a silent server and a lost packet look the same.
 
     Args:
         config: As `maglev.load_vips` gives it.
@@ -118,7 +118,7 @@ def together(
     """Put the VIPs of several configurations together; one that stands in two of them is probed once.
 
     Args:
-        files: Name and content of each; names tell VIPs apart that bear one name.
+        files: Name and content of each; the name of the file is put before the second VIP of one name.
         wanted: Only frontends in whose name, or `address:port`, this is found.
     """
     vips: dict[tuple[str, int], Vip] = {}

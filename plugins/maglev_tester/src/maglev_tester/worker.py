@@ -1,7 +1,7 @@
-"""The probing loop in a process of its own: drawing a screen must not make latencies look longer than they are.
+"""The probing process: drawing the screen in the same process would make latencies look longer than they are.
 
-The plan comes as a line on standard input, outcomes go out as lines of JSON on standard output, and what is said on
-standard input later is `pause` or `resume`. The end of either stream ends the process.
+The settings come as a line on standard input, outcomes go out as lines of JSON on standard output, and later lines on
+standard input are `pause` or `resume`. The end of either stream ends the process.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import anyio
 import attrs
 
 from maglev_tester.outcome import ErrorClass, Outcome
-from maglev_tester.plan import Plan
 from maglev_tester.runner import Runner
+from maglev_tester.settings import ProbeSettings
 
 BATCH_S = 0.1
 """How often outcomes are handed on."""
@@ -40,15 +40,15 @@ async def work(commands: AsyncIterator[bytes], output: int) -> None:
     """Probe and report until the other side goes away.
 
     Args:
-        commands: The plan, then what to do.
+        commands: The settings, then `pause` and `resume`.
         output: A file descriptor, non-blocking.
     """
     batch: list[tuple[int, Outcome]] = []
-    plan = Plan.loads(await anext(commands))
-    runner = Runner(plan, lambda index, outcome: batch.append((index, outcome)))
+    settings = ProbeSettings.loads(await anext(commands))
+    runner = Runner(settings, lambda index, outcome: batch.append((index, outcome)))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(runner.run)
-        tasks.start_soon(_obey, runner, commands, tasks.cancel_scope)
+        tasks.start_soon(_follow_commands, runner, commands, tasks.cancel_scope)
         while True:
             await anyio.sleep(BATCH_S)
             if batch:
@@ -56,7 +56,7 @@ async def work(commands: AsyncIterator[bytes], output: int) -> None:
                 await write(output, line)
 
 
-async def _obey(runner: Runner, commands: AsyncIterator[bytes], scope: anyio.CancelScope) -> None:
+async def _follow_commands(runner: Runner, commands: AsyncIterator[bytes], scope: anyio.CancelScope) -> None:
     known = {b"pause": runner.pause, b"resume": runner.resume}
     async for command in commands:
         known[command]()

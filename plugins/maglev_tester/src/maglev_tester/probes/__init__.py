@@ -1,5 +1,7 @@
-"""The probes: one object per VIP, which can be asked again and again how the VIP does."""
+"""How VIPs are probed: checkers for the engine of maglevd, one for each VIP."""
 
-from maglev_tester.probes.probe import Probe, probes_of
+from maglev_tester.probes.answer import Answer
+from maglev_tester.probes.checkers import VipChecker
+from maglev_tester.probes.choice import checkers_of
 
-__all__ = ["Probe", "probes_of"]
+__all__ = ["Answer", "VipChecker", "checkers_of"]

@@ -18,14 +18,14 @@ from textual.containers import Vertical
 from textual.widgets import Footer, Input, Static
 
 from maglev import format_duration
-from maglev_tester.board import Board
 from maglev_tester.outcome import Outcome
+from maglev_tester.results import Results
 from maglev_tester.screen.dialogs import HELP, Sheet
 from maglev_tester.screen.errors import ErrorsPanel
 from maglev_tester.screen.rows import heading
 from maglev_tester.screen.sorting import View
 from maglev_tester.screen.table import VipTable
-from maglev_tester.words import failovers
+from maglev_tester.text_summary import failovers
 
 REDRAWN_EVERY_S = 0.5
 LEAST_WIDTH, LEAST_HEIGHT = 80, 24
@@ -33,11 +33,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class VipsApp(App[None]):
-    """Shows a board until somebody leaves.
+    """Shows the results of a run until it is left.
 
     Args:
-        board: What to show.
-        say: Tells the probing process to `pause` or `resume`.
+        results: What to show.
+        send: Sends `pause` or `resume` to the probing process.
         duration_s: Leave so many seconds after the first outcome; `None`: never.
     """
 
@@ -63,12 +63,14 @@ class VipsApp(App[None]):
         Binding("escape", "show_all", "All", show=False),
     ]
 
-    def __init__(self, board: Board, say: Callable[[str], Awaitable[None]], duration_s: float | None = None) -> None:
+    def __init__(
+        self, results: Results, send: Callable[[str], Awaitable[None]], duration_s: float | None = None
+    ) -> None:
         super().__init__()
         self.left = anyio.Event()
         """Set when the terminal is as it was."""
-        self._board = board
-        self._say = say
+        self._results = results
+        self._send = send
         self._duration_s = duration_s
         self._view = View()
 
@@ -78,8 +80,8 @@ class VipsApp(App[None]):
         with Vertical(id="all"):
             yield Static(id="top")
             yield Static(id="heading")
-            yield VipTable(self._board)
-            yield ErrorsPanel(self._board)
+            yield VipTable(self._results)
+            yield ErrorsPanel(self._results)
             yield Input(id="filter", placeholder="regular expression, Enter", compact=True)
             yield Footer()
 
@@ -96,7 +98,7 @@ class VipsApp(App[None]):
         if self._duration_s is not None:
             asyncio.get_running_loop().call_later(self._duration_s, self.exit)
             self._duration_s = None
-        self._board.add(index, outcome)
+        self._results.add(index, outcome)
 
     def on_resize(self, event: events.Resize) -> None:
         """Draw for the new size, or ask for a greater one."""
@@ -115,28 +117,28 @@ class VipsApp(App[None]):
         self.query_one(ErrorsPanel).refresh()
 
     def _top(self) -> Text:
-        board = self._board
-        seconds = (board.now_ns - board.started_ns) // 1_000_000_000
-        interval = format_duration(timedelta(microseconds=board.plan.interval_ns // 1_000))
-        parts = [f" maglevt on {board.host}", f"{len(board.plan.vips)} VIPs", f"every {interval}"]
+        results = self._results
+        seconds = (results.now_ns - results.started_ns) // 1_000_000_000
+        interval = format_duration(timedelta(microseconds=results.settings.interval_ns // 1_000))
+        parts = [f" maglevt on {results.host}", f"{len(results.settings.vips)} VIPs", f"every {interval}"]
         parts.append(format_duration(timedelta(seconds=seconds)))
         if self._view.pattern is not None:
             parts.append(f"filter {self._view.pattern.pattern}")
         text = Text("  ·  ".join(parts), style="bold", no_wrap=True, overflow="ellipsis")
-        if board.paused:
+        if results.paused:
             text.append("  PAUSED ", "bold black on yellow")
         return text
 
     async def action_pause(self) -> None:
         """Stop probing, or go on."""
-        self._board.paused = not self._board.paused
-        self._board.interrupt()
-        await self._say("pause" if self._board.paused else "resume")
+        self._results.paused = not self._results.paused
+        self._results.interrupt()
+        await self._send("pause" if self._results.paused else "resume")
         self.draw()
 
     def action_reset(self) -> None:
         """Forget all counts."""
-        self._board.reset()
+        self._results.reset()
         self.draw()
 
     def action_sort(self) -> None:
@@ -179,7 +181,7 @@ class VipsApp(App[None]):
 
     async def action_failovers(self) -> None:
         """List the failovers so far."""
-        lines = failovers(self._board) or ["No probe has failed so far."]
+        lines = failovers(self._results) or ["No probe has failed so far."]
         await self.push_screen(Sheet("Failovers", "\n".join(lines)))
 
     async def action_help(self) -> None:

@@ -8,8 +8,8 @@ from maglev_tester.outcome import ErrorClass
 from maglev_tester.record import Record, percent
 from maglev_tester.screen.bars import DRAINED, FAILED, clipped, short, sparkline, tail, tally
 from maglev_tester.screen.sorting import Shown, View
+from maglev_tester.text_summary import duration
 from maglev_tester.vips import Vip
-from maglev_tester.words import duration
 
 WIDE = 186
 """From so many columns on a VIP has one line."""

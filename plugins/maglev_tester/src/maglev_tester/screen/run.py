@@ -5,44 +5,44 @@ from __future__ import annotations
 import anyio
 import click
 
-from maglev_tester.board import Board
-from maglev_tester.elsewhere import Elsewhere, ProberDied, probing_elsewhere
-from maglev_tester.plan import Plan
+from maglev_tester.probe_process import ProbeProcess, ProbeProcessEnded, probe_process
+from maglev_tester.results import Results
 from maglev_tester.screen.app import VipsApp
+from maglev_tester.settings import ProbeSettings
 from maglev_tester.vips import LeftOut
 
 
-def run_screen(plan: Plan, left_out: tuple[LeftOut, ...], duration_s: float | None) -> Board:
+def run_screen(settings: ProbeSettings, left_out: tuple[LeftOut, ...], duration_s: float | None) -> Results:
     """Show the screen until somebody leaves it, and return what was seen.
 
     Args:
-        plan: What and how.
+        settings: What to probe and how.
         left_out: What is not probed.
         duration_s: Leave after so many seconds; `None`: never.
 
     Raises:
         click.ClickException: The probing process ended by itself. The terminal is as it was.
     """
-    board = Board(plan, left_out)
+    results = Results(settings, left_out)
     try:
-        anyio.run(_show, board, duration_s)
-    except* ProberDied as died:
+        anyio.run(_show, results, duration_s)
+    except* ProbeProcessEnded as died:
         raise click.ClickException(f"the probing process ended: {died.exceptions[0]}") from died
-    return board
+    return results
 
 
-async def _show(board: Board, duration_s: float | None) -> None:
-    async with probing_elsewhere(board.plan) as elsewhere, anyio.create_task_group() as tasks:
-        app = VipsApp(board, elsewhere.say, duration_s)
-        tasks.start_soon(_listen, elsewhere, app)
+async def _show(results: Results, duration_s: float | None) -> None:
+    async with probe_process(results.settings) as process, anyio.create_task_group() as tasks:
+        app = VipsApp(results, process.send, duration_s)
+        tasks.start_soon(_receive, process, app)
         await app.run_until_left()
         tasks.cancel_scope.cancel()
 
 
-async def _listen(elsewhere: Elsewhere, app: VipsApp) -> None:
+async def _receive(process: ProbeProcess, app: VipsApp) -> None:
     try:
-        await elsewhere.listen(app.take)
-    except ProberDied:
+        await process.receive(app.take)
+    except ProbeProcessEnded:
         # The terminal first: what is raised here would cancel the screen in the midst of its work.
         app.exit()
         await app.left.wait()

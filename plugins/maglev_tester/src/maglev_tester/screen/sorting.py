@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import attrs
 
-from maglev_tester.board import Board
 from maglev_tester.record import Record
+from maglev_tester.results import Results
 from maglev_tester.vips import Vip
 
 Shown = tuple[Vip, Record]
@@ -51,9 +51,9 @@ class View:
         """Whether the greatest comes first."""
         return (self.column not in _WORST_IS_LEAST) != self.reverse
 
-    def shown(self, board: Board) -> list[Shown]:
+    def shown(self, results: Results) -> list[Shown]:
         """The VIPs to show, in order; those that are alike by name."""
-        pairs = [pair for pair in zip(board.plan.vips, board.records, strict=True) if self._wants(pair[0])]
+        pairs = [pair for pair in zip(results.settings.vips, results.records, strict=True) if self._wants(pair[0])]
         pairs.sort(key=lambda pair: pair[0].name, reverse=self.column == "name" and self.reverse)
         key = _KEYS.get(self.column)
         if key is not None:

@@ -9,32 +9,32 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from maglev_tester.board import Board
+from maglev_tester.results import Results
 from maglev_tester.screen.rows import lines_per_vip, row
 from maglev_tester.screen.sorting import Shown, View
 
 
 class VipTable(ScrollView, can_focus=True):
-    """The VIPs of a board.
+    """The VIPs of a run.
 
     Args:
-        board: What to show.
+        results: What to show.
     """
 
     DEFAULT_CSS = """
     VipTable { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }
     """
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, results: Results) -> None:
         super().__init__()
-        self._board = board
+        self._results = results
         self._shown: list[Shown] = []
-        self._now_ns = board.now_ns
+        self._now_ns = results.now_ns
 
     def update(self, view: View) -> None:
         """Draw anew."""
-        self._shown = view.shown(self._board)
-        self._now_ns = self._board.now_ns
+        self._shown = view.shown(self._results)
+        self._now_ns = self._results.now_ns
         self._measure()
         self.refresh()
 

@@ -1,0 +1,98 @@
+"""The two conversations over HTTP/1.1: one judges the status alone, one reads the body too."""
+
+from __future__ import annotations
+
+from maglev.api import Closed, Code, Conversation, Done, ProbeResult
+from maglev_http.body import Body, body_of
+from maglev_http.head import LIMIT, HeadReader, Malformed
+from maglev_http.verdicts import Verdicts
+
+_HOW = {Closed.EOF: "closed by the peer", Closed.RESET: "reset by the peer"}
+_LATE_ANSWER = ProbeResult(Code.L7TOUT, "connected, but no answer in time")
+_LATE_HEAD = ProbeResult(Code.L7TOUT, "the answer's head was not complete in time")
+
+
+class HeadConversation(Conversation):
+    """Asks, and judges the status at the end of the head."""
+
+    __slots__ = ("_reader", "_request", "_verdicts")
+
+    def __init__(self, request: bytes, verdicts: Verdicts) -> None:
+        self._request = request
+        self._verdicts = verdicts
+        self._reader: HeadReader | None = None
+
+    def opening(self) -> bytes:
+        return self._request
+
+    def receive(self, data: bytes) -> Done | None:
+        if self._reader is None:
+            # Nearly always the head arrives at once, with a status seen before: then nothing need be built.
+            done = self._verdicts.known.get(data[:13])
+            if done and data[data.find(b"\n") - 1] == 13 and data.find(b"\r\n\r\n", 0, LIMIT) > 0:
+                return done
+            self._reader = HeadReader()
+        try:
+            head = self._reader.feed(data)
+        except Malformed as error:
+            return Done(ProbeResult(Code.L7RSP, str(error)))
+        return None if head is None else self._verdicts.of_status(head.status)
+
+    def closed(self, why: Closed) -> ProbeResult:
+        if self._reader is None or self._reader.empty:
+            return ProbeResult(Code.L7RSP, f"{_HOW[why]} without an answer")
+        return ProbeResult(Code.L7RSP, f"{_HOW[why]} before the answer's head was complete")
+
+    def expired(self) -> ProbeResult:
+        return _LATE_ANSWER if self._reader is None or self._reader.empty else _LATE_HEAD
+
+
+class BodyConversation(Conversation):
+    """Asks, and judges the status at the end of the head, the body at its end or when enough of it is there."""
+
+    __slots__ = ("_body", "_method", "_reader", "_request", "_status", "_verdicts")
+
+    def __init__(self, request: bytes, verdicts: Verdicts, method: str) -> None:
+        self._request = request
+        self._verdicts = verdicts
+        self._method = method
+        self._reader = HeadReader()
+        self._status = 0
+        self._body: Body | None = None
+
+    def opening(self) -> bytes:
+        return self._request
+
+    def receive(self, data: bytes) -> Done | None:
+        try:
+            return self._read_head(data) if self._body is None else self._read_body(self._body, data)
+        except Malformed as error:
+            return Done(ProbeResult(Code.L7RSP, str(error)))
+
+    def _read_head(self, data: bytes) -> Done | None:
+        head = self._reader.feed(data)
+        if head is None:
+            return None
+        if head.status not in self._verdicts.codes:
+            return self._verdicts.of_status(head.status)
+        self._status = head.status
+        self._body = body = body_of(head, self._method)
+        if body is None:
+            return self._verdicts.of_content(head.status, b"")
+        return self._read_body(body, self._reader.take_rest())
+
+    def _read_body(self, body: Body, data: bytes) -> Done | None:
+        return self._verdicts.of_content(self._status, bytes(body.content)) if body.feed(data) else None
+
+    def closed(self, why: Closed) -> ProbeResult:
+        if self._body is None:
+            what = "without an answer" if self._reader.empty else "before the answer's head was complete"
+            return ProbeResult(Code.L7RSP, f"{_HOW[why]} {what}")
+        if why is Closed.EOF and self._body.ends_with_connection:
+            return self._verdicts.of_content(self._status, bytes(self._body.content)).result
+        return ProbeResult(Code.L7RSP, f"{_HOW[why]} {self._body.progress()}")
+
+    def expired(self) -> ProbeResult:
+        if self._body is None:
+            return _LATE_ANSWER if self._reader.empty else _LATE_HEAD
+        return ProbeResult(Code.L7TOUT, f"time ran out {self._body.progress()}")

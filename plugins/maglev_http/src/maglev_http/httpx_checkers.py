@@ -1,0 +1,127 @@
+"""The checkers behind `engine: httpx`: HTTP/2, redirects and proxies, at about twenty times the cost of `engine: lean`.
+
+Each backend has a client and a transport of its own, since a pool shared by all slows down with every backend that
+hangs. Each probe has a connection of its own.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import ClassVar
+from weakref import WeakKeyDictionary
+
+import anyio
+import h2.exceptions
+import httpcore
+import httpx
+
+from maglev.api import AsyncChecker, Code, ProbeResult, Target
+from maglev_http.body import LIMIT
+from maglev_http.httpx_network import Ended
+from maglev_http.httpx_transport import BackendTransport, check_proxy
+from maglev_http.options import HttpOptions, HttpsOptions
+from maglev_http.request import header_lines, host_header, host_name
+from maglev_http.tls import client_context
+from maglev_http.verdicts import Verdicts
+
+
+class HttpxHttpChecker(AsyncChecker):
+    """`type: http` with `engine: httpx`. See `HttpOptions`."""
+
+    name: ClassVar[str] = "http"
+    Options: ClassVar[type[HttpOptions]] = HttpOptions
+
+    def __init__(self, options: HttpOptions) -> None:
+        super().__init__(options)
+        check_proxy(options.proxy)
+        self._verdicts = Verdicts(options)
+        self._backends: WeakKeyDictionary[Target, _Backend] = WeakKeyDictionary()
+        self._context = self._make_context(options)
+
+    def _make_context(self, options: HttpOptions) -> ssl.SSLContext | None:
+        # A redirect may lead from http to https. Its certificate is not checked: the first answer had none either.
+        if not options.follow_redirects:
+            return None
+        return client_context(HttpsOptions(insecure_skip_verify=True), _protocols(options))
+
+    async def probe(self, target: Target) -> ProbeResult:
+        """Ask once, on a new connection."""
+        backend = self._backends.get(target)
+        if backend is None:
+            backend = self._backends[target] = _Backend(self.name, target, self.options, self._context)
+        try:
+            return await self._ask(backend)
+        except Ended as ended:
+            return ended.result
+        except httpx.TooManyRedirects:
+            return ProbeResult(Code.L7STS, f"more than {self.options.max_redirects} redirects")
+        except (httpcore.UnsupportedProtocol, httpx.UnsupportedProtocol):
+            return ProbeResult(Code.L7RSP, "redirected to what is not HTTP")
+        except (httpcore.RemoteProtocolError, httpx.RemoteProtocolError, h2.exceptions.H2Error, httpx.InvalidURL):
+            return ProbeResult(Code.L7RSP, "broke the protocol")
+        except httpcore.ProxyError:
+            return ProbeResult(Code.L7RSP, "the proxy did not connect us")
+
+    async def _ask(self, backend: _Backend) -> ProbeResult:
+        response = await backend.client.send(backend.request, stream=True)
+        try:
+            status = response.status_code
+            if self._verdicts.pattern is None or status not in self._verdicts.codes:
+                return self._verdicts.of_status(status).result
+            return self._verdicts.of_content(status, await _first_bytes(response)).result
+        finally:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+
+    async def aclose(self) -> None:
+        for backend in list(self._backends.values()):
+            await backend.client.aclose()
+        self._backends.clear()
+
+
+class HttpxHttpsChecker(HttpxHttpChecker):
+    """`type: https` with `engine: httpx`. See `HttpsOptions`."""
+
+    name: ClassVar[str] = "https"
+    Options: ClassVar[type[HttpOptions]] = HttpsOptions
+
+    def _make_context(self, options: HttpOptions) -> ssl.SSLContext | None:
+        if not isinstance(options, HttpsOptions):
+            raise TypeError(f"{options!r} are no options of https")
+        if options.alpn:
+            raise ValueError("alpn with engine: httpx: it offers http/1.1, and h2 with http2: true")
+        return client_context(options, _protocols(options))
+
+
+class _Backend:
+    """What all probes of one backend have in common: a client and a request, built once."""
+
+    def __init__(self, scheme: str, target: Target, options: HttpOptions, context: ssl.SSLContext | None) -> None:
+        host = host_header(options, target.address, target.port or 0, scheme)
+        name = host_name(options, target.address)
+        bracketed = f"[{name}]" if ":" in name else name
+        server_name = options.server_name if isinstance(options, HttpsOptions) else ""
+        self.client = httpx.AsyncClient(
+            transport=BackendTransport(target, options, context, {name: server_name or name}),
+            follow_redirects=options.follow_redirects,
+            max_redirects=options.max_redirects,
+            timeout=None,  # noqa: S113 - the engine cancels at the deadline
+            trust_env=False,
+        )
+        self.client.headers.clear()
+        self.request = self.client.build_request(
+            options.method, f"{scheme}://{bracketed}:{target.port}{options.path}", headers=header_lines(options, host)
+        )
+
+
+def _protocols(options: HttpOptions) -> tuple[str, ...]:
+    return ("h2", "http/1.1") if options.http2 else ("http/1.1",)
+
+
+async def _first_bytes(response: httpx.Response) -> bytes:
+    content = bytearray()
+    async for part in response.aiter_raw():
+        content += part
+        if len(content) >= LIMIT:
+            break
+    return bytes(content[:LIMIT])

@@ -1,0 +1,141 @@
+"""The results of a run: a record for each VIP, and the latest errors of all of them."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+
+import attrs
+
+from maglev_tester.outcome import ErrorClass, Outcome
+from maglev_tester.record import Record
+from maglev_tester.settings import ProbeSettings
+from maglev_tester.vips import LeftOut
+
+KEPT_ERRORS = 200
+
+
+@attrs.define
+class ErrorEntry:
+    """An error of one VIP; repetitions are counted in one entry.
+
+    Args:
+        vip: Whose.
+        error: Its class.
+        detail: In words.
+        first_ns: When it was first seen, on the monotonic clock.
+        last_ns: When it was last seen.
+        count: How often.
+    """
+
+    vip: str
+    error: ErrorClass
+    detail: str
+    first_ns: int
+    last_ns: int
+    count: int = 1
+
+
+class Results:
+    """Collects the outcomes of a run.
+
+    Args:
+        settings: What is probed.
+        left_out: What is not.
+        clock_ns: A monotonic clock, the one of the outcomes.
+        wall_ns: Nanoseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        settings: ProbeSettings,
+        left_out: tuple[LeftOut, ...] = (),
+        *,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.settings = settings
+        self.left_out = left_out
+        self.host = platform.node() or "this host"
+        self.paused = False
+        self._clock_ns = clock_ns
+        self._epoch_ns = wall_ns() - clock_ns()
+        self._clear()
+
+    def _clear(self) -> None:
+        self.started_ns = self._clock_ns()
+        self.records = tuple(Record() for _ in self.settings.vips)
+        self.error_entries: deque[ErrorEntry] = deque(maxlen=KEPT_ERRORS)
+        """From the oldest to the newest, by when they were last seen."""
+        self._entry_of: dict[tuple[str, ErrorClass, str], ErrorEntry] = {}
+
+    @property
+    def now_ns(self) -> int:
+        """The monotonic clock."""
+        return self._clock_ns()
+
+    def wall_s(self, monotonic_ns: int) -> float:
+        """When a time of the monotonic clock was, in seconds since the epoch."""
+        return (self._epoch_ns + monotonic_ns) / 1e9
+
+    @property
+    def errors(self) -> Counter[ErrorClass]:
+        """How often each class of error was seen, over all VIPs."""
+        return sum((record.errors for record in self.records), Counter[ErrorClass]())
+
+    def add(self, index: int, outcome: Outcome) -> None:
+        """Take an outcome.
+
+        Args:
+            index: The VIP's position in the settings.
+            outcome: What came of a probe. One that began before the latest reset is too old.
+        """
+        if outcome.started_ns < self.started_ns:
+            return
+        record = self.records[index]
+        noted = record.add(outcome)
+        if noted is not None:
+            detail = outcome.detail or _spike_detail(outcome, record)
+            self._note(self.settings.vips[index].name, noted, detail, outcome.ended_ns)
+
+    def _note(self, vip: str, error: ErrorClass, detail: str, now_ns: int) -> None:
+        # The detail of a spike has its latency in it, which is hardly ever the same twice: one entry a VIP is enough.
+        key = (vip, error, "" if error is ErrorClass.SPIKE else detail)
+        known = self._entry_of.get(key)
+        if known is None:
+            if len(self.error_entries) == KEPT_ERRORS:
+                self._forget(self.error_entries[0])
+            known = self._entry_of[key] = ErrorEntry(vip, error, detail, now_ns, now_ns, 0)
+        else:
+            self.error_entries.remove(known)
+        known.count += 1
+        known.last_ns, known.detail = now_ns, detail
+        self.error_entries.append(known)
+
+    def _forget(self, entry: ErrorEntry) -> None:
+        self._entry_of = {key: value for key, value in self._entry_of.items() if value is not entry}
+
+    def reset(self) -> None:
+        """Forget all outcomes so far."""
+        self._clear()
+
+    def interrupt(self) -> None:
+        """Note that probing is paused: a pause is no gap in a VIP's service."""
+        for record in self.records:
+            record.failovers.interrupt()
+
+    def below(self, min_ok: float) -> tuple[str, ...]:
+        """List VIPs that were good less often than wanted; one without any judged probe counts as 0 %.
+
+        Args:
+            min_ok: 0 to 100; with 0 no VIP is below.
+        """
+        named = zip(self.settings.vips, self.records, strict=True)
+        return tuple(vip.name for vip, record in named if (record.ok_percent or 0.0) < min_ok)
+
+
+def _spike_detail(outcome: Outcome, record: Record) -> str:
+    usual = record.window.percentiles().p50_ns or 0
+    return f"{outcome.latency_ns / 1e6:.0f} ms, usually {usual / 1e6:.1f} ms"
