@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins.maglev_cli.tests.world import Site, running_site
+from plugins.maglev_cli.tests.site import Site, running_site
 
 
 @pytest.fixture(scope="session")

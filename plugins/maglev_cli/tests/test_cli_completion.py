@@ -7,27 +7,31 @@ from pathlib import Path
 
 import pytest
 
-from plugins.maglev_cli.tests.world import MAGLEVC, PATIENCE_S, Site, environment, maglevc
+from plugins.maglev_cli.tests.site import MAGLEVC, PATIENCE_S, Site, environment, maglevc
 
 
 def candidates(*words: str, server: str = "localhost:1") -> list[str]:
-    done = maglevc("--complete", *words, MAGLEV_SERVER=server)
+    """What bash is told that the last of some words can become."""
+    asked = {"_MAGLEVC_COMPLETE": "bash_complete", "COMP_WORDS": "\n".join(["maglevc", *words])}
+    done = maglevc(**asked, COMP_CWORD=str(len(words)), MAGLEV_SERVER=server)
     assert (done.returncode, done.stderr) == (0, "")
-    return [line.split("\t")[0] for line in done.stdout.splitlines()]
+    kinds_and_texts = [line.split(",", 1) for line in done.stdout.splitlines() if line]
+    return [text if kind == "plain" else f"({kind}s)" for kind, text in kinds_and_texts]
 
 
 def test_words_need_no_maglevd() -> None:
     assert candidates("sh") == ["show"]
     assert candidates("show", "vpp", "") == ["info", "lb"]
     assert candidates("foo", "") == []
-    assert candidates() == candidates("")
+    assert candidates("")[:2] == ["show", "set"]
 
 
 def test_options_and_their_choices_are_completed() -> None:
     assert candidates("--out") == ["--output"]
     assert candidates("--output", "") == ["text", "json"]
     assert candidates("-output", "j") == ["json"]
-    assert candidates("--ca", "") == []
+    assert candidates("--ca", "") == ["(files)"]
+    assert candidates("--server", "") == []
     assert candidates("--no-color", "conf") == ["config"]
 
 
@@ -63,7 +67,7 @@ def test_bash_completes(seen_site: Site, tmp_path: Path, words: list[str], wante
     line = " ".join(words).replace(" : ", ":")
     script = (
         'source <(maglevc --completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$LINE_"; '
-        'COMP_POINT=${#COMP_LINE}; _maglevc; printf "%s\\n" "${COMPREPLY[@]}"'
+        'COMP_POINT=${#COMP_LINE}; _maglevc_completion maglevc; printf "%s\\n" "${COMPREPLY[@]}"'
     )
     path = f"{tmp_path}:/usr/bin:/bin"
     done = subprocess.run(
@@ -81,7 +85,7 @@ def test_bash_completes(seen_site: Site, tmp_path: Path, words: list[str], wante
 def test_each_shell_has_a_script_that_asks_maglevc(shell: str) -> None:
     done = maglevc("--completion", shell)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "--complete " in done.stdout
+    assert f"_MAGLEVC_COMPLETE={shell}_complete" in done.stdout
 
 
 def test_another_shell_is_refused() -> None:

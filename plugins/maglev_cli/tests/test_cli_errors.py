@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from maglev.cli.demo.servers import free_port
-from plugins.maglev_cli.tests.world import Site, maglevc
+from plugins.maglev_cli.tests.site import Site, maglevc
 
 
 @pytest.mark.parametrize(

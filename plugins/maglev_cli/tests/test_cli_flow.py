@@ -14,7 +14,7 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
-from plugins.maglev_cli.tests.world import Daemon, until
+from plugins.maglev_cli.tests.site import Daemon, until
 from plugins.maglev_vpp.tests.standin.harness import RealVpp, Standin
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parents[3] / "tests/data/vpp-flows.json").read_text())

@@ -7,8 +7,9 @@ import subprocess
 
 import pytest
 
-from maglev_cli.syntax import forms
-from plugins.maglev_cli.tests.world import ADDRESSES, MAGLEVC, PATIENCE_S, Site, environment, names_of, until
+from maglev import api
+from maglev_cli.forms import FORMS
+from plugins.maglev_cli.tests.site import ADDRESSES, MAGLEVC, PATIENCE_S, Site, environment, names_of, until
 
 SHOWN = (
     "show version",
@@ -35,7 +36,7 @@ SHOWN = (
 
 def test_every_form_of_show_is_tried() -> None:
     assert {line.split()[1] for line in SHOWN} >= {
-        form.nodes[1].item.label for form in forms() if "show" in form.syntax
+        form.syntax.split()[1] for form in FORMS if form.syntax.startswith("show ")
     }
 
 
@@ -132,7 +133,8 @@ DRY = (
 
 
 def test_every_changing_command_has_a_dry_run() -> None:
-    changing = [form for form in forms() if form.nodes[0].item.label in ("set", "sync")]
+    changing = [form for form in FORMS if form.action in {info.name for info in api.COMMANDS}]
+    assert {form.syntax.split()[0] for form in changing} == {"set", "sync", "config"}
     assert [form.syntax for form in changing if "[dry-run]" not in form.syntax] == []
 
 

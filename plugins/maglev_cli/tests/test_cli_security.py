@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from plugins.maglev_cli.tests.world import Site, maglevc
+from plugins.maglev_cli.tests.site import Site, maglevc
 
 TOKEN = "a-token-of-the-tests"
 

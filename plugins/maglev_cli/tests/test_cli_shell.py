@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from plugins.maglev_cli.tests.site import MAGLEVC, Site, environment, until
 from plugins.maglev_cli.tests.terminal import CTRL_C, CTRL_D, ENTER, TAB, UP, Terminal
-from plugins.maglev_cli.tests.world import MAGLEVC, Site, environment, until
 
 PROMPT = "maglevc> "
 Open = Callable[[Site], Terminal]

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 
-from plugins.maglev_cli.tests.world import ADDRESSES, MAGLEVC, PATIENCE_S, Site, environment
+from plugins.maglev_cli.tests.site import ADDRESSES, MAGLEVC, PATIENCE_S, Site, environment
 
 
 def test_watching_gives_the_present_state_then_changes(site: Site) -> None:

@@ -19,7 +19,10 @@ from maglev.api.checker import (
     StreamChecker,
     Target,
 )
+from maglev.api.command_info import ArgumentInfo, ArgumentKind, CommandInfo
 from maglev.api.commands import (
+    COMMAND_WORDS,
+    COMMANDS,
     Actor,
     BadArgument,
     Command,
@@ -142,6 +145,8 @@ from maglev.api.snapshots import (
 
 __all__ = [
     "CLOSED_EARLY",
+    "COMMANDS",
+    "COMMAND_WORDS",
     "RESET_EARLY",
     "TIMED_OUT_L7",
     "TLS",
@@ -149,6 +154,8 @@ __all__ = [
     "Actor",
     "AddServer",
     "AddVip",
+    "ArgumentInfo",
+    "ArgumentKind",
     "AsyncChecker",
     "BackendEvent",
     "BackendMetrics",
@@ -161,6 +168,7 @@ __all__ = [
     "Code",
     "Command",
     "CommandError",
+    "CommandInfo",
     "CommandResult",
     "Control",
     "Conversation",

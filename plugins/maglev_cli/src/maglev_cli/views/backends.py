@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 
 from maglev.api import BackendSnapshot, HealthCheckSnapshot, ProbeResult, Transition
-from maglev_cli.views import words
-from maglev_cli.views.model import Cell, Table, Tone, View, columns, facts, row
+from maglev_cli.views import formatting
+from maglev_cli.views.model import Cell, Style, Table, View, columns, fields, row
 
 
 def backends(found: Sequence[BackendSnapshot], now_s: float) -> View:
@@ -22,7 +22,7 @@ def backends(found: Sequence[BackendSnapshot], now_s: float) -> View:
             backend.name,
             backend.address,
             _state(backend),
-            words.age(now_s - backend.history[-1].at_s) if backend.history else None,
+            formatting.age(now_s - backend.history[-1].at_s) if backend.history else None,
             _health(backend),
             backend.healthcheck,
             _last(backend),
@@ -35,8 +35,8 @@ def backends(found: Sequence[BackendSnapshot], now_s: float) -> View:
 
 
 def _state(backend: BackendSnapshot) -> Cell:
-    cell = words.state(backend.state)
-    return Cell(f"{cell.text} (overridden)", cell.tone) if backend.overridden else cell
+    cell = formatting.state(backend.state)
+    return Cell(f"{cell.text} (overridden)", cell.style) if backend.overridden else cell
 
 
 def _health(backend: BackendSnapshot) -> str | None:
@@ -45,7 +45,7 @@ def _health(backend: BackendSnapshot) -> str | None:
 
 def _last(backend: BackendSnapshot) -> Cell:
     if backend.stale_since_s is not None:
-        return Cell(f"{_code(backend.last_result)} (stale: {backend.void_code})", Tone.ODD)
+        return Cell(f"{_code(backend.last_result)} (stale: {backend.void_code})", Style.WARNING)
     return Cell(_code(backend.last_result))
 
 
@@ -61,16 +61,16 @@ def backend(found: BackendSnapshot, now_s: float) -> View:
         now_s: Now, in seconds since the epoch.
     """
     result = found.last_result
-    head = facts(
+    head = fields(
         [
             ("backend", found.name),
             ("address", found.address),
             ("state", _state(found)),
-            ("enabled in the file", words.yes(found.enabled)),
+            ("enabled in the file", formatting.yes(found.enabled)),
             ("health check", found.healthcheck or "none: up unless disabled"),
             ("health", _health(found)),
             ("last result", _result(result)),
-            ("at", words.moment(found.last_result_at_s, now_s)),
+            ("at", formatting.moment(found.last_result_at_s, now_s)),
             *_stale(found, now_s),
             ("probes", found.probes),
             ("next probe", _next(found.next_probe_at_s, now_s)),
@@ -84,17 +84,20 @@ def backend(found: BackendSnapshot, now_s: float) -> View:
 def _stale(found: BackendSnapshot, now_s: float) -> list[tuple[str, object]]:
     if found.stale_since_s is None:
         return []
-    return [("stale since", Cell(f"{words.moment(found.stale_since_s, now_s)}: {found.void_code}", Tone.ODD))]
+    return [("stale since", Cell(f"{formatting.moment(found.stale_since_s, now_s)}: {found.void_code}", Style.WARNING))]
 
 
 def _next(at_s: float | None, now_s: float) -> str:
-    return "" if at_s is None else f"in {words.duration(round(max(0.0, at_s - now_s), 1))}"
+    return "" if at_s is None else f"in {formatting.duration(round(max(0.0, at_s - now_s), 1))}"
 
 
 def _transition(transition: Transition, now_s: float) -> tuple[Cell, ...]:
     why = transition.why or (_result(transition.result) if transition.result else "")
     return row(
-        words.moment(transition.at_s, now_s), words.state(transition.from_state), words.state(transition.to_state), why
+        formatting.moment(transition.at_s, now_s),
+        formatting.state(transition.from_state),
+        formatting.state(transition.to_state),
+        why,
     )
 
 
@@ -110,7 +113,7 @@ def healthchecks(found: Sequence[HealthCheckSnapshot]) -> View:
             check.type,
             check.port,
             *_intervals(check),
-            words.duration(check.timeout_s),
+            formatting.duration(check.timeout_s),
             check.rise,
             check.fall,
             len(check.backends),
@@ -125,9 +128,9 @@ def healthchecks(found: Sequence[HealthCheckSnapshot]) -> View:
 
 def _intervals(check: HealthCheckSnapshot) -> tuple[str, str, str]:
     return (
-        words.duration(check.interval_s),
-        words.duration(check.fast_interval_s),
-        words.duration(check.down_interval_s),
+        formatting.duration(check.interval_s),
+        formatting.duration(check.fast_interval_s),
+        formatting.duration(check.down_interval_s),
     )
 
 
@@ -135,13 +138,13 @@ def healthcheck(found: HealthCheckSnapshot) -> View:
     """One health check."""
     interval, fast, down = _intervals(found)
     return (
-        facts(
+        fields(
             [
                 ("health check", found.name),
                 ("type", found.type),
                 ("port", found.port),
                 ("interval", f"{interval}, fast {fast}, down {down}"),
-                ("timeout", words.duration(found.timeout_s)),
+                ("timeout", formatting.duration(found.timeout_s)),
                 ("rise, fall", f"{found.rise}, {found.fall}"),
                 ("from IPv4", found.source_ipv4 or "as the kernel chooses"),
                 ("from IPv6", found.source_ipv6 or "as the kernel chooses"),

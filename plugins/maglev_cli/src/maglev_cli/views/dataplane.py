@@ -14,8 +14,8 @@ from maglev.api import (
     VipKey,
     VipState,
 )
-from maglev_cli.views import words
-from maglev_cli.views.model import Cell, Facts, Table, Tone, View, columns, facts, row
+from maglev_cli.views import formatting
+from maglev_cli.views.model import Cell, Fields, Style, Table, View, columns, fields, row
 from maglev_grpc.client import Info
 
 
@@ -29,13 +29,13 @@ def version(info: Info, own: str, now_s: float) -> View:
     """
     lag = info.lag
     return (
-        facts(
+        fields(
             [
                 ("maglevd", f"{info.version} (commit {info.commit}, {info.date})"),
                 ("maglevc", own),
-                ("started", words.moment(info.started_at_s, now_s)),
-                ("configuration", f"loaded {words.moment(info.config_loaded_at_s, now_s)}"),
-                ("warm-up", "over" if info.warm else Cell("not over", Tone.ODD)),
+                ("started", formatting.moment(info.started_at_s, now_s)),
+                ("configuration", f"loaded {formatting.moment(info.config_loaded_at_s, now_s)}"),
+                ("warm-up", "over" if info.warm else Cell("not over", Style.WARNING)),
                 ("loop lag", f"{lag.last_s * 1000:.1f} ms, at most {lag.max_s * 1000:.1f} ms, stalls {lag.stalls}"),
                 ("watchers", info.watchers),
                 ("you may", f"{'read and change' if info.may_change else 'read'}: {info.may_change_why}"),
@@ -58,25 +58,25 @@ def dataplane(found: DataplaneSnapshot, now_s: float) -> View:
             ("version", info.version),
             ("built", info.build_date),
             ("process", info.pid),
-            ("started", words.moment(info.boot_time_s, now_s)),
-            ("connected", words.moment(info.connected_at_s, now_s)),
+            ("started", formatting.moment(info.boot_time_s, now_s)),
+            ("connected", formatting.moment(info.connected_at_s, now_s)),
             ("flow hash", info.flow_hash),
             ("capabilities", ", ".join(sorted(info.capabilities))),
-            *(("missing", Cell(missing, Tone.ODD)) for missing in info.missing),
+            *(("missing", Cell(missing, Style.WARNING)) for missing in info.missing),
         ]
-    connection = Cell("connected", Tone.GOOD) if found.connected else Cell(f"lost: {found.detail}", Tone.BAD)
-    writes = Cell("observing: nothing is written", Tone.ODD) if found.observing else "on"
+    connection = Cell("connected", Style.OK) if found.connected else Cell(f"lost: {found.detail}", Style.ERROR)
+    writes = Cell("observing: nothing is written", Style.WARNING) if found.observing else "on"
     traffic = [("messages", _messages(found.api_messages))] if found.api_messages else []
-    drift = (("drift", Cell(what, Tone.BAD)) for what in found.drift)
-    unmanaged = (("unmanaged VIP", Cell(str(vip), Tone.ODD)) for vip in found.unmanaged)
+    drift = (("drift", Cell(what, Style.ERROR)) for what in found.drift)
+    unmanaged = (("unmanaged VIP", Cell(str(vip), Style.WARNING)) for vip in found.unmanaged)
     head = [("dataplane", found.name), ("connection", connection), ("writes", writes)]
-    return (facts([*head, *known, *traffic, *drift, *unmanaged]),)
+    return (fields([*head, *known, *traffic, *drift, *unmanaged]),)
 
 
 def _messages(counts: Sequence[MessageCount]) -> Cell:
     sent, received = (sum(each.count for each in counts if each.direction == way) for way in ("tx", "rx"))
     wrong = sum(each.count for each in counts if each.result == "error")
-    return Cell(f"{sent} sent, {received} received, {wrong} of them errors", Tone.BAD if wrong else Tone.PLAIN)
+    return Cell(f"{sent} sent, {received} received, {wrong} of them errors", Style.ERROR if wrong else Style.PLAIN)
 
 
 def state(found: DataplaneState, names: Mapping[VipKey, str], only: VipKey | None) -> View:
@@ -99,13 +99,13 @@ def state(found: DataplaneState, names: Mapping[VipKey, str], only: VipKey | Non
     return (_conf(found.conf), Table(titles, tuple(rows), "the dataplane holds no such VIPs"))
 
 
-def _conf(conf: DataplaneConf) -> Facts:
+def _conf(conf: DataplaneConf) -> Fields:
     sources = f"{conf.ipv4_source or '-'}, {conf.ipv6_source or '-'}"
-    return facts(
+    return fields(
         [
             ("GRE sources", sources),
             ("sticky buckets per core", conf.sticky_buckets_per_core),
-            ("flow timeout", words.duration(conf.flow_timeout_s)),
+            ("flow timeout", formatting.duration(conf.flow_timeout_s)),
         ]
     )
 
@@ -117,14 +117,14 @@ def _server(
     buckets = server.buckets if server else None
     return row(
         key,
-        name if name is not None else Cell("unmanaged", Tone.ODD),
+        name if name is not None else Cell("unmanaged", Style.WARNING),
         vip.attributes.encap,
         length,
-        words.yes(vip.attributes.sticky),
+        formatting.yes(vip.attributes.sticky),
         address,
         server.weight if server else None,
         buckets,
-        None if buckets is None else words.share(buckets / length),
+        None if buckets is None else formatting.share(buckets / length),
         server.flows if server else None,
     )
 

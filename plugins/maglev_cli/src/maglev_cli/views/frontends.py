@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from maglev.api import FlowTrace, FrontendSnapshot, MemberSnapshot
-from maglev_cli.views import words
-from maglev_cli.views.model import Cell, Table, Tone, View, columns, facts, row
+from maglev_cli.views import formatting
+from maglev_cli.views.model import Cell, Style, Table, View, columns, fields, row
 
 
 def frontends(found: Sequence[FrontendSnapshot]) -> View:
@@ -15,10 +15,10 @@ def frontends(found: Sequence[FrontendSnapshot]) -> View:
         row(
             frontend.name,
             frontend.vip,
-            words.state(frontend.state),
+            formatting.state(frontend.state),
             frontend.active_pool,
             _serving(frontend),
-            words.in_sync(frontend.in_sync),
+            formatting.in_sync(frontend.in_sync),
             frontend.description,
         )
         for frontend in found
@@ -34,21 +34,21 @@ def _serving(frontend: FrontendSnapshot) -> str:
 
 def frontend(found: FrontendSnapshot) -> View:
     """One frontend."""
-    head = facts(
+    head = fields(
         [
             ("frontend", found.name),
             ("description", found.description),
             ("VIP", found.vip),
-            ("state", words.state(found.state)),
+            ("state", formatting.state(found.state)),
             ("why", found.why),
             ("active pool", f"{found.active_pool} (of {', '.join(found.pools)})"),
-            ("dataplane", words.in_sync(found.in_sync)),
-            *(("drift", Cell(drift, Tone.BAD)) for drift in found.drift),
+            ("dataplane", formatting.in_sync(found.in_sync)),
+            *(("drift", Cell(drift, Style.ERROR)) for drift in found.drift),
             ("new-flow table", f"{found.table_length} buckets, weights in steps of {found.weight_step}"),
-            ("sticky", words.yes(found.sticky)),
-            ("flush on down", words.yes(found.flush_on_down)),
+            ("sticky", formatting.yes(found.sticky)),
+            ("flush on down", formatting.yes(found.flush_on_down)),
             ("when none is up", f"{found.when_none_up}{' (holding the last weights now)' if found.holding else ''}"),
-            *([] if found.released else [("warm-up", Cell("not over: nothing is written yet", Tone.ODD))]),
+            *([] if found.released else [("warm-up", Cell("not over: nothing is written yet", Style.WARNING))]),
         ]
     )
     return (head, _members(found.members))
@@ -69,11 +69,11 @@ def _member(member: MemberSnapshot) -> tuple[Cell, ...]:
         member.pool,
         member.backend,
         member.address,
-        words.state(member.state),
-        Cell(weight, Tone.ODD if member.overridden else Tone.PLAIN),
+        formatting.state(member.state),
+        Cell(weight, Style.WARNING if member.overridden else Style.PLAIN),
         member.effective_weight,
         member.table_weight,
-        Cell(held, Tone.BAD if differs else Tone.PLAIN),
+        Cell(held, Style.ERROR if differs else Style.PLAIN),
         member.buckets,
         member.reason,
     )
@@ -83,7 +83,7 @@ def flow(trace: FlowTrace) -> View:
     """Which server a new flow gets."""
     source = "those in the dataplane" if trace.from_dataplane else "those wanted: there is no dataplane connection"
     return (
-        facts(
+        fields(
             [
                 ("frontend", trace.frontend),
                 ("bucket", trace.bucket),
@@ -98,5 +98,5 @@ def flow(trace: FlowTrace) -> View:
 
 def _server(address: object, backend: str) -> Cell:
     if address is None:
-        return Cell("none: no server has weight", Tone.BAD)
+        return Cell("none: no server has weight", Style.ERROR)
     return Cell(f"{address} ({backend})" if backend else str(address))

@@ -1,4 +1,4 @@
-"""Tables, facts and lines."""
+"""Tables, fields and lines."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from enum import StrEnum
 import attrs
 
 
-class Tone(StrEnum):
-    """What a piece of text means, for whoever picks its colour."""
+class Style(StrEnum):
+    """What a piece of text means; a terminal shows it as a colour."""
 
     PLAIN = ""
-    GOOD = "good"
-    BAD = "bad"
-    ODD = "odd"
-    OFF = "off"
-    TITLE = "title"
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+    DIM = "dim"
+    BOLD = "bold"
 
 
 def printable(text: str) -> str:
@@ -40,12 +40,12 @@ class Cell:
     """A piece of text without line breaks or control characters.
 
     Args:
-        text: It.
-        tone: What it means.
+        text: The text.
+        style: What it means.
     """
 
     text: str = attrs.field(converter=printable)
-    tone: Tone = Tone.PLAIN
+    style: Style = Style.PLAIN
 
 
 @attrs.frozen
@@ -77,7 +77,7 @@ class Table:
 
 
 @attrs.frozen
-class Facts:
+class Fields:
     """Names and values, one a line."""
 
     pairs: tuple[tuple[str, Cell], ...]
@@ -90,7 +90,7 @@ class Line:
     cell: Cell
 
 
-Block = Table | Facts | Line
+Block = Table | Fields | Line
 View = tuple[Block, ...]
 
 
@@ -111,11 +111,11 @@ def cell(value: object) -> Cell:
     return Cell("-" if value is None or value == "" else str(value))
 
 
-def facts(pairs: Iterable[tuple[str, object]]) -> Facts:
-    """Make facts of names and whatever can be written as text."""
-    return Facts(tuple((name, cell(value)) for name, value in pairs))
+def fields(pairs: Iterable[tuple[str, object]]) -> Fields:
+    """Make fields of names and whatever can be written as text."""
+    return Fields(tuple((name, cell(value)) for name, value in pairs))
 
 
-def line(text: str, tone: Tone = Tone.PLAIN) -> Line:
+def text_line(text: str, style: Style = Style.PLAIN) -> Line:
     """Make a line."""
-    return Line(Cell(text, tone))
+    return Line(Cell(text, style))
