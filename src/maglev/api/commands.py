@@ -171,7 +171,7 @@ COMMANDS: tuple[CommandInfo, ...] = (
         ResetBackend,
         ("set backend <backend> reset",),
         "Reset state",
-        "undo pause, disable or enable: the configuration file decides again",
+        "drop what a command has set: the configuration file decides again",
         undoes_override=True,
     ),
     CommandInfo(
@@ -184,7 +184,7 @@ COMMANDS: tuple[CommandInfo, ...] = (
         ResetFrontendPoolBackendWeight,
         (f"{_MEMBER_LINE} reset",),
         "Reset weight",
-        "undo a weight that was set: the configuration file decides again",
+        "drop what a command has set: the configuration file decides again",
         undoes_override=True,
     ),
     CommandInfo(

@@ -13,7 +13,7 @@ from maglev import api
 from maglev_grpc.client import ClientError, NotAllowed
 from maglev_web.feed import Daemon, World, wire
 from maglev_web.http.auth import read_basic
-from maglev_web.http.commands import Malformed, Order, read_order
+from maglev_web.http.commands import Malformed, Order, described, read_order
 from maglev_web.http.csrf import Forgery
 from maglev_web.http.headers import TooLarge, read_body
 from maglev_web.http.streams import stream
@@ -46,7 +46,7 @@ class Admin:
         ]
 
     async def _session(self, _request: Request) -> Response:
-        return JSONResponse({"token": self._forgery.token})
+        return JSONResponse({"token": self._forgery.token, "commands": described()})
 
     async def _logs(self, request: Request) -> Response:
         # Behind the door, as logs name users and hosts.
