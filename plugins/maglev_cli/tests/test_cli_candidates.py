@@ -134,7 +134,7 @@ class KnownNames(Names):
         ("show ba", (), "show backend"),
         ("show backend f", ("ams-1", "fra-1"), "show backend fra-1 "),
         ("show backend ", ("ams-1", "ams-2"), "show backend ams-"),
-        ("show backend o", ("odd?",), 'show backend "odd?" '),
+        ("show backend o", ("odd?",), "show backend 'odd?' "),
     ],
 )
 def test_tab_writes_what_is_clear(line: str, names: tuple[str, ...], done: str) -> None:

@@ -35,12 +35,12 @@ def test_options_and_their_choices_are_completed() -> None:
     assert candidates("--no-color", "conf") == ["config"]
 
 
-def test_names_are_live(seen_site: Site) -> None:
-    assert candidates("show", "backend", "a", server=seen_site.server) == ["ams-1", "ams-2"]
-    assert candidates("set", "frontend", "site", "pool", "", server=seen_site.server) == ["primary", "fallback"]
+def test_names_are_live(shared_site: Site) -> None:
+    assert candidates("show", "backend", "a", server=shared_site.server) == ["ams-1", "ams-2"]
+    assert candidates("set", "frontend", "site", "pool", "", server=shared_site.server) == ["primary", "fallback"]
     line = ["set", "frontend", "site", "pool", "fallback", "backend", ""]
-    assert candidates(*line, server=seen_site.server) == ["fra-1"]
-    assert candidates("--server", seen_site.server, "sh", "fr", "s") == ["site"]
+    assert candidates(*line, server=shared_site.server) == ["fra-1"]
+    assert candidates("--server", shared_site.server, "sh", "fr", "s") == ["site"]
 
 
 def test_without_maglevd_there_are_no_names_and_no_error() -> None:
@@ -58,11 +58,11 @@ def test_without_maglevd_there_are_no_names_and_no_error() -> None:
     ],
     ids=["word", "name", "colon"],
 )
-def test_bash_completes(seen_site: Site, tmp_path: Path, words: list[str], wanted: list[str]) -> None:
+def test_bash_completes(shared_site: Site, tmp_path: Path, words: list[str], wanted: list[str]) -> None:
     launcher = tmp_path / "maglevc"
     launcher.write_text('#!/bin/sh\nexec {} "$@"\n'.format(" ".join(MAGLEVC)))
     launcher.chmod(0o755)
-    host, port = seen_site.server.split(":")
+    host, port = shared_site.server.split(":")
     words = [{"HOST": host, "PORT": port}.get(word, word) for word in words]
     line = " ".join(words).replace(" : ", ":")
     script = (
@@ -76,7 +76,7 @@ def test_bash_completes(seen_site: Site, tmp_path: Path, words: list[str], wante
         text=True,
         timeout=PATIENCE_S,
         check=False,
-        env=environment(PATH=path, LINE_=line, MAGLEV_SERVER=seen_site.server),
+        env=environment(PATH=path, LINE_=line, MAGLEV_SERVER=shared_site.server),
     )
     assert (done.stdout.splitlines(), done.stderr) == (wanted, "")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maglev_cli.forms import FORMS
-from maglev_cli.grammar import Argument, Form, Part, Token, Word, WrongCommand, parse, quoted, split, tokens_of
+from maglev_cli.grammar import Argument, Form, Part, Token, Word, WrongCommand, parse, split, tokens_of
 
 SAMPLES = {"weight": "40", "source": "192.0.2.7", "source-port": "4711", "destination-port": "53", "num": "3"}
 
@@ -99,7 +101,7 @@ def test_any_line_can_be_split(line: str) -> None:
 
 @given(texts=st.lists(st.text(min_size=1, max_size=10), min_size=1, max_size=4))
 def test_what_is_quoted_comes_back_as_it_was(texts: list[str]) -> None:
-    line = " ".join(map(quoted, texts))
+    line = " ".join(map(shlex.quote, texts))
     assert [token.text for token in split(line).all] == texts
     assert not split(line).is_open
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from maglev_cli.forms import FORMS
@@ -64,15 +64,6 @@ async def _run_all(invocation: Invocation, lines: Iterable[Parsed]) -> int:
         invocation.output.error(str(error))
         return WRONG
     return OK
-
-
-def parse_or_tell(tokens: Sequence[Token], output: Output) -> Parsed | None:
-    """Read a line; writes what is wrong with it to `output`, and then returns `None`."""
-    try:
-        return parse(FORMS, tokens)
-    except WrongCommand as wrong:
-        output.error(str(wrong))
-        return None
 
 
 async def run_line(client: Any, line: Parsed, output: Output) -> int:

@@ -8,7 +8,7 @@ import attrs
 
 from maglev_cli.grammar.line import Split
 from maglev_cli.grammar.model import Argument, Form, Item, Word
-from maglev_cli.grammar.parser import State, read
+from maglev_cli.grammar.parser import Parsed, read
 
 Names = Callable[[Argument, Mapping[str, str]], Sequence[str]]
 """Gives the names that fit an argument, from its definition and the values before it in the line."""
@@ -31,7 +31,7 @@ class Next:
         can_end: Whether the line may end before what is being written.
     """
 
-    items: tuple[tuple[State, Item], ...]
+    items: tuple[tuple[Parsed, Item], ...]
     can_end: bool
 
     @property
@@ -51,7 +51,7 @@ def next_of(forms: Iterable[Form], line: Split) -> Next:
         WrongCommand: The finished tokens are wrong.
     """
     states = read(forms, line.tokens)
-    found: dict[str, tuple[State, Item]] = {}
+    found: dict[str, tuple[Parsed, Item]] = {}
     for state in states:
         for item in state.next:
             if isinstance(item, Argument) or (not line.partial.is_quoted and item.text.startswith(line.partial.text)):

@@ -17,8 +17,8 @@ from maglev_cli.grammar.model import Argument, Form, Item, Part, Word
 
 
 @attrs.frozen
-class State:
-    """How far a line agrees with one form.
+class Parsed:
+    """A line, or the beginning of one, as one form reads it.
 
     Args:
         form: The form.
@@ -35,6 +35,15 @@ class State:
     count: int = 0
 
     @property
+    def action(self) -> str:
+        """What to do."""
+        return self.form.action
+
+    def has(self, name: str) -> bool:
+        """Whether a flag or an argument is in it."""
+        return name in self.values
+
+    @property
     def can_end(self) -> bool:
         """Whether the line may end here."""
         return self.part.is_complete(self.count)
@@ -45,8 +54,8 @@ class State:
         further = self.part.places[self.count] if self.count < len(self.part.places) else ()
         return (*further, *(flag.places[0][0] for flag in self.flags)) if self.can_end else further
 
-    def after(self, item: Item, text: str) -> State:
-        """The state after one more token.
+    def after(self, item: Item, text: str) -> Parsed:
+        """The line with one more token.
 
         Args:
             item: One of `next`.
@@ -58,29 +67,7 @@ class State:
         if begun is None:
             return attrs.evolve(self, values=values, count=self.count + 1)
         flags = tuple(flag for flag in self.flags if flag is not begun)
-        return State(self.form, flags, values, begun, 1)
-
-
-@attrs.frozen
-class Parsed:
-    """A line that means something.
-
-    Args:
-        form: The form that it has.
-        values: Its arguments' values and its flags, by name.
-    """
-
-    form: Form
-    values: Mapping[str, str]
-
-    @property
-    def action(self) -> str:
-        """What to do."""
-        return self.form.action
-
-    def has(self, name: str) -> bool:
-        """Whether a flag or an argument is in it."""
-        return name in self.values
+        return Parsed(self.form, flags, values, begun, 1)
 
 
 class WrongCommand(Exception):
@@ -106,63 +93,63 @@ def parse(forms: Iterable[Form], tokens: Sequence[Token]) -> Parsed:
     Raises:
         WrongCommand: It means nothing, or could mean several things.
     """
-    states = read(forms, tokens)
-    endings = [state for state in states if state.can_end]
+    lines = read(forms, tokens)
+    endings = [line for line in lines if line.can_end]
     if len(endings) == 1:
-        return Parsed(endings[0].form, endings[0].values)
+        return endings[0]
     if endings:
-        raise _ambiguous(tokens[-1], len(tokens) - 1, [state.form.words.syntax for state in endings])
-    possible = ", ".join(labels(states))
+        raise _ambiguous(tokens[-1], len(tokens) - 1, [ending.form.words.syntax for ending in endings])
+    possible = ", ".join(labels(lines))
     raise WrongCommand(f"{_text(tokens)!r} is not complete; next: {possible}", len(tokens))
 
 
-def read(forms: Iterable[Form], tokens: Sequence[Token]) -> tuple[State, ...]:
+def read(forms: Iterable[Form], tokens: Sequence[Token]) -> tuple[Parsed, ...]:
     """Read the beginning of a line; returns every form that it can become, at least one.
 
     Raises:
         WrongCommand: No command begins so, or it is not clear which.
     """
-    states = tuple(State(form, form.flags, {}, form.words) for form in forms)
+    lines = tuple(Parsed(form, form.flags, {}, form.words) for form in forms)
     for index, token in enumerate(tokens):
-        found = _matching(states, token)
+        found = _matching(lines, token)
         if not found:
-            raise _unknown(states, tokens[:index], token)
+            raise _unknown(lines, tokens[:index], token)
         texts = {item.text for _, item in found if isinstance(item, Word)}
         shortest = min(texts, key=len, default="")
         if any(not text.startswith(shortest) for text in texts):
             raise _ambiguous(token, index, sorted(texts))
-        states = tuple(state.after(item, token.text) for state, item in found)
-    return states
+        lines = tuple(line.after(item, token.text) for line, item in found)
+    return lines
 
 
-def _matching(states: Iterable[State], token: Token) -> list[tuple[State, Item]]:
-    offered = [(state, item) for state in states for item in state.next]
-    words = [] if token.is_quoted else [(state, item) for state, item in offered if isinstance(item, Word)]
-    exact: list[tuple[State, Item]] = [(state, item) for state, item in words if item.text == token.text]
+def _matching(lines: Iterable[Parsed], token: Token) -> list[tuple[Parsed, Item]]:
+    offered = [(line, item) for line in lines for item in line.next]
+    words = [] if token.is_quoted else [(line, item) for line, item in offered if isinstance(item, Word)]
+    exact: list[tuple[Parsed, Item]] = [(line, item) for line, item in words if item.text == token.text]
     if exact:
         return exact
-    taking: list[tuple[State, Item]] = [
-        (state, item) for state, item in offered if isinstance(item, Argument) and not item.problem(token.text)
+    taking: list[tuple[Parsed, Item]] = [
+        (line, item) for line, item in offered if isinstance(item, Argument) and not item.problem(token.text)
     ]
     if any(isinstance(item, Argument) and item.check is None for _, item in taking):
         return taking
-    return [(state, item) for state, item in words if token.text and item.text.startswith(token.text)] + taking
+    return [(line, item) for line, item in words if token.text and item.text.startswith(token.text)] + taking
 
 
-def labels(states: Iterable[State]) -> tuple[str, ...]:
+def labels(lines: Iterable[Parsed]) -> tuple[str, ...]:
     """What may follow, as it is written where syntax is shown."""
-    return tuple(dict.fromkeys(item.label for state in states for item in state.next))
+    return tuple(dict.fromkeys(item.label for line in lines for item in line.next))
 
 
 def _text(tokens: Iterable[Token]) -> str:
     return " ".join(token.text for token in tokens)
 
 
-def _unknown(states: Sequence[State], before: Sequence[Token], token: Token) -> WrongCommand:
-    said, possible = _text(before), labels(states)
+def _unknown(lines: Sequence[Parsed], before: Sequence[Token], token: Token) -> WrongCommand:
+    said, possible = _text(before), labels(lines)
     if not possible:
         return WrongCommand(f"nothing may follow {said!r}, but there is {token.text!r}", len(before))
-    arguments = {item.label: item for state in states for item in state.next if isinstance(item, Argument)}
+    arguments = {item.label: item for line in lines for item in line.next if isinstance(item, Argument)}
     problems = [item.problem(token.text) for item in arguments.values()]
     if len(possible) == len(problems) == 1:
         return WrongCommand(problems[0], len(before))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from prompt_toolkit.completion import Completion, get_common_complete_suffix
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from maglev_cli.forms import FORMS
-from maglev_cli.grammar import Argument, WrongCommand, candidates, next_of, quoted, split
+from maglev_cli.grammar import Argument, WrongCommand, candidates, next_of, split
 from maglev_cli.help import next_view
 from maglev_cli.names import Names
 from maglev_cli.render import Output
@@ -78,7 +79,7 @@ def completions(text: str, names: Names) -> list[Completion]:
     except WrongCommand:
         return []
     start = line.partial.start - len(text)
-    return [Completion(f"{quoted(each.text)} ", start, each.text, each.help) for each in found]
+    return [Completion(f"{shlex.quote(each.text)} ", start, each.text, each.help) for each in found]
 
 
 def complete(buffer: Buffer, found: Sequence[Completion]) -> bool:

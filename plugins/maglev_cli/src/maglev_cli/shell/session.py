@@ -6,12 +6,13 @@ import asyncio
 
 from prompt_toolkit import PromptSession
 
-from maglev_cli.grammar import Parsed, split
+from maglev_cli.forms import FORMS
+from maglev_cli.grammar import Parsed, WrongCommand, parse, split
 from maglev_cli.interrupt import on_interrupt
 from maglev_cli.names import Names
 from maglev_cli.options import Invocation
 from maglev_cli.render import Output
-from maglev_cli.run import parse_or_tell, run_line
+from maglev_cli.run import run_line
 from maglev_cli.shell.editing import PROMPT, key_bindings
 from maglev_cli.shell.history import open_history
 from maglev_cli.status import OK, WRONG
@@ -64,19 +65,26 @@ async def _run_lines(client: Client, output: Output) -> None:
     )
     while True:
         try:
-            written = split(await prompt.prompt_async())
+            line = _parsed(await prompt.prompt_async())
         except KeyboardInterrupt:  # Ctrl-C clears the line
             continue
         except EOFError:  # Ctrl-D leaves
             return
-        if written.is_open:
-            output.error("a quote is not closed")
+        except WrongCommand as wrong:
+            output.error(str(wrong))
             continue
-        line = parse_or_tell(written.all, output) if written.all else None
         if line is not None and line.action == "quit":
             return
         if line is not None:
             await _run_line(client, line, output)
+
+
+def _parsed(text: str) -> Parsed | None:
+    """Read a line; `None` if it is empty."""
+    written = split(text)
+    if written.is_open:
+        raise WrongCommand("a quote is not closed", len(written.tokens))
+    return parse(FORMS, written.all) if written.all else None
 
 
 async def _run_line(client: Client, line: Parsed, output: Output) -> None:

@@ -11,12 +11,7 @@ from maglev_cli.views.model import Cell, Style, Table, View, columns, fields, ro
 
 
 def backends(found: Sequence[BackendSnapshot], now_s: float) -> View:
-    """All backends.
-
-    Args:
-        found: They.
-        now_s: Now, in seconds since the epoch.
-    """
+    """All backends; `now_s` is now, in seconds since the epoch."""
     rows = (
         row(
             backend.name,
@@ -54,12 +49,7 @@ def _code(result: ProbeResult | None) -> str:
 
 
 def backend(found: BackendSnapshot, now_s: float) -> View:
-    """One backend and its history.
-
-    Args:
-        found: It.
-        now_s: Now, in seconds since the epoch.
-    """
+    """One backend and its history; `now_s` is now, in seconds since the epoch."""
     result = found.last_result
     head = fields(
         [

@@ -29,12 +29,7 @@ def result(found: CommandResult) -> View:
 
 
 def preview(found: Preview, addresses: Mapping[str, object]) -> View:
-    """What a command would do.
-
-    Args:
-        found: What it would do.
-        addresses: The servers' addresses by backend.
-    """
+    """What a command would do; `addresses` are those of the backends."""
     blocks: list[Block] = [_backend(each) for each in found.backends]
     for each in found.frontends:
         blocks += _frontend(each, addresses)

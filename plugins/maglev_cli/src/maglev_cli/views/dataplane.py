@@ -45,12 +45,7 @@ def version(info: Info, own: str, now_s: float) -> View:
 
 
 def dataplane(found: DataplaneSnapshot, now_s: float) -> View:
-    """The connection to the dataplane.
-
-    Args:
-        found: It.
-        now_s: Now, in seconds since the epoch.
-    """
+    """The connection to the dataplane; `now_s` is now, in seconds since the epoch."""
     info = found.info
     known: list[tuple[str, object]] = []
     if info is not None:
@@ -79,18 +74,11 @@ def _messages(counts: Sequence[MessageCount]) -> Cell:
     return Cell(f"{sent} sent, {received} received, {wrong} of them errors", Style.ERROR if wrong else Style.PLAIN)
 
 
-def state(found: DataplaneState, names: Mapping[VipKey, str], only: VipKey | None) -> View:
-    """What the dataplane holds.
-
-    Args:
-        found: It.
-        names: The frontends' names by VIP.
-        only: Of one VIP only; `None` for all.
-    """
+def state(found: DataplaneState, names: Mapping[VipKey, str]) -> View:
+    """What the dataplane holds; `names` are the frontends' names by VIP."""
     rows = [
         _server(key, names.get(key), vip, address, server)
         for key, vip in found.vips.items()
-        if only is None or key == only
         for address, server in vip.servers.items() or [(None, None)]
     ]
     titles = columns(
@@ -130,12 +118,7 @@ def _server(
 
 
 def counters(found: Sequence[VipCounters], names: Mapping[VipKey, str]) -> View:
-    """What each VIP carried.
-
-    Args:
-        found: It.
-        names: The frontends' names by VIP.
-    """
+    """What each VIP carried; `names` are the frontends' names by VIP."""
     kinds = sorted({kind for each in found for kind in each.packets})
     rows = (
         row(
