@@ -8,6 +8,7 @@ import re
 import sys
 import unicodedata
 from ipaddress import IPv4Address
+from operator import itemgetter
 
 import attrs
 import pytest
@@ -20,11 +21,12 @@ from maglev_cli.render import Output, one_line
 from maglev_cli.render.output import json_of, wants_colour
 from maglev_cli.render.text import text_of, wrapped
 from maglev_cli.views import changes, dataplane, formatting
-from maglev_cli.views.model import Cell, Column, Fields, Line, Style, Table, View, cell, columns, printable, row
+from maglev_cli.views.model import Cell, Column, Fields, Line, Style, Table, View, cell, printable, table
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 WIDE = 400
+NAME_AND_WHY = {"name": itemgetter(0), "why": itemgetter(1)}
 
 # Narrow, wide, and harmful; how wide the rarest of Unicode's clusters are is each terminal's own opinion.
 _TEXT = st.text(st.sampled_from("abcxyz019-:/→é漢字\U0001f642 \n\t\x1b\x07\u202e"), max_size=12)
@@ -92,8 +94,8 @@ def test_no_text_reaches_a_terminal_that_could_steer_it(text: str) -> None:
 
 
 def test_a_narrow_terminal_wraps_within_the_column() -> None:
-    table = Table(columns("name", "why"), (row("a", "one two three four"), row("b", "x")))
-    text = text_of((table,), colour=False, width=16)
+    found = table([("a", "one two three four"), ("b", "x")], NAME_AND_WHY)
+    text = text_of((found,), colour=False, width=16)
     assert [line.rstrip() for line in text.splitlines()] == [
         "name  why",
         "a     one two",
@@ -141,7 +143,7 @@ def test_colour_is_for_terminals_unless_said_otherwise(
 
 def test_a_terminal_that_is_wide_enough_gets_what_a_file_gets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", Screen())
-    view = (Table(columns("name", "why"), (row("a", "one two three"),)),)
+    view = (table([("a", "one two three")], NAME_AND_WHY),)
     monkeypatch.setenv("COLUMNS", "80")
     assert Output(colour=False).text(view) == text_of(view)
     monkeypatch.setenv("COLUMNS", "12")

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from maglev.api import BackendSnapshot, HealthCheckSnapshot, ProbeResult, Transition
 from maglev_cli.views import formatting
-from maglev_cli.views.model import Cell, Style, Table, View, columns, fields, row
+from maglev_cli.views.model import Cell, Style, View, fields, table
 
 
 def backends(found: Sequence[BackendSnapshot], now_s: float) -> View:
     """All backends; `now_s` is now, in seconds since the epoch."""
-    rows = (
-        row(
-            backend.name,
-            backend.address,
-            _state(backend),
-            formatting.age(now_s - backend.history[-1].at_s) if backend.history else None,
-            _health(backend),
-            backend.healthcheck,
-            _last(backend),
-            ", ".join(backend.frontends),
-        )
-        for backend in found
-    )
-    titles = columns("backend", "address", "state", "#for", "#health", "check", "last result", "frontends")
-    return (Table(titles, tuple(rows), "no backends"),)
+    columns: dict[str, Callable[[BackendSnapshot], object]] = {
+        "backend": lambda each: each.name,
+        "address": lambda each: each.address,
+        "state": _state,
+        "#for": lambda each: formatting.age(now_s - each.history[-1].at_s) if each.history else None,
+        "#health": _health,
+        "check": lambda each: each.healthcheck,
+        "last result": _last,
+        "frontends": lambda each: ", ".join(each.frontends),
+    }
+    return (table(found, columns, "no backends"),)
 
 
 def _state(backend: BackendSnapshot) -> Cell:
@@ -63,12 +59,16 @@ def backend(found: BackendSnapshot, now_s: float) -> View:
             ("at", formatting.moment(found.last_result_at_s, now_s)),
             *_stale(found, now_s),
             ("probes", found.probes),
-            ("next probe", _next(found.next_probe_at_s, now_s)),
             ("frontends", ", ".join(found.frontends)),
         ]
     )
-    rows = tuple(_transition(transition, now_s) for transition in reversed(found.history))
-    return (head, Table(columns("when", "from", "to", "why"), rows, "no transitions yet"))
+    columns: dict[str, Callable[[Transition], object]] = {
+        "when": lambda each: formatting.moment(each.at_s, now_s),
+        "from": lambda each: formatting.state(each.from_state),
+        "to": lambda each: formatting.state(each.to_state),
+        "why": lambda each: each.why or _result(each.result),
+    }
+    return (head, table(reversed(found.history), columns, "no transitions yet"))
 
 
 def _stale(found: BackendSnapshot, now_s: float) -> list[tuple[str, object]]:
@@ -77,56 +77,31 @@ def _stale(found: BackendSnapshot, now_s: float) -> list[tuple[str, object]]:
     return [("stale since", Cell(f"{formatting.moment(found.stale_since_s, now_s)}: {found.void_code}", Style.WARNING))]
 
 
-def _next(at_s: float | None, now_s: float) -> str:
-    return "" if at_s is None else f"in {formatting.duration(round(max(0.0, at_s - now_s), 1))}"
-
-
-def _transition(transition: Transition, now_s: float) -> tuple[Cell, ...]:
-    why = transition.why or (_result(transition.result) if transition.result else "")
-    return row(
-        formatting.moment(transition.at_s, now_s),
-        formatting.state(transition.from_state),
-        formatting.state(transition.to_state),
-        why,
-    )
-
-
 def _result(result: ProbeResult | None) -> str:
     return "" if result is None else f"{result} ({result.duration_ns / 1e6:.1f} ms)"
 
 
 def healthchecks(found: Sequence[HealthCheckSnapshot]) -> View:
     """All health checks."""
-    rows = (
-        row(
-            check.name,
-            check.type,
-            check.port,
-            *_intervals(check),
-            formatting.duration(check.timeout_s),
-            check.rise,
-            check.fall,
-            len(check.backends),
-        )
-        for check in found
-    )
-    titles = columns(
-        "health check", "type", "#port", "#interval", "#fast", "#down", "#timeout", "#rise", "#fall", "#backends"
-    )
-    return (Table(titles, tuple(rows), "no health checks"),)
-
-
-def _intervals(check: HealthCheckSnapshot) -> tuple[str, str, str]:
-    return (
-        formatting.duration(check.interval_s),
-        formatting.duration(check.fast_interval_s),
-        formatting.duration(check.down_interval_s),
-    )
+    columns: dict[str, Callable[[HealthCheckSnapshot], object]] = {
+        "health check": lambda each: each.name,
+        "type": lambda each: each.type,
+        "#port": lambda each: each.port,
+        "#interval": lambda each: formatting.duration(each.interval_s),
+        "#fast": lambda each: formatting.duration(each.fast_interval_s),
+        "#down": lambda each: formatting.duration(each.down_interval_s),
+        "#timeout": lambda each: formatting.duration(each.timeout_s),
+        "#rise": lambda each: each.rise,
+        "#fall": lambda each: each.fall,
+        "#backends": lambda each: len(each.backends),
+    }
+    return (table(found, columns, "no health checks"),)
 
 
 def healthcheck(found: HealthCheckSnapshot) -> View:
     """One health check."""
-    interval, fast, down = _intervals(found)
+    intervals = (found.interval_s, found.fast_interval_s, found.down_interval_s)
+    interval, fast, down = map(formatting.duration, intervals)
     return (
         fields(
             [

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
 
 from maglev.api import (
     BackendPreview,
-    BackendState,
     CommandResult,
     FrontendPreview,
-    FrontendState,
     Preview,
     Problem,
     Shares,
 )
 from maglev_cli.views import formatting
-from maglev_cli.views.model import Block, Cell, Style, Table, View, columns, fields, row, text_line
+from maglev_cli.views.model import Block, Cell, Style, View, cell, fields, table, text_line
+
+_Server = IPv4Address | IPv6Address
 
 
 def result(found: CommandResult) -> View:
@@ -42,63 +42,46 @@ def preview(found: Preview, addresses: Mapping[str, object]) -> View:
 
 
 def _backend(found: BackendPreview) -> Block:
-    return text_line(f"{found.backend}: {_state(found.before)} → {_state(found.after)}", Style.WARNING)
-
-
-def _state(state: BackendState | FrontendState | None) -> str:
-    return "none" if state is None else state.value
+    return text_line(f"{found.backend}: {found.before or 'none'} → {found.after or 'none'}", Style.WARNING)
 
 
 def _frontend(found: FrontendPreview, addresses: Mapping[str, object]) -> list[Block]:
     before, after = found.before, found.after
+    names = {addresses.get(name): name for name in reversed([*before.weights, *after.weights])}
     servers = sorted({*before.buckets, *after.buckets}, key=lambda server: (server.version, int(server)))
-    totals = (sum(before.buckets.values()), sum(after.buckets.values()))
-    rows = tuple(_server(found, server, _name(found, server, addresses), totals) for server in servers)
-    titles = columns("server", "backend", "weight", "table weight", "buckets", "share of new flows")
-    changes = {
-        "state": (_state(before.state), _state(after.state)),
-        "active pool": (before.active_pool or "none", after.active_pool or "none"),
+
+    def change(get: Callable[[Shares], object]) -> Cell:
+        return _change(get(before), get(after))
+
+    columns: dict[str, Callable[[_Server], object]] = {
+        "server": lambda server: server,
+        "backend": names.get,
+        "weight": lambda server: change(lambda shares: shares.weights.get(names.get(server, ""))),
+        "table weight": lambda server: change(lambda shares: shares.table_weights.get(server)),
+        "buckets": lambda server: change(lambda shares: shares.buckets.get(server)),
+        "share of new flows": lambda server: change(lambda shares: _share(shares, server)),
     }
-    told: list[tuple[str, object]] = [
+    changes = {"state": (before.state, after.state), "active pool": (before.active_pool, after.active_pool)}
+    pairs: list[tuple[str, object]] = [
         ("frontend", Cell(found.frontend, Style.BOLD)),
-        *((name, _change(both)) for name, both in changes.items() if both[0] != both[1]),
+        *((name, _change(was or "none", will or "none")) for name, (was, will) in changes.items() if was != will),
         ("new flows that move", Cell(formatting.share(found.moved), Style.WARNING if found.moved else Style.OK)),
         ("of them avoidable", formatting.share(found.moved_avoidable)),
         *(("would flush", Cell(str(server), Style.ERROR)) for server in found.flushed),
         *(("would write", operation) for operation in found.operations),
     ]
-    return [fields(told), Table(titles, rows, "no servers")]
+    return [fields(pairs), table(servers, columns, "no servers")]
 
 
-def _name(found: FrontendPreview, server: object, addresses: Mapping[str, object]) -> str:
-    known = [*dict.fromkeys([*found.before.weights, *found.after.weights])]
-    return next((name for name in known if addresses.get(name) == server), "")
+def _share(shares: Shares, server: _Server) -> str | None:
+    total = sum(shares.buckets.values())
+    return formatting.share(shares.buckets[server] / total) if total and server in shares.buckets else None
 
 
-def _server(found: FrontendPreview, server: object, name: str, totals: tuple[int, int]) -> tuple[Cell, ...]:
-    both = (found.before, found.after)
-    return row(
-        server,
-        name,
-        _change([_at(shares.weights, name) for shares in both]),
-        _change([_at(shares.table_weights, server) for shares in both]),
-        _change([_at(shares.buckets, server) for shares in both]),
-        _change([_share(shares, server, total) for shares, total in zip(both, totals, strict=True)]),
-    )
-
-
-def _at(values: Mapping[Any, int], key: object) -> str:
-    return str(values[key]) if key in values else "-"
-
-
-def _share(shares: Shares, server: object, total: int) -> str:
-    buckets: Mapping[Any, int] = shares.buckets
-    return formatting.share(buckets[server] / total) if total and server in buckets else "-"
-
-
-def _change(both: Sequence[str]) -> Cell:
-    before, after = both
-    return Cell(before) if before == after else Cell(f"{before} → {after}", Style.WARNING)
+def _change(before: object, after: object) -> Cell:
+    if before == after:
+        return cell(before)
+    return Cell(f"{cell(before).text} → {cell(after).text}", Style.WARNING)
 
 
 def problems(found: Sequence[Problem]) -> View:

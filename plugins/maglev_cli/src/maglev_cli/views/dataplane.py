@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from maglev.api import (
     DataplaneConf,
@@ -15,7 +16,7 @@ from maglev.api import (
     VipState,
 )
 from maglev_cli.views import formatting
-from maglev_cli.views.model import Cell, Fields, Style, Table, View, columns, fields, row
+from maglev_cli.views.model import Cell, Fields, Style, View, fields, table
 from maglev_grpc.client import Info
 
 
@@ -77,14 +78,29 @@ def _messages(counts: Sequence[MessageCount]) -> Cell:
 def state(found: DataplaneState, names: Mapping[VipKey, str]) -> View:
     """What the dataplane holds; `names` are the frontends' names by VIP."""
     rows = [
-        _server(key, names.get(key), vip, address, server)
+        (key, vip, address, server)
         for key, vip in found.vips.items()
         for address, server in vip.servers.items() or [(None, None)]
     ]
-    titles = columns(
-        "VIP", "frontend", "encap", "#buckets", "sticky", "server", "#weight", "#its buckets", "#share", "#flows"
-    )
-    return (_conf(found.conf), Table(titles, tuple(rows), "the dataplane holds no such VIPs"))
+    columns: dict[str, Callable[[tuple[VipKey, VipState, object, ServerState | None]], object]] = {
+        "VIP": lambda row: row[0],
+        "frontend": lambda row: names.get(row[0]) or Cell("unmanaged", Style.WARNING),
+        "encap": lambda row: row[1].attributes.encap,
+        "#buckets": lambda row: row[1].attributes.table_length,
+        "sticky": lambda row: formatting.yes(row[1].attributes.sticky),
+        "server": lambda row: row[2],
+        "#weight": lambda row: row[3] and row[3].weight,
+        "#its buckets": lambda row: row[3] and row[3].buckets,
+        "#share": lambda row: _share(row[1], row[3]),
+        "#flows": lambda row: row[3] and row[3].flows,
+    }
+    return (_conf(found.conf), table(rows, columns, "the dataplane holds no such VIPs"))
+
+
+def _share(vip: VipState, server: ServerState | None) -> str | None:
+    if server is None or server.buckets is None:
+        return None
+    return formatting.share(server.buckets / vip.attributes.table_length)
 
 
 def _conf(conf: DataplaneConf) -> Fields:
@@ -98,37 +114,18 @@ def _conf(conf: DataplaneConf) -> Fields:
     )
 
 
-def _server(
-    key: VipKey, name: str | None, vip: VipState, address: object, server: ServerState | None
-) -> tuple[Cell, ...]:
-    length = vip.attributes.table_length
-    buckets = server.buckets if server else None
-    return row(
-        key,
-        name if name is not None else Cell("unmanaged", Style.WARNING),
-        vip.attributes.encap,
-        length,
-        formatting.yes(vip.attributes.sticky),
-        address,
-        server.weight if server else None,
-        buckets,
-        None if buckets is None else formatting.share(buckets / length),
-        server.flows if server else None,
-    )
-
-
 def counters(found: Sequence[VipCounters], names: Mapping[VipKey, str]) -> View:
     """What each VIP carried; `names` are the frontends' names by VIP."""
     kinds = sorted({kind for each in found for kind in each.packets})
-    rows = (
-        row(
-            each.vip,
-            names.get(each.vip),
-            *(each.packets.get(kind) for kind in kinds),
-            each.route_packets,
-            each.route_bytes,
-        )
-        for each in found
-    )
-    titles = columns("VIP", "frontend", *(f"#{kind}" for kind in kinds), "#route packets", "#route bytes")
-    return (Table(titles, tuple(rows), "the dataplane counts nothing"),)
+    columns: dict[str, Callable[[VipCounters], object]] = {
+        "VIP": lambda each: each.vip,
+        "frontend": lambda each: names.get(each.vip),
+        **{f"#{kind}": partial(_packets, kind) for kind in kinds},
+        "#route packets": lambda each: each.route_packets,
+        "#route bytes": lambda each: each.route_bytes,
+    }
+    return (table(found, columns, "the dataplane counts nothing"),)
+
+
+def _packets(kind: str, counters: VipCounters) -> int | None:
+    return counters.packets.get(kind)

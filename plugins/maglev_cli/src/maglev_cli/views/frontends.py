@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from maglev.api import FlowTrace, FrontendSnapshot, MemberSnapshot
 from maglev_cli.views import formatting
-from maglev_cli.views.model import Cell, Style, Table, View, columns, fields, row
+from maglev_cli.views.model import Cell, Style, Table, View, fields, table
 
 
 def frontends(found: Sequence[FrontendSnapshot]) -> View:
     """All frontends."""
-    rows = (
-        row(
-            frontend.name,
-            frontend.vip,
-            formatting.state(frontend.state),
-            frontend.active_pool,
-            _serving(frontend),
-            formatting.in_sync(frontend.in_sync),
-            frontend.description,
-        )
-        for frontend in found
-    )
-    titles = columns("frontend", "VIP", "state", "pool", "#serving", "dataplane", "description")
-    return (Table(titles, tuple(rows), "no frontends"),)
+    columns: dict[str, Callable[[FrontendSnapshot], object]] = {
+        "frontend": lambda each: each.name,
+        "VIP": lambda each: each.vip,
+        "state": lambda each: formatting.state(each.state),
+        "pool": lambda each: each.active_pool,
+        "#serving": _serving,
+        "dataplane": lambda each: formatting.in_sync(each.in_sync),
+        "description": lambda each: each.description,
+    }
+    return (table(found, columns, "no frontends"),)
 
 
 def _serving(frontend: FrontendSnapshot) -> str:
@@ -55,28 +51,32 @@ def frontend(found: FrontendSnapshot) -> View:
 
 
 def _members(members: Sequence[MemberSnapshot]) -> Table:
-    titles = columns(
-        "pool", "backend", "address", "state", "#weight", "#effective", "#table", "#dataplane", "#buckets", "reason"
-    )
-    return Table(titles, tuple(map(_member, members)), "no backends")
+    columns: dict[str, Callable[[MemberSnapshot], object]] = {
+        "pool": lambda each: each.pool,
+        "backend": lambda each: each.backend,
+        "address": lambda each: each.address,
+        "state": lambda each: formatting.state(each.state),
+        "#weight": _weight,
+        "#effective": lambda each: each.effective_weight,
+        "#table": lambda each: each.table_weight,
+        "#dataplane": _dataplane_weight,
+        "#buckets": lambda each: each.buckets,
+        "reason": lambda each: each.reason,
+    }
+    return table(members, columns, "no backends")
 
 
-def _member(member: MemberSnapshot) -> tuple[Cell, ...]:
-    weight = f"{member.weight} (file: {member.configured_weight})" if member.overridden else str(member.weight)
-    differs = member.dataplane_weight is not None and member.dataplane_weight != member.table_weight
-    held = "-" if member.dataplane_weight is None else str(member.dataplane_weight)
-    return row(
-        member.pool,
-        member.backend,
-        member.address,
-        formatting.state(member.state),
-        Cell(weight, Style.WARNING if member.overridden else Style.PLAIN),
-        member.effective_weight,
-        member.table_weight,
-        Cell(held, Style.ERROR if differs else Style.PLAIN),
-        member.buckets,
-        member.reason,
-    )
+def _weight(member: MemberSnapshot) -> Cell:
+    if not member.overridden:
+        return Cell(str(member.weight))
+    return Cell(f"{member.weight} (file: {member.configured_weight})", Style.WARNING)
+
+
+def _dataplane_weight(member: MemberSnapshot) -> Cell | None:
+    if member.dataplane_weight is None:
+        return None
+    differs = member.dataplane_weight != member.table_weight
+    return Cell(str(member.dataplane_weight), Style.ERROR if differs else Style.PLAIN)
 
 
 def flow(trace: FlowTrace) -> View:

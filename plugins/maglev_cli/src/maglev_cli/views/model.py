@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from typing import TypeVar
 
 import attrs
+
+T = TypeVar("T")
 
 
 class Style(StrEnum):
@@ -94,14 +97,16 @@ Block = Table | Fields | Line
 View = tuple[Block, ...]
 
 
-def columns(*titles: str) -> tuple[Column, ...]:
-    """Make columns; a title that begins with `#` is one of numbers."""
-    return tuple(Column(title.removeprefix("#"), title.startswith("#")) for title in titles)
+def table(items: Iterable[T], columns: Mapping[str, Callable[[T], object]], empty: str = "none") -> Table:
+    """Make a table with a row for each of some things.
 
-
-def row(*values: object) -> tuple[Cell, ...]:
-    """Make a row of cells and of whatever can be written as text; `None` is a dash."""
-    return tuple(map(cell, values))
+    Args:
+        items: The things.
+        columns: The headings, each with what gives the text or cell of a thing; one that begins with `#` has numbers.
+        empty: What is said where there are no rows.
+    """
+    titles = tuple(Column(title.removeprefix("#"), title.startswith("#")) for title in columns)
+    return Table(titles, tuple(tuple(cell(get(item)) for get in columns.values()) for item in items), empty)
 
 
 def cell(value: object) -> Cell:
