@@ -1,13 +1,14 @@
 // One change: chosen, previewed, and only then confirmed.
 
-import { createEffect, createMemo, createSignal, For, Match, on, onMount, Show, Switch } from "solid-js";
+import { createEffect, createMemo, createSignal, For, on, onMount, Show } from "solid-js";
 import { command, offered, preview, setSubject, subject } from "./admin";
-import { chosenArguments, namesFor, type Argument, type CommandInfo } from "./commands";
+import { chosenArguments, namesFor, type Argument, type CommandInfo, type Value } from "./commands";
+import { Field } from "./Field";
 import { precisePercent } from "./format";
 import { model } from "./model";
 import type { Order, Preview } from "./types";
 
-type Values = Record<string, string | number | boolean>;
+type Values = Record<string, Value>;
 
 const SETTLE_MS = 200; // a slider that moves asks for no preview
 
@@ -21,7 +22,7 @@ export function Dialog() {
   const [messages, setMessages] = createSignal<string[]>([]);
   const [failures, setFailures] = createSignal<string[]>([]);
   const choice = (): CommandInfo | undefined => offered()[chosen()];
-  const valueOf = (one: Argument): string | number | boolean | undefined =>
+  const valueOf = (one: Argument): Value | undefined =>
     values()[one.name] ?? (one.kind === "weight" ? subject()?.weight?.now ?? 0 : one.kind === "choice" && one.required ? one.choices[0] : undefined);
   const order = createMemo((): Order | null => {
     const about = subject();
@@ -128,42 +129,6 @@ export function Dialog() {
         </footer>
       </form>
     </dialog>
-  );
-}
-
-function Field(props: { argument: Argument; value: string | number | boolean | undefined; set: (value: string | number | boolean) => void }) {
-  const one = () => props.argument;
-  const number = (value: number) => {
-    if (value >= 0 && value <= 100) props.set(Math.round(value));
-  };
-  return (
-    <Switch>
-      <Match when={one().kind === "weight"}>
-        <div class="weight">
-          <label for="weight">{one().name}</label>
-          <input id="weight" type="range" min={0} max={100} value={Number(props.value)} onInput={(event) => number(event.currentTarget.valueAsNumber)} />
-          <input type="number" aria-label={`${one().name}, as a number`} min={0} max={100} value={Number(props.value)} onInput={(event) => number(event.currentTarget.valueAsNumber)} />
-          <span class="faint">now {subject()?.weight?.now}, in the file {subject()?.weight?.configured}</span>
-        </div>
-      </Match>
-      <Match when={one().kind === "flag"}>
-        <label>
-          <input type="checkbox" checked={props.value === true} onChange={(event) => props.set(event.currentTarget.checked)} />
-          {one().name}: {one().help}
-        </label>
-      </Match>
-      <Match when={one().kind === "choice"}>
-        <label>
-          {one().help}{" "}
-          <select onChange={(event) => props.set(event.currentTarget.value)}>
-            <Show when={!one().required}>
-              <option value="">–</option>
-            </Show>
-            <For each={one().choices}>{(text) => <option selected={text === props.value}>{text}</option>}</For>
-          </select>
-        </label>
-      </Match>
-    </Switch>
   );
 }
 

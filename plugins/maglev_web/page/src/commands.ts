@@ -1,5 +1,7 @@
 // Which commands a dialog offers. What commands there are, the server says: they are declared in maglev.api.
 
+export type Value = string | number | boolean;
+
 export interface Argument {
   name: string;
   kind: "backend" | "frontend" | "healthcheck" | "pool" | "weight" | "flag" | "choice";
