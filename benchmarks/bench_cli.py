@@ -37,7 +37,13 @@ CASES: dict[str, tuple[str, ...]] = {
     "show backends, JSON": (*MAGLEVC, "--output", "json", "show", "backends"),
     "show frontend": (*MAGLEVC, "show", "frontend", "site"),
     "set … dry-run": (*MAGLEVC, "set", "backend", "b-1", "disable", "dry-run"),
-    "completion of a name": (*MAGLEVC, "--complete", "show", "backend", "b-1"),
+    "completion of a name": (
+        "env",
+        "_MAGLEVC_COMPLETE=fish_complete",
+        "COMP_WORDS=maglevc show backend b-1",
+        "COMP_CWORD=b-1",
+        *MAGLEVC,
+    ),
 }
 ON_A_TERMINAL = "show backends, terminal"
 

@@ -144,3 +144,7 @@ class _Text(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
             return self._function(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        """Have the shell complete names of files where a file is wanted."""
+        return click.Path().shell_complete(ctx, param, incomplete) if self._function is Path else []

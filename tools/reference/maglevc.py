@@ -1,26 +1,26 @@
-"""The reference page of `maglevc`, written from its options and its tree of commands."""
+"""The reference page of `maglevc`, written from its options and its list of commands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from maglev_cli.command import command
-from maglev_cli.grammar import Node
-from maglev_cli.syntax import Form, flag_syntax, forms
-from maglev_cli.tree import ROOT
+from maglev_cli.forms import FORMS, WORDS
+from maglev_cli.grammar import Argument, Form
 from tools.reference.options import options_table
 
 _HEAD = """\
 # maglevc reference
 
-<!-- Written by `python -m tools.reference` from the tree of commands: change it there. -->
+<!-- Written by `python -m tools.reference` from the list of commands: change it there. -->
 
 `maglevc [OPTION]... [COMMAND]...` runs one command. Without one it is a shell; on a pipe it reads a command from each
 line, runs none of them if one is wrong, and stops at the first that fails. Empty lines, and lines that begin with `#`,
 are left out.
 
 - A word may be abbreviated as long as it is clear which one is meant: `sh ba` is `show backends`, `sh ba x` is
-  `show backend x`. Where a name may stand too, words must be written in full.
+  `show backend x`. Where a name may stand too, words must be written in full:
+  `recreate` and `prune`, as a frontend may be named like their beginning.
 - `?` in the place of a word shows what can stand there, TAB in the shell completes words and the names that exist just
   now. Ctrl-C clears the line, or ends a command; Ctrl-D leaves. History is kept in `~/.local/state/maglevc/history`.
 - In the shell, quotes make anything a value: `show backend "?"`.
@@ -29,7 +29,7 @@ are left out.
   maglevd; 130 for Ctrl-C, 141 when whoever read the output left.
 - `--output json` prints the message of the API, with the names of its fields. 64-bit numbers are strings, as in all
   JSON made of protocol buffers. `watch events` always prints JSON.
-- Text is as wide as it needs to be; on a terminal that is too narrow it is folded within its column.
+- On a terminal that is too narrow for a table, its cells are wrapped.
 
 ## Options
 
@@ -50,14 +50,14 @@ line names, for one second at most.
 def page() -> str:
     """The whole page."""
     parts = [_HEAD, options_table(command()), _COMPLETION, "\n## Commands\n"]
-    for node in ROOT.then:
-        parts += _section(node)
+    for word in dict.fromkeys(form.syntax.split()[0] for form in FORMS):
+        parts += _section(word)
     return "".join(parts)
 
 
-def _section(top: Node) -> Iterator[str]:
-    own = [form for form in forms() if form.nodes[0] is top]
-    yield f"\n### {top.item.label}\n\n{_sentence(top.item.help)}\n"
+def _section(word: str) -> Iterator[str]:
+    own = [form for form in FORMS if form.syntax.split()[0] == word]
+    yield f"\n### {word}\n\n{_sentence(WORDS.get(word, own[0].help))}\n"
     yield "\n| command | what it does |\n|---|---|\n"
     yield from (_row(form.syntax, form.help) for form in own)
     described = list(dict.fromkeys([*_arguments(own), *_flags(own)]))
@@ -72,12 +72,12 @@ def _row(syntax: str, text: str) -> str:
 
 
 def _arguments(of: Iterable[Form]) -> Iterator[tuple[str, str]]:
-    return ((item.label, item.help) for form in of for item in form.arguments)
+    items = (item for form in of for part in (form.words, *form.flags) for item in part.items)
+    return ((item.label, item.help) for item in items if isinstance(item, Argument))
 
 
 def _flags(of: Iterable[Form]) -> Iterator[tuple[str, str]]:
-    for flag in (flag for form in of for flag in form.nodes[-1].flags):
-        yield flag_syntax(flag), flag.item.help
+    return ((flag.syntax, flag.items[0].help) for form in of for flag in form.flags)
 
 
 def _sentence(text: str) -> str:

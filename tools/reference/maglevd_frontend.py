@@ -46,7 +46,7 @@ User and password of `/admin/` come from the environment only, so that no list o
 
 Events can be replayed for 30 seconds, and 2000 of them. A silent stream carries a `ping` every 15 seconds.
 
-A command is JSON: `{"maglevd": "localhost:9090", "command": "pause", "arguments": {"backend": "nginx0-ams"}}`.
+A command is JSON: `{"maglevd": "localhost:9090", "command": "PauseBackend", "arguments": {"backend": "nginx0-ams"}}`.
 
 | command | arguments |
 |---|---|

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from plugins.maglev_cli.tests.world import Site, running_site
+from plugins.maglev_cli.tests.site import Site, running_site
 
 
 @pytest.fixture(scope="session")
-def seen_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One site for all tests that change nothing."""
     with running_site(tmp_path_factory.mktemp("site")) as site:
         yield site

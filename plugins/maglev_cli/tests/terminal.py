@@ -13,7 +13,7 @@ import termios
 import time
 from collections.abc import Mapping, Sequence
 
-from plugins.maglev_cli.tests.world import PATIENCE_S
+from plugins.maglev_cli.tests.site import PATIENCE_S
 
 _PIECE = re.compile(
     r"\x1b\[(?P<private>[?<>=]?)(?P<numbers>[0-9;]*)(?P<final>[@-~])"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from maglev.cli.demo.servers import free_port
-from plugins.maglev_cli.tests.world import Site, maglevc
+from plugins.maglev_cli.tests.site import Site, maglevc
 
 
 @pytest.mark.parametrize(
@@ -37,20 +37,20 @@ from plugins.maglev_cli.tests.world import Site, maglevc
         ("--ca /nonexistent/ca.pem show version", 2, "/nonexistent/ca.pem: No such file or directory"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(seen_site: Site, line: str, status: int, told: str) -> None:
-    before = seen_site.weights()
-    found, message = seen_site.refused(line)
+def test_what_is_wrong_is_said_in_one_line(shared_site: Site, line: str, status: int, told: str) -> None:
+    before = shared_site.weights()
+    found, message = shared_site.refused(line)
     assert (found, message[: len(told)]) == (status, told)
-    assert seen_site.weights() == before
+    assert shared_site.weights() == before
 
 
-def test_errors_are_red_where_colour_is_wanted(seen_site: Site) -> None:
-    done = seen_site.run("--color", "show", "backend", "nope")
+def test_errors_are_red_where_colour_is_wanted(shared_site: Site) -> None:
+    done = shared_site.run("--color", "show", "backend", "nope")
     assert (done.stdout, done.stderr) == ("", "\x1b[31mno backend 'nope'\x1b[0m\n")
 
 
-def test_a_name_cannot_steer_the_terminal(seen_site: Site) -> None:
-    done = seen_site.run("show", "backend", "a\x1b[2Jb")
+def test_a_name_cannot_steer_the_terminal(shared_site: Site) -> None:
+    done = shared_site.run("show", "backend", "a\x1b[2Jb")
     assert done.returncode == 1
     assert "\x1b" not in done.stderr
 
@@ -74,7 +74,7 @@ def test_a_server_that_is_none_is_said(server: str) -> None:
 def test_garbage_on_the_port_is_an_error(stack: ExitStack) -> None:
     listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
 
-    def babble() -> None:
+    def send_garbage() -> None:
         while True:
             try:
                 connection, _ = listener.accept()
@@ -83,17 +83,17 @@ def test_garbage_on_the_port_is_an_error(stack: ExitStack) -> None:
             with connection:
                 connection.sendall(b"SSH-2.0-nothing like HTTP/2\r\n" * 20)
 
-    babbler = threading.Thread(target=babble, daemon=True)
-    babbler.start()
+    thread = threading.Thread(target=send_garbage, daemon=True)
+    thread.start()
     done = maglevc("--server", f"127.0.0.1:{listener.getsockname()[1]}", "show", "version")
     listener.shutdown(socket.SHUT_RDWR)
-    babbler.join(30)
+    thread.join(30)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
 
 
-def test_what_was_asked_in_json_fails_as_in_text(seen_site: Site) -> None:
-    done = seen_site.run("--output", "json", "show", "backend", "nope")
+def test_what_was_asked_in_json_fails_as_in_text(shared_site: Site) -> None:
+    done = shared_site.run("--output", "json", "show", "backend", "nope")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "no backend 'nope'\n")
 
 
@@ -112,11 +112,11 @@ def test_help_and_version_need_no_maglevd() -> None:
     assert maglevc("sohw", "?").returncode == 2
 
 
-def test_the_environment_speaks_and_a_flag_wins(seen_site: Site) -> None:
-    assert maglevc("show", "version", MAGLEV_SERVER=seen_site.server).returncode == 0
-    assert maglevc("-server", seen_site.server, "show", "version", MAGLEV_SERVER="localhost:1").returncode == 0
-    assert maglevc("show", "backends", MAGLEV_SERVER=seen_site.server, MAGLEV_OUTPUT="json").stdout.startswith("{")
+def test_the_environment_speaks_and_a_flag_wins(shared_site: Site) -> None:
+    assert maglevc("show", "version", MAGLEV_SERVER=shared_site.server).returncode == 0
+    assert maglevc("-server", shared_site.server, "show", "version", MAGLEV_SERVER="localhost:1").returncode == 0
+    assert maglevc("show", "backends", MAGLEV_SERVER=shared_site.server, MAGLEV_OUTPUT="json").stdout.startswith("{")
 
 
-def test_options_may_stand_behind_the_command(seen_site: Site) -> None:
-    assert seen_site.run("show", "backends", "--output", "json").stdout.startswith("{")
+def test_options_may_stand_behind_the_command(shared_site: Site) -> None:
+    assert shared_site.run("show", "backends", "--output", "json").stdout.startswith("{")

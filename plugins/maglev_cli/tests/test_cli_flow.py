@@ -14,7 +14,7 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
-from plugins.maglev_cli.tests.world import Daemon, until
+from plugins.maglev_cli.tests.site import Daemon, until
 from plugins.maglev_vpp.tests.standin.harness import RealVpp, Standin
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parents[3] / "tests/data/vpp-flows.json").read_text())
@@ -73,7 +73,7 @@ def started(file: Path, text: str) -> Daemon:
 
 def weights(daemon: Daemon) -> dict[str, int]:
     """What the dataplane holds: weights by server."""
-    vips = daemon.ask("show dataplane state")["vips"]
+    vips = daemon.json_of("show dataplane state")["vips"]
     return {server["address"]: server["weight"] for vip in vips for server in vip["servers"]}
 
 
@@ -103,12 +103,12 @@ async def test_show_flow_names_the_server_that_vpp_chose(daemon: Daemon) -> None
 async def test_what_a_person_reads_names_it_too(daemon: Daemon) -> None:
     for port, server in list(RECORDED["server_by_source_port"].items())[::60]:
         line = f"show flow recorded {RECORDED['source']} {port}"
-        assert server in await anyio.to_thread.run_sync(daemon.tell, line)
+        assert server in await anyio.to_thread.run_sync(daemon.text_of, line)
 
 
 async def test_show_vpp_info_adds_up_the_messages_of_a_vpp(daemon: Daemon) -> None:
-    text = await anyio.to_thread.run_sync(daemon.tell, "show vpp info")
-    told = await anyio.to_thread.run_sync(daemon.ask, "show vpp info")
+    text = await anyio.to_thread.run_sync(daemon.text_of, "show vpp info")
+    told = await anyio.to_thread.run_sync(daemon.json_of, "show vpp info")
     counts = {(each["message"], each["direction"]): int(each["count"]) for each in told["api_messages"]}
     if told["name"] == "memory":
         assert counts == {}

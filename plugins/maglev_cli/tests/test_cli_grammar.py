@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maglev_cli.grammar import Argument, Node, Token, Word, WrongCommand, parse, quoted, split, tokens_of
-from maglev_cli.syntax import Form, flag_syntax, forms
-from maglev_cli.tree import ROOT
+from maglev_cli.forms import FORMS
+from maglev_cli.grammar import Argument, Form, Part, Token, Word, WrongCommand, parse, split, tokens_of
 
-FORMS = forms()
 SAMPLES = {"weight": "40", "source": "192.0.2.7", "source-port": "4711", "destination-port": "53", "num": "3"}
 
 
@@ -18,61 +18,66 @@ def value_for(argument: Argument) -> str:
     return SAMPLES.get(argument.name, f"some-{argument.name}")
 
 
-def written(form: Form) -> list[str]:
-    items = (node.item for node in form.nodes)
-    return [item.text if isinstance(item, Word) else value_for(item) for item in items]
+def items_of(form: Form, *, least: bool = False) -> list[Word | Argument]:
+    """The words and arguments of a form, with or without what may be left out."""
+    places = form.words.places[: form.words.least] if least else form.words.places
+    return [place[0] for place in places]
+
+
+def written(form: Form, *, least: bool = False) -> list[str]:
+    return [item.text if isinstance(item, Word) else value_for(item) for item in items_of(form, least=least)]
 
 
 def meaning(line: str) -> tuple[str, dict[str, str]]:
-    parsed = parse(ROOT, split(line).all)
+    parsed = parse(FORMS, split(line).all)
     return parsed.action, dict(parsed.values)
 
 
 def complaint(line: str) -> str:
     with pytest.raises(WrongCommand) as caught:
-        parse(ROOT, split(line).all)
+        parse(FORMS, split(line).all)
     return str(caught.value)
 
 
+@pytest.mark.parametrize("least", [True, False], ids=["shortest", "longest"])
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.syntax)
-def test_every_form_means_its_own_action(form: Form) -> None:
-    parsed = parse(ROOT, tokens_of(written(form)))
-    wanted = {node.item.name: value_for(node.item) for node in form.nodes if isinstance(node.item, Argument)}
-    assert (parsed.action, dict(parsed.values)) == (form.nodes[-1].action, wanted)
+def test_every_form_means_its_own_action(form: Form, least: bool) -> None:
+    parsed = parse(FORMS, tokens_of(written(form, least=least)))
+    wanted = {item.name: value_for(item) for item in items_of(form, least=least) if isinstance(item, Argument)}
+    assert (parsed.form, parsed.action, dict(parsed.values)) == (form, form.action, wanted)
 
 
 @given(form=st.sampled_from(FORMS), data=st.data())
 def test_abbreviated_it_means_the_same_or_nothing(form: Form, data: st.DataObject) -> None:
     words = [
-        word[: data.draw(st.integers(1, len(word)))] if isinstance(node.item, Word) else word
-        for node, word in zip(form.nodes, written(form), strict=True)
+        word[: data.draw(st.integers(1, len(word)))] if isinstance(item, Word) else word
+        for item, word in zip(items_of(form), written(form), strict=True)
     ]
     try:
-        parsed = parse(ROOT, tokens_of(words))
+        parsed = parse(FORMS, tokens_of(words))
     except WrongCommand:
         return
-    full = parse(ROOT, tokens_of(written(form)))
+    full = parse(FORMS, tokens_of(written(form)))
     # `vpp` and `quit` have other names for the same.
     assert (parsed.action, parsed.values) == (full.action, full.values)
 
 
-@given(form=st.sampled_from([form for form in FORMS if form.nodes[-1].flags]), data=st.data())
+@given(form=st.sampled_from([form for form in FORMS if form.flags]), data=st.data())
 def test_flags_may_follow_in_any_order_and_each_once(form: Form, data: st.DataObject) -> None:
-    flags = data.draw(st.lists(st.sampled_from(form.nodes[-1].flags), unique=True))
+    flags = data.draw(st.lists(st.sampled_from(form.flags), unique=True))
     extra = [word for flag in flags for word in flag_words(flag)]
-    parsed = parse(ROOT, tokens_of([*written(form), *extra]))
-    assert parsed.action == form.nodes[-1].action
-    assert all(parsed.has(flag.item.label) for flag in flags)
+    line = written(form, least=data.draw(st.booleans()))
+    parsed = parse(FORMS, tokens_of([*line, *extra]))
+    assert parsed.action == form.action
+    assert all(parsed.has(flag.items[0].name) for flag in flags)
     if flags:
         with pytest.raises(WrongCommand):
-            parse(ROOT, tokens_of([*written(form), *extra, *flag_words(flags[0])]))
+            parse(FORMS, tokens_of([*line, *extra, *flag_words(flags[0])]))
 
 
-def flag_words(flag: Node) -> list[str]:
-    inner = flag.then[0].item if flag.then and not flag.ends else None
-    if inner is None:
-        return [flag.item.label]
-    return [flag.item.label, inner.text if isinstance(inner, Word) else value_for(inner)]
+def flag_words(flag: Part) -> list[str]:
+    items = [place[0] for place in flag.places[: flag.least]]
+    return [item.text if isinstance(item, Word) else value_for(item) for item in items]
 
 
 _NASTY = st.sampled_from(["show", "set", "ba", "backend", "?", "-1", "101", "", "sync", "vpp", "lb", "state", "\x1b"])
@@ -82,7 +87,7 @@ _NASTY = st.sampled_from(["show", "set", "ba", "backend", "?", "-1", "101", "", 
 def test_any_words_mean_a_command_or_a_readable_complaint(words: list[str]) -> None:
     told: WrongCommand | None = None
     try:
-        assert parse(ROOT, tokens_of(words)).action
+        assert parse(FORMS, tokens_of(words)).action
     except WrongCommand as wrong:
         told = wrong
     assert told is None or (str(told) and 0 <= told.index <= len(words))
@@ -96,7 +101,7 @@ def test_any_line_can_be_split(line: str) -> None:
 
 @given(texts=st.lists(st.text(min_size=1, max_size=10), min_size=1, max_size=4))
 def test_what_is_quoted_comes_back_as_it_was(texts: list[str]) -> None:
-    line = " ".join(map(quoted, texts))
+    line = " ".join(map(shlex.quote, texts))
     assert [token.text for token in split(line).all] == texts
     assert not split(line).is_open
 
@@ -116,16 +121,16 @@ def test_quotes_join_and_escape() -> None:
 @pytest.mark.parametrize(
     "line,action",
     [
-        ("sh ba", "show-backends"),
-        ("sh backends", "show-backends"),
-        ("sh fr", "show-frontends"),
-        ("sh he", "show-healthchecks"),
-        ("sh vp lb st", "show-state"),
-        ("sh da st", "show-state"),
+        ("sh ba", "show:backends"),
+        ("sh backends", "show:backends"),
+        ("sh fr", "show:frontends"),
+        ("sh he", "show:healthchecks"),
+        ("sh vp lb st", "dataplane:state"),
+        ("sh da st", "dataplane:state"),
         ("w e", "watch"),
         ("q", "quit"),
         ("e", "quit"),
-        ("con ch", "config-check"),
+        ("con ch", "change:check"),
     ],
 )
 def test_abbreviations_that_operators_use(line: str, action: str) -> None:
@@ -133,8 +138,8 @@ def test_abbreviations_that_operators_use(line: str, action: str) -> None:
 
 
 def test_what_follows_decides_between_one_and_all() -> None:
-    assert meaning("sh ba x") == ("show-backend", {"backend": "x"})
-    assert meaning("sh fr x") == ("show-frontend", {"frontend": "x"})
+    assert meaning("sh ba x") == ("show:backend", {"backend": "x"})
+    assert meaning("sh fr x") == ("show:frontend", {"frontend": "x"})
 
 
 def test_a_word_in_full_is_that_word() -> None:
@@ -175,30 +180,31 @@ def test_an_argument_that_makes_no_sense_is_refused(line: str, told: str) -> Non
 
 
 def test_a_name_is_never_taken_for_an_abbreviation() -> None:
-    assert meaning("sync vpp lb state p") == ("sync", {"frontend": "p"})
-    assert not parse(ROOT, split("sync vpp lb state p").all).has("prune")
-    assert parse(ROOT, split("sync vpp lb state prune").all).has("prune")
-    assert parse(ROOT, split("sync vpp lb state p p").all).has("prune")
+    assert meaning("sync vpp lb state p") == ("SyncDataplane", {"frontend": "p"})
+    assert not parse(FORMS, split("sync vpp lb state p").all).has("prune")
+    assert parse(FORMS, split("sync vpp lb state prune").all).has("prune")
+    assert parse(FORMS, split("sync vpp lb state p p").all).has("prune")
 
 
 def test_what_is_quoted_is_never_a_word() -> None:
-    assert meaning('sync vpp lb state "prune"') == ("sync", {"frontend": "prune"})
+    assert meaning('sync vpp lb state "prune"') == ("SyncDataplane", {"frontend": "prune"})
     assert complaint('"show" version').startswith("unknown word 'show'")
 
 
 def test_every_word_has_help() -> None:
-    assert [form.syntax for form in FORMS if not all(node.item.help for node in form.nodes)] == []
+    parts = [part for form in FORMS for part in (form.words, *form.flags)]
+    assert [item.label for part in parts for item in part.items if not item.help] == []
 
 
 def test_syntax_shows_flags_with_what_belongs_to_them() -> None:
-    watch = next(form for form in FORMS if form.nodes[-1].action == "watch")
-    assert "log [level debug|info|warning|error|critical]" in {flag_syntax(flag) for flag in watch.nodes[-1].flags}
+    watch = next(form for form in FORMS if form.action == "watch")
+    assert "log [level debug|info|warning|error|critical]" in {flag.syntax for flag in watch.flags}
     assert "[num <n>]" in watch.syntax
 
 
 def test_an_empty_line_is_not_complete() -> None:
     with pytest.raises(WrongCommand, match="'' is not complete; next: show, set"):
-        parse(ROOT, ())
+        parse(FORMS, ())
 
 
 def test_a_token_knows_where_it_begins() -> None:

@@ -8,6 +8,7 @@ import re
 import sys
 import unicodedata
 from ipaddress import IPv4Address
+from operator import itemgetter
 
 import attrs
 import pytest
@@ -16,18 +17,20 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from maglev import api
-from maglev_cli.render import Output, folded, one_line, plain
+from maglev_cli.render import Output, one_line
 from maglev_cli.render.output import json_of, wants_colour
-from maglev_cli.views import changes, dataplane, words
-from maglev_cli.views.model import Cell, Column, Facts, Line, Table, Tone, View, cell, columns, printable, row
+from maglev_cli.render.text import text_of, wrapped
+from maglev_cli.views import changes, dataplane, formatting
+from maglev_cli.views.model import Cell, Column, Fields, Line, Style, Table, View, cell, printable, table
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 WIDE = 400
+NAME_AND_WHY = {"name": itemgetter(0), "why": itemgetter(1)}
 
 # Narrow, wide, and harmful; how wide the rarest of Unicode's clusters are is each terminal's own opinion.
 _TEXT = st.text(st.sampled_from("abcxyz019-:/→é漢字\U0001f642 \n\t\x1b\x07\u202e"), max_size=12)
-_CELL = st.builds(Cell, _TEXT, st.sampled_from(Tone))
+_CELL = st.builds(Cell, _TEXT, st.sampled_from(Style))
 
 
 @st.composite
@@ -39,8 +42,8 @@ def tables(draw: st.DrawFn) -> Table:
     return Table(tuple(titles), tuple(rows))
 
 
-_FACTS = st.lists(st.tuples(st.text("abc ", min_size=1, max_size=9), _CELL), min_size=1, max_size=4)
-_BLOCK = st.builds(Line, _CELL) | _FACTS.map(lambda pairs: Facts(tuple(pairs))) | tables()
+_FIELDS = st.lists(st.tuples(st.text("abc ", min_size=1, max_size=9), _CELL), min_size=1, max_size=4)
+_BLOCK = st.builds(Line, _CELL) | _FIELDS.map(lambda pairs: Fields(tuple(pairs))) | tables()
 VIEWS = st.lists(_BLOCK, max_size=4).map(tuple)
 
 
@@ -50,19 +53,19 @@ def visible(text: str) -> list[str]:
 
 @given(view=VIEWS)
 def test_colour_changes_nothing_but_colour(view: View) -> None:
-    assert ESCAPES.sub("", plain.text_of(view, colour=True)) == plain.text_of(view)
+    assert ESCAPES.sub("", text_of(view, colour=True)) == text_of(view)
 
 
 @given(view=VIEWS)
-def test_folding_changes_nothing_where_there_is_room(view: View) -> None:
-    wanted = visible(plain.text_of(view))
-    assert visible(folded.text_of(view, colour=True, width=WIDE)) == wanted
-    assert visible(folded.text_of(view, colour=False, width=WIDE)) == wanted
+def test_wrapping_changes_nothing_where_there_is_room(view: View) -> None:
+    wanted = visible(text_of(view))
+    assert visible(wrapped(view, colour=True, width=WIDE)) == wanted
+    assert visible(wrapped(view, colour=False, width=WIDE)) == wanted
 
 
 @given(table=tables())
 def test_columns_align(table: Table) -> None:
-    text = plain.text_of((table,))
+    text = text_of((table,))
     if not table.rows:
         assert text == "none\n"
         return
@@ -90,9 +93,9 @@ def test_no_text_reaches_a_terminal_that_could_steer_it(text: str) -> None:
     assert "\n" not in one_line(text)
 
 
-def test_a_narrow_terminal_folds_within_the_column() -> None:
-    table = Table(columns("name", "why"), (row("a", "one two three four"), row("b", "x")))
-    text = folded.text_of((table,), colour=False, width=16)
+def test_a_narrow_terminal_wraps_within_the_column() -> None:
+    found = table([("a", "one two three four"), ("b", "x")], NAME_AND_WHY)
+    text = text_of((found,), colour=False, width=16)
     assert [line.rstrip() for line in text.splitlines()] == [
         "name  why",
         "a     one two",
@@ -140,11 +143,11 @@ def test_colour_is_for_terminals_unless_said_otherwise(
 
 def test_a_terminal_that_is_wide_enough_gets_what_a_file_gets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", Screen())
-    view = (Table(columns("name", "why"), (row("a", "one two three"),)),)
+    view = (table([("a", "one two three")], NAME_AND_WHY),)
     monkeypatch.setenv("COLUMNS", "80")
-    assert Output(colour=False).text(view) == plain.text_of(view)
+    assert Output(colour=False).text(view) == text_of(view)
     monkeypatch.setenv("COLUMNS", "12")
-    assert Output(colour=False).text(view) != plain.text_of(view)
+    assert Output(colour=False).text(view) != text_of(view)
 
 
 def test_json_has_the_names_of_the_api_and_its_zeros() -> None:
@@ -160,14 +163,14 @@ def test_json_has_the_names_of_the_api_and_its_zeros() -> None:
     [(-1, "0s"), (0.4, "0s"), (59, "59s"), (60, "1m"), (192, "3m12s"), (3600, "1h"), (90061, "1d1h"), (86460, "1d")],
 )
 def test_ages_are_short(seconds: float, told: str) -> None:
-    assert words.age(seconds) == told
+    assert formatting.age(seconds) == told
 
 
 @pytest.mark.parametrize(
     "seconds,told", [(0, "0s"), (0.5, "500ms"), (2, "2s"), (1.5, "1.5s"), (120, "2m"), (90, "90s")]
 )
 def test_durations_are_written_as_in_the_configuration(seconds: float, told: str) -> None:
-    assert words.duration(seconds) == told
+    assert formatting.duration(seconds) == told
 
 
 def test_nothing_is_shown_as_a_dash() -> None:
@@ -192,7 +195,7 @@ def test_a_preview_tells_before_and_after_and_what_moves() -> None:
         ),
         ("a word of warning",),
     )
-    assert plain.text_of(changes.preview(preview, {"a": A, "b": B})) == (
+    assert text_of(changes.preview(preview, {"a": A, "b": B})) == (
         "frontend             web\n"
         "new flows that move  75.0 %\n"
         "of them avoidable    0.0 %\n"
@@ -207,14 +210,52 @@ def test_a_preview_tells_before_and_after_and_what_moves() -> None:
     )
 
 
+def test_a_preview_tells_states_and_what_concerns_no_frontend() -> None:
+    up, down = api.FrontendState.UP, api.FrontendState.DOWN
+    preview = api.Preview(
+        (
+            api.FrontendPreview(
+                "web",
+                api.Shares({"a": 100}, {A: 10}, {A: 8}, up, "primary"),
+                api.Shares({"a": 0}, {A: 0}, {A: 0}, down, "fallback"),
+                moved=1.0,
+                moved_avoidable=0.0,
+                operations=("set-weight x",),
+            ),
+        ),
+        backends=(
+            api.BackendPreview("a", api.BackendState.UP, api.BackendState.PAUSED),
+            api.BackendPreview("b", None, api.BackendState.UNKNOWN),
+        ),
+        operations=("del-vip y", "set-weight x"),
+    )
+    text = text_of(changes.preview(preview, {"a": A}))
+    assert text.startswith(
+        "a: up → paused\n"
+        "b: none → unknown\n"
+        "\n"
+        "frontend             web\n"
+        "state                up → down\n"
+        "active pool          primary → fallback\n"
+        "new flows that move  100.0 %\n"
+    )
+    assert text.endswith("\n\nwould write, for no frontend: del-vip y\n")
+    assert text.count("set-weight x") == 1
+
+
+def test_a_preview_of_what_only_concerns_others_is_not_nothing() -> None:
+    preview = api.Preview((), operations=("del-vip y",))
+    assert text_of(changes.preview(preview, {})) == "would write, for no frontend: del-vip y\n"
+
+
 def test_a_preview_of_nothing_says_so() -> None:
-    assert plain.text_of(changes.preview(api.Preview(()), {})) == "nothing would change\n"
+    assert text_of(changes.preview(api.Preview(()), {})) == "nothing would change\n"
 
 
 def test_failures_are_told_apart_from_what_was_done() -> None:
     result = api.CommandResult(False, ("set-weight: 1",), ("add-vip x: refused",))
-    assert plain.text_of(changes.result(result)) == "set-weight: 1\n"
-    assert plain.text_of(changes.result(api.CommandResult(True, ("rounded",)))) == "changed\nrounded\n"
+    assert text_of(changes.result(result)) == "set-weight: 1\n"
+    assert text_of(changes.result(api.CommandResult(True, ("rounded",)))) == "changed\nrounded\n"
 
 
 def test_messages_to_and_from_the_dataplane_are_added_up() -> None:
@@ -224,11 +265,11 @@ def test_messages_to_and_from_the_dataplane_are_added_up() -> None:
         api.MessageCount("lb_conf_reply", "rx", "ok", 1),
     )
     found = api.DataplaneSnapshot("vpp", True, False, None, None, (), "", counts)
-    assert "messages    2 sent, 2 received, 1 of them errors\n" in plain.text_of(dataplane.dataplane(found, 0.0))
-    assert "messages" not in plain.text_of(dataplane.dataplane(attrs.evolve(found, api_messages=()), 0.0))
+    assert "messages    2 sent, 2 received, 1 of them errors\n" in text_of(dataplane.dataplane(found, 0.0))
+    assert "messages" not in text_of(dataplane.dataplane(attrs.evolve(found, api_messages=()), 0.0))
 
 
 def test_what_differs_in_the_whole_dataplane_is_told() -> None:
     found = api.DataplaneSnapshot("vpp", True, False, None, None, (), "", drift=("sticky buckets are 1, wanted 2",))
-    assert "drift       sticky buckets are 1, wanted 2\n" in plain.text_of(dataplane.dataplane(found, 0.0))
-    assert "drift" not in plain.text_of(dataplane.dataplane(attrs.evolve(found, drift=()), 0.0))
+    assert "drift       sticky buckets are 1, wanted 2\n" in text_of(dataplane.dataplane(found, 0.0))
+    assert "drift" not in text_of(dataplane.dataplane(attrs.evolve(found, drift=()), 0.0))

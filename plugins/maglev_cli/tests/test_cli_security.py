@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from plugins.maglev_cli.tests.world import Site, maglevc
+from plugins.maglev_cli.tests.site import Site, maglevc
 
 TOKEN = "a-token-of-the-tests"
 
@@ -84,10 +84,10 @@ def test_clear_text_to_a_server_that_speaks_tls_is_an_error(secure_site: Site) -
     assert done.stderr == f"{secure_site.server}: it speaks TLS, and was spoken to in clear text\n"
 
 
-def test_tls_to_a_server_that_speaks_clear_text_is_an_error(seen_site: Site, keys: Path) -> None:
-    done = seen_site.run("--ca", f"{keys}/ca.pem", "show", "version")
+def test_tls_to_a_server_that_speaks_clear_text_is_an_error(shared_site: Site, keys: Path) -> None:
+    done = shared_site.run("--ca", f"{keys}/ca.pem", "show", "version")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"{seen_site.server}: it does not speak TLS\n"
+    assert done.stderr == f"{shared_site.server}: it does not speak TLS\n"
 
 
 @pytest.fixture(scope="module")

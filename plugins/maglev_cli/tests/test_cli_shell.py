@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from plugins.maglev_cli.tests.site import MAGLEVC, Site, environment, until
 from plugins.maglev_cli.tests.terminal import CTRL_C, CTRL_D, ENTER, TAB, UP, Terminal
-from plugins.maglev_cli.tests.world import MAGLEVC, Site, environment, until
 
 PROMPT = "maglevc> "
 Open = Callable[[Site], Terminal]
@@ -30,8 +30,8 @@ def opened(stack: ExitStack, tmp_path: Path) -> Open:
     return start
 
 
-def test_it_greets_runs_commands_and_leaves(seen_site: Site, opened: Open) -> None:
-    shell = opened(seen_site)
+def test_it_greets_runs_commands_and_leaves(shared_site: Site, opened: Open) -> None:
+    shell = opened(shared_site)
     assert "maglevd" in shell.raw
     shell.type(f"sh ba{ENTER}")
     shell.expect("address", "ams-1", "fra-1", PROMPT)
@@ -39,28 +39,28 @@ def test_it_greets_runs_commands_and_leaves(seen_site: Site, opened: Open) -> No
     assert shell.ended() == 0
 
 
-def test_a_question_mark_shows_help_and_keeps_the_line(seen_site: Site, opened: Open) -> None:
-    shell = opened(seen_site)
+def test_a_question_mark_shows_help_and_keeps_the_line(shared_site: Site, opened: Open) -> None:
+    shell = opened(shared_site)
     shell.type("show ba?")
     shell.expect("show ba?", "backends", "all backends", "backend", "one backend", f"{PROMPT}show ba")
     shell.type(f"ckends{ENTER}")
     shell.expect("address", "ams-1", PROMPT)
 
 
-def test_a_question_mark_after_nonsense_says_what_is_wrong(seen_site: Site, opened: Open) -> None:
-    shell = opened(seen_site)
+def test_a_question_mark_after_nonsense_says_what_is_wrong(shared_site: Site, opened: Open) -> None:
+    shell = opened(shared_site)
     shell.type("sohw ?")
     shell.expect("unknown word 'sohw'; possible: show", f"{PROMPT}sohw ")
 
 
-def test_a_question_mark_in_quotes_is_one(seen_site: Site, opened: Open) -> None:
-    shell = opened(seen_site)
+def test_a_question_mark_in_quotes_is_one(shared_site: Site, opened: Open) -> None:
+    shell = opened(shared_site)
     shell.type(f'show backend "a?"{ENTER}')
     shell.expect("no backend 'a?'", PROMPT)
 
 
-def test_tab_completes_words_and_live_names(seen_site: Site, opened: Open) -> None:
-    shell = opened(seen_site)
+def test_tab_completes_words_and_live_names(shared_site: Site, opened: Open) -> None:
+    shell = opened(shared_site)
     shell.type(f"conf{TAB}ch{TAB}{ENTER}")
     shell.expect("the configuration is valid", PROMPT)
     shell.type(f"show backend f{TAB}")
@@ -69,8 +69,8 @@ def test_tab_completes_words_and_live_names(seen_site: Site, opened: Open) -> No
     shell.expect("127.0.0.53", PROMPT)
 
 
-def test_tab_shows_the_choices_and_keeps_the_line(seen_site: Site, opened: Open) -> None:
-    shell = opened(seen_site)
+def test_tab_shows_the_choices_and_keeps_the_line(shared_site: Site, opened: Open) -> None:
+    shell = opened(shared_site)
     shell.type(f"set backend {TAB}")
     shell.expect("set backend", "ams-1", "ams-2", "fra-1", f"{PROMPT}set backend ")
     shell.type(f"a{TAB}")
@@ -79,8 +79,8 @@ def test_tab_shows_the_choices_and_keeps_the_line(seen_site: Site, opened: Open)
     shell.expect("new flows that move", PROMPT)
 
 
-def test_abbreviations_and_unknown_words(seen_site: Site, opened: Open) -> None:
-    shell = opened(seen_site)
+def test_abbreviations_and_unknown_words(shared_site: Site, opened: Open) -> None:
+    shell = opened(shared_site)
     shell.type(f"sh fr site{ENTER}")
     shell.expect("public site", PROMPT)
     shell.type(f"show foo{ENTER}")
@@ -90,8 +90,8 @@ def test_abbreviations_and_unknown_words(seen_site: Site, opened: Open) -> None:
     shell.expect("a quote is not closed", PROMPT)
 
 
-def test_history_comes_back_in_this_shell_and_in_the_next(seen_site: Site, opened: Open, tmp_path: Path) -> None:
-    shell = opened(seen_site)
+def test_history_comes_back_in_this_shell_and_in_the_next(shared_site: Site, opened: Open, tmp_path: Path) -> None:
+    shell = opened(shared_site)
     shell.type(f"show healthcheck web{ENTER}")
     shell.expect("response-code", PROMPT)
     shell.type(f"{UP}")
@@ -102,7 +102,7 @@ def test_history_comes_back_in_this_shell_and_in_the_next(seen_site: Site, opene
     assert shell.ended() == 0
     file = tmp_path / "maglevc" / "history"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    again = opened(seen_site)
+    again = opened(shared_site)
     again.type(UP)
     again.expect("show healthcheck web")
 
@@ -121,8 +121,8 @@ def test_control_c_clears_the_line_and_control_d_leaves(site: Site, opened: Open
 
 
 @pytest.mark.parametrize("key", ["x", CTRL_C], ids=["key", "control-c"])
-def test_watching_ends_at_a_key_and_the_shell_goes_on(seen_site: Site, opened: Open, key: str) -> None:
-    shell = opened(seen_site)
+def test_watching_ends_at_a_key_and_the_shell_goes_on(shared_site: Site, opened: Open, key: str) -> None:
+    shell = opened(shared_site)
     shell.type(f"watch events backend{ENTER}")
     shell.expect('"backend": "fra-1"')
     shell.type(key)
@@ -168,8 +168,8 @@ def test_a_shell_without_maglevd_says_so_and_waits(site: Site, opened: Open) -> 
     shell.expect("show frontend <frontend>", PROMPT)
 
 
-def test_without_colour_there_is_none(seen_site: Site, stack: ExitStack, tmp_path: Path) -> None:
-    variables = environment(MAGLEV_SERVER=seen_site.server, NO_COLOR="1", XDG_STATE_HOME=str(tmp_path))
+def test_without_colour_there_is_none(shared_site: Site, stack: ExitStack, tmp_path: Path) -> None:
+    variables = environment(MAGLEV_SERVER=shared_site.server, NO_COLOR="1", XDG_STATE_HOME=str(tmp_path))
     shell = Terminal([*MAGLEVC, "show", "frontends"], variables)
     stack.callback(shell.close)
     shell.expect("public site")

@@ -11,7 +11,7 @@ import grpc.aio
 import pytest
 
 from maglev.api import SetWeight
-from plugins.maglev_cli.tests.world import MAGLEVC, environment
+from plugins.maglev_cli.tests.site import MAGLEVC, environment
 from plugins.maglev_grpc.tests.serving import Served, running
 
 

@@ -92,7 +92,7 @@ class Served:
         """Give a command as the page does; `headers` and `content` change that."""
         headers = {"x-maglev-token": await self.token(), "content-type": "application/json"}
         headers |= changes.pop("headers", {})
-        body: Any = {"maglevd": "one", "command": "pause", "arguments": {"backend": "alpha"}}
+        body: Any = {"maglevd": "one", "command": "PauseBackend", "arguments": {"backend": "alpha"}}
         request: dict[str, Any] = {"json": body, "auth": BASIC, "headers": headers} | changes
         if "content" in changes:
             del request["json"]

@@ -14,27 +14,27 @@ from hypothesis import strategies as st
 
 from maglev import api
 from maglev_grpc.client import NotAllowed, Unreachable
-from maglev_web.http.commands import KINDS, Malformed, read_order
+from maglev_web.http.commands import COMMANDS, Malformed, described, read_order
 from plugins.maglev_web.tests.serving import BASIC, Served, raw, serving
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "pause": {"backend": "a"},
-    "resume": {"backend": "a"},
-    "enable": {"backend": "a"},
-    "disable": {"backend": "a"},
-    "reset": {"backend": "a"},
-    "weight": {"frontend": "f", "pool": "p", "backend": "a", "weight": 5},
-    "reset-weight": {"frontend": "f", "pool": "p", "backend": "a"},
-    "sync": {"frontend": "f", "recreate": True},
-    "reload": {"force": True},
+    "PauseBackend": {"backend": "a"},
+    "ResumeBackend": {"backend": "a"},
+    "EnableBackend": {"backend": "a"},
+    "DisableBackend": {"backend": "a"},
+    "ResetBackend": {"backend": "a"},
+    "SetFrontendPoolBackendWeight": {"frontend": "f", "pool": "p", "backend": "a", "weight": 5},
+    "ResetFrontendPoolBackendWeight": {"frontend": "f", "pool": "p", "backend": "a"},
+    "SyncDataplane": {"frontend": "f", "recreate": True},
+    "ReloadConfig": {"force": True},
 }
 
 
-@pytest.mark.parametrize("name", list(KINDS))
+@pytest.mark.parametrize("name", list(COMMANDS))
 def test_each_command_is_read_as_it_is_meant(name: str) -> None:
     body = json.dumps({"maglevd": "one", "command": name, "arguments": ARGUMENTS[name]}).encode()
     order = read_order(body)
-    assert type(order.command) is KINDS[name]
+    assert type(order.command) is COMMANDS[name].command
     assert {key: value for key, value in attrs.asdict(order.command).items() if value} == ARGUMENTS[name]
 
 
@@ -44,20 +44,30 @@ def test_each_command_is_read_as_it_is_meant(name: str) -> None:
         b"", b"null", b"[]", b'"pause"', b"{", b"\xff", b"[" * 10_000,
         b'{"maglevd": "one"}',
         b'{"maglevd": "one", "command": "explode", "arguments": {}}',
-        b'{"maglevd": "one", "command": "pause", "arguments": {}}',
-        b'{"maglevd": "one", "command": "pause", "arguments": {"backend": 5}}',
-        b'{"maglevd": "one", "command": "pause", "arguments": {"backend": "a", "weight": 5}}',
-        b'{"maglevd": "one", "command": "pause", "arguments": {"backend": "a"}, "more": 1}',
-        b'{"maglevd": "one", "command": "sync", "arguments": {"recreate": "false"}}',
-        b'{"maglevd": "one", "command": "reload", "arguments": {"force": 1}}',
-        b'{"maglevd": "one", "command": "weight", "arguments": {"frontend":"f","pool":"p","backend":"","weight":true}}',
-        b'{"maglevd": "one", "command": "weight", "arguments": {"frontend":"f","pool":"p","backend":"","weight":5.5}}',
-        b'{"maglevd": ["one"], "command": "pause", "arguments": {"backend": "a"}}',
+        b'{"maglevd": "one", "command": "PauseBackend", "arguments": {}}',
+        b'{"maglevd": "one", "command": "PauseBackend", "arguments": {"backend": 5}}',
+        b'{"maglevd": "one", "command": "PauseBackend", "arguments": {"backend": "a", "weight": 5}}',
+        b'{"maglevd": "one", "command": "PauseBackend", "arguments": {"backend": "a"}, "more": 1}',
+        b'{"maglevd": "one", "command": "SyncDataplane", "arguments": {"recreate": "false"}}',
+        b'{"maglevd": "one", "command": "ReloadConfig", "arguments": {"force": 1}}',
+        (b'{"maglevd": "one", "command": "SetFrontendPoolBackendWeight", '
+        b'"arguments": {"frontend": "f", "pool": "p", "backend": "", "weight": true}}'),
+        (b'{"maglevd": "one", "command": "SetFrontendPoolBackendWeight", '
+        b'"arguments": {"frontend": "f", "pool": "p", "backend": "", "weight": 5.5}}'),
+        b'{"maglevd": ["one"], "command": "PauseBackend", "arguments": {"backend": "a"}}',
     ],
 )  # fmt: skip
 def test_what_is_no_command_is_refused(body: bytes) -> None:
     with pytest.raises(Malformed):
         read_order(body)
+
+
+def test_page_is_told_every_command_and_its_arguments() -> None:
+    told = {one["name"]: one for one in json.loads(json.dumps(described()))}
+    assert list(told) == [info.name for info in api.COMMANDS]
+    assert told["ResumeBackend"]["states"] == ["paused"]
+    assert [one["name"] for one in told["SyncDataplane"]["arguments"]] == ["frontend", "recreate", "prune"]
+    assert {name for name, one in told.items() if one["disruptive"]} == {"DisableBackend"}
 
 
 @given(
@@ -185,6 +195,6 @@ async def test_refusal_says_why(refusal: Exception, status: int) -> None:
 
 async def test_daemon_that_is_not_there_is_named() -> None:
     async with serving() as served:
-        answer = await served.order(json={"maglevd": "two", "command": "pause", "arguments": {"backend": "a"}})
+        answer = await served.order(json={"maglevd": "two", "command": "PauseBackend", "arguments": {"backend": "a"}})
         assert answer.status_code == 404
         assert "two" in answer.json()["error"]

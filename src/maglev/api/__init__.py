@@ -19,7 +19,10 @@ from maglev.api.checker import (
     StreamChecker,
     Target,
 )
+from maglev.api.command_info import ArgumentInfo, ArgumentKind, CommandInfo
 from maglev.api.commands import (
+    COMMAND_WORDS,
+    COMMANDS,
     Actor,
     BadArgument,
     Command,
@@ -143,6 +146,8 @@ from maglev.api.snapshots import (
 
 __all__ = [
     "CLOSED_EARLY",
+    "COMMANDS",
+    "COMMAND_WORDS",
     "RESET_EARLY",
     "TIMED_OUT_L7",
     "TLS",
@@ -150,6 +155,8 @@ __all__ = [
     "Actor",
     "AddServer",
     "AddVip",
+    "ArgumentInfo",
+    "ArgumentKind",
     "AsyncChecker",
     "BackendEvent",
     "BackendMetrics",
@@ -162,6 +169,7 @@ __all__ = [
     "Code",
     "Command",
     "CommandError",
+    "CommandInfo",
     "CommandResult",
     "Control",
     "Conversation",

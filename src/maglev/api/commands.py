@@ -1,10 +1,17 @@
-"""What can be asked of the running controller, who asks it, and how it is refused."""
+"""The commands that change something, how people write them, who gives them, and how they are refused.
+
+A command is an attrs class, a part of `Command`, and an entry of `COMMANDS`. From there `maglevc` takes its lines with
+their completion and help, and the dashboard its buttons.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
+
+from maglev.api.command_info import CommandInfo, argument
+from maglev.api.events import BackendState
 
 
 @attrs.frozen
@@ -22,58 +29,64 @@ class Actor:
     peer: str = ""
 
 
+_BACKEND = argument("backend", "a backend's name")
+_FRONTEND = argument("frontend", "a frontend's name")
+_POOL = argument("pool", "a pool of that frontend")
+_MEMBER = argument("backend", "a backend of that pool")
+
+
 @attrs.frozen
 class PauseBackend:
     """No more probes; the state becomes paused."""
 
-    backend: str
+    backend: str = attrs.field(metadata=_BACKEND)
 
 
 @attrs.frozen
 class ResumeBackend:
     """Probe again, from unknown."""
 
-    backend: str
+    backend: str = attrs.field(metadata=_BACKEND)
 
 
 @attrs.frozen
 class DisableBackend:
     """No probes, no flows: weight 0 and established flows flushed."""
 
-    backend: str
+    backend: str = attrs.field(metadata=_BACKEND)
 
 
 @attrs.frozen
 class EnableBackend:
     """Use it again, from unknown."""
 
-    backend: str
+    backend: str = attrs.field(metadata=_BACKEND)
 
 
 @attrs.frozen
 class ResetBackend:
     """Clear a command's change of the admin state: the file decides again."""
 
-    backend: str
+    backend: str = attrs.field(metadata=_BACKEND)
 
 
 @attrs.frozen
 class SetFrontendPoolBackendWeight:
     """Give a backend another weight, 0 to 100, in one pool of one frontend."""
 
-    frontend: str
-    pool: str
-    backend: str
-    weight: int
+    frontend: str = attrs.field(metadata=_FRONTEND)
+    pool: str = attrs.field(metadata=_POOL)
+    backend: str = attrs.field(metadata=_MEMBER)
+    weight: int = attrs.field(metadata=argument("weight", "weight, 0 (no new flows) to 100"))
 
 
 @attrs.frozen
 class ResetFrontendPoolBackendWeight:
     """Clear a command's change of the weight: the file decides again."""
 
-    frontend: str
-    pool: str
-    backend: str
+    frontend: str = attrs.field(metadata=_FRONTEND)
+    pool: str = attrs.field(metadata=_POOL)
+    backend: str = attrs.field(metadata=_MEMBER)
 
 
 @attrs.frozen
@@ -86,16 +99,27 @@ class SyncDataplane:
         prune: Also remove VIPs that were never configured.
     """
 
-    frontend: str | None = None
-    recreate: bool = False
-    prune: bool = False
+    frontend: str | None = attrs.field(default=None, metadata=_FRONTEND)
+    recreate: bool = attrs.field(
+        default=False,
+        metadata=argument(
+            "flag", "also delete and create VIPs where nothing else helps: established flows are lost", disruptive=True
+        ),
+    )
+    prune: bool = attrs.field(
+        default=False,
+        metadata=argument("flag", "also remove VIPs that were never configured here", disruptive=True),
+    )
 
 
 @attrs.frozen
 class ReloadConfig:
     """Read the configuration again; `force` also lets it remove more than half of the VIPs."""
 
-    force: bool = False
+    force: bool = attrs.field(
+        default=False,
+        metadata=argument("flag", "even if that removes more than half of the VIPs", disruptive=True),
+    )
 
 
 Command = (
@@ -109,6 +133,83 @@ Command = (
     | SyncDataplane
     | ReloadConfig
 )
+
+_PROBED = frozenset({BackendState.UNKNOWN, BackendState.UP, BackendState.DOWN})
+_MEMBER_LINE = "set frontend <frontend> pool <pool> backend <backend> weight"
+
+COMMANDS: tuple[CommandInfo, ...] = (
+    CommandInfo(
+        PauseBackend,
+        ("set backend <backend> pause",),
+        "Pause",
+        "stop its probes; no new flows, established flows stay",
+        states=_PROBED,
+    ),
+    CommandInfo(
+        ResumeBackend,
+        ("set backend <backend> resume",),
+        "Resume",
+        "probe it again, from state unknown",
+        states=frozenset({BackendState.PAUSED}),
+    ),
+    CommandInfo(
+        EnableBackend,
+        ("set backend <backend> enable",),
+        "Enable",
+        "use it again, from state unknown",
+        states=frozenset({BackendState.DISABLED}),
+    ),
+    CommandInfo(
+        DisableBackend,
+        ("set backend <backend> disable",),
+        "Disable",
+        "no probes, no flows; established flows are flushed",
+        disruptive=True,
+        states=_PROBED | {BackendState.PAUSED},
+    ),
+    CommandInfo(
+        ResetBackend,
+        ("set backend <backend> reset",),
+        "Reset state",
+        "drop what a command has set: the configuration file decides again",
+        undoes_override=True,
+    ),
+    CommandInfo(
+        SetFrontendPoolBackendWeight,
+        (f"{_MEMBER_LINE} <weight>",),
+        "Weight",
+        "set its weight, until that is reset or changed in the configuration file",
+    ),
+    CommandInfo(
+        ResetFrontendPoolBackendWeight,
+        (f"{_MEMBER_LINE} reset",),
+        "Reset weight",
+        "drop what a command has set: the configuration file decides again",
+        undoes_override=True,
+    ),
+    CommandInfo(
+        SyncDataplane,
+        ("sync vpp lb state [<frontend>]", "sync dataplane state [<frontend>]"),
+        "Sync",
+        "write to the dataplane what differs there: all VIPs, or those on one frontend's address",
+    ),
+    CommandInfo(ReloadConfig, ("config reload",), "Reload", "read the configuration file again, if it is valid"),
+)
+"""Every command that changes something."""
+
+COMMAND_WORDS: Mapping[str, str] = {
+    "set": "change a backend's state or weight",
+    "set backend": "the state of a backend",
+    "set frontend": "a weight in a frontend",
+    "set frontend <frontend> pool": "one pool of the frontend",
+    "set frontend <frontend> pool <pool> backend": "one backend of the pool",
+    "sync": "write to the dataplane what differs there",
+    "sync vpp": "the dataplane",
+    "sync vpp lb": "load balancing",
+    "sync dataplane": "the dataplane, whichever it is",
+    "config": "the configuration file of maglevd",
+}
+"""What words are for that more than one command begins with."""
 
 
 @attrs.frozen

@@ -13,37 +13,33 @@ import click
 from maglev.single_dash import SingleDashCommand, version_option
 from maglev_cli.options import Invocation, options
 from maglev_cli.render import Output
+from maglev_cli.status import INTERRUPTED, READER_LEFT
 
-WRONG = 2
-"""The exit status of a wrong command; an error's is 1."""
-INTERRUPTED = 130
-LEFT = 141
-"""The exit status where whoever read our output has left."""
+_COMPLETION = "_MAGLEVC_COMPLETE"
+"""The variable by which a shell asks for completion, as click has it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point of `maglevc`; ends the process."""
     # Most of a command's time goes into imports, and a tenth of that into looking for garbage among what they make.
     gc.disable()
-    # A question that gRPC's own log answers is not asked of a command line.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own log stays off the terminal
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    status = _guarded(words)
-    # Everything is closed: taking the interpreter apart as well takes as long as asking maglevd something.
+    status = _guarded(list(sys.argv[1:] if arguments is None else arguments))
+    # Everything is closed. Skip the interpreter's shutdown: it takes as long as asking maglevd something.
     os._exit(_flushed(status))
 
 
 def _guarded(words: list[str]) -> int:
     try:
-        if words[:1] == ["--complete"]:
-            from maglev_cli.complete import answer  # noqa: PLC0415
+        if _COMPLETION in os.environ:
+            from maglev_cli.complete import answer  # noqa: PLC0415  (no command needs it)
 
-            return answer(words[1:])
+            return answer(command(), _COMPLETION, os.environ[_COMPLETION])
         made = command()
-        # Not click's own `main`, which has other ideas of errors and of readers who leave.
+        # Not click's own `main`: it reports errors, and readers who leave, in another way.
         with made.make_context("maglevc", words) as context:
             status: int = made.invoke(context)
             return status
@@ -55,7 +51,7 @@ def _guarded(words: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
-        return LEFT
+        return READER_LEFT
 
 
 def _flushed(status: int) -> int:
@@ -63,16 +59,17 @@ def _flushed(status: int) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
-        return LEFT
+        return READER_LEFT
     return status
 
 
 def command() -> click.Command:
     """Build the command."""
+    words = click.Argument(["words"], nargs=-1, metavar="[COMMAND]...", shell_complete=_candidates)
     return SingleDashCommand(
         "maglevc",
         callback=_start,
-        params=[*options(), version_option("maglevc"), click.Argument(["words"], nargs=-1, metavar="[COMMAND]...")],
+        params=[*options(), version_option("maglevc"), words],
         help="Ask and control a running maglevd. Without a COMMAND: a shell, or on a pipe one command from each line.",
         epilog="Words may be abbreviated: `sh ba`. `maglevc help` lists the commands, and `?` in the place of a word "
         "what can stand there. Long options may also be written with one dash. Exit status: 0, 1 for an error, 2 for "
@@ -81,12 +78,25 @@ def command() -> click.Command:
     )
 
 
+def _candidates(context: click.Context, _parameter: click.Parameter, partial: str) -> Any:
+    from maglev_cli.complete import candidates_of  # noqa: PLC0415  (no command needs it)
+
+    return candidates_of(context.params, partial)
+
+
 def _start(completion: str | None, **values: Any) -> int:
     if completion is not None:
-        from maglev_cli.complete import script  # noqa: PLC0415
+        from maglev_cli.complete import answer  # noqa: PLC0415  (no command needs it)
 
-        click.echo(script(completion))
-        return 0
-    from maglev_cli.run import run  # noqa: PLC0415
+        return answer(command(), _COMPLETION, f"{completion}_source")
+    invocation = Invocation.parsed(values)
+    from maglev_cli.run import run_lines, run_words  # noqa: PLC0415  (`--help` does without)
 
-    return run(Invocation.parsed(values))
+    if invocation.words:
+        return run_words(invocation)
+    if not sys.stdin.isatty():
+        return run_lines(invocation, sys.stdin)
+    gc.enable()
+    from maglev_cli.shell import run_shell  # noqa: PLC0415  (prompt_toolkit takes longer than a command)
+
+    return run_shell(invocation)

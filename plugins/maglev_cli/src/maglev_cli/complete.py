@@ -1,144 +1,101 @@
-"""Completion for bash, zsh and fish: the scripts, and the answers that they ask for."""
+"""Completion for bash, zsh and fish, by click: what the words of a command line can become."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
 
 import click
+from click.shell_completion import BashComplete, CompletionItem, FishComplete, ShellComplete, ZshComplete
 
-from maglev_cli.grammar import Argument, Offer, Split, Token, WrongCommand, follow, offers, tokens_of
+from maglev_cli.forms import FORMS
+from maglev_cli.grammar import Argument, Candidate, Split, Token, WrongCommand, candidates, next_of, tokens_of
 from maglev_cli.options import Invocation
-from maglev_cli.tree import ROOT
-
-# Each asks `maglevc --complete <words…>`, the last one being what is written so far, and gets lines `word<TAB>help`.
-_SCRIPTS: Mapping[str, str] = {
-    "bash": r"""_maglevc() {
-    local rest="${COMP_LINE:0:COMP_POINT}" trimmed line name index words=()
-    # Bash splits words at colons and equals signs too: those that no blank separates belong together.
-    for ((index = 0; index <= COMP_CWORD; index++)); do
-        trimmed="${rest#"${rest%%[![:space:]]*}"}"
-        ((index == COMP_CWORD)) && name="$trimmed" || name="${COMP_WORDS[index]}"
-        if [[ $index == 0 || "$trimmed" != "$rest" ]]; then
-            words+=("$name")
-        else
-            words[-1]+="$name"
-        fi
-        rest="${trimmed#"$name"}"
-    done
-    local last="${words[-1]}" word="${COMP_WORDS[COMP_CWORD]}"
-    COMPREPLY=()
-    while IFS= read -r line; do
-        name="${line%%$'\t'*}"
-        [[ "$last" == *[:=]* && "$word" != "$last" ]] && name="${name#"${last%[:=]*}"[:=]}"
-        printf -v name %q "$name"
-        COMPREPLY+=("$name")
-    done < <("${words[0]}" --complete "${words[@]:1}" 2>/dev/null)
-}
-complete -F _maglevc maglevc
-""",
-    "zsh": r"""#compdef maglevc
-_maglevc() {
-    local line
-    local -a found
-    for line in ${(f)"$(${words[1]} --complete "${(@)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)"}; do
-        found+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
-    done
-    _describe command found
-}
-if [ "${funcstack[1]}" = _maglevc ]; then
-    _maglevc "$@"
-else
-    compdef _maglevc maglevc
-fi
-""",
-    "fish": r"""function __maglevc_complete
-    set -l words (commandline --tokenize --cut-at-cursor --current-process)
-    $words[1] --complete $words[2..-1] (commandline --current-token --cut-at-cursor) 2>/dev/null
-end
-complete --command maglevc --no-files --arguments '(__maglevc_complete)'
-""",
-}
 
 
-def script(shell: str) -> str:
-    """What a shell needs to complete the commands of `maglevc`.
+class _OneDash(ShellComplete):
+    """Knows options with one dash too."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+        return super().get_completions([re.sub(r"^-(?=\w\w)", "--", arg) for arg in args], incomplete)
+
+
+class _Bash(_OneDash, BashComplete):
+    """Puts words together that bash splits at `:` and `=`, and quotes what it would expand."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        words = os.environ["COMP_WORDS"].split("\n")[: int(os.environ["COMP_CWORD"]) + 1]
+        joined = re.sub(r"\n?([:=]+)(\n|$)", r"\1", "\n".join(words)).split("\n")
+        return joined[1:-1], joined[-1]
+
+    def format_completion(self, item: CompletionItem[Any]) -> str:
+        if item.type != "plain":
+            return super().format_completion(item)
+        _, last = self.get_completion_args()
+        done = re.sub(r"[^:=]*$", "", last)  # bash has this part already
+        return super().format_completion(CompletionItem(shlex.quote(item.value.removeprefix(done))))
+
+
+class _Zsh(_OneDash, ZshComplete):
+    """As click has it."""
+
+
+class _Fish(_OneDash, FishComplete):
+    """As click has it."""
+
+
+def answer(command: click.Command, variable: str, wanted: str) -> int:
+    """Print what a shell asks for.
 
     Args:
-        shell: `bash`, `zsh` or `fish`.
+        command: The command.
+        variable: The environment variable by which shells ask.
+        wanted: `bash_source` for the script that bash needs, `bash_complete` for what can follow, likewise for others.
+
+    Returns:
+        The exit status.
     """
-    return _SCRIPTS[shell]
-
-
-def answer(words: Sequence[str]) -> int:
-    """Print what the last word can become, one `word<TAB>help` a line; without names if maglevd does not tell them.
-
-    Args:
-        words: The command line up to the cursor, without the program's name.
-    """
-    for offer in candidates(words):
-        click.echo(f"{offer.text}\t{offer.help}")
+    shell, _, what = wanted.partition("_")
+    made = {"bash": _Bash, "zsh": _Zsh, "fish": _Fish}[shell](command, {}, "maglevc", variable)
+    click.echo(made.source() if what == "source" else made.complete())
     return 0
 
 
-def candidates(words: Sequence[str]) -> tuple[Offer, ...]:
-    """What the last of some words can become."""
-    *before, partial = words or [""]
-    from maglev_cli.command import command  # noqa: PLC0415  (it imports this)
+def candidates_of(values: Mapping[str, Any], partial: str) -> list[CompletionItem[str]]:
+    """What the last word of a command can become; without names if maglevd does not tell them.
 
-    made = command()
-    if partial.startswith("-"):
-        return _options(made, partial)
-    taker = _taker(made, before)
-    if taker is not None:
-        choices = taker.type.choices if isinstance(taker.type, click.Choice) else ()
-        return tuple(Offer(choice, taker.help or "") for choice in choices if choice.startswith(partial))
+    Args:
+        values: What click has parsed before it.
+        partial: What was written of it so far.
+    """
+    invocation = Invocation.parsed({**values, "words": values.get("words") or ()})
+    line = Split(tokens_of(invocation.words), Token(partial))
     try:
-        context = made.make_context("maglevc", list(before), resilient_parsing=True)
-        invocation = Invocation.parsed({**context.params, "words": context.params.get("words") or ()})
-        return _commands(invocation, Split(tokens_of(invocation.words), Token(partial)))
-    except (click.ClickException, WrongCommand):
-        return ()
+        if any(argument.source for argument in next_of(FORMS, line).arguments):
+            found = asyncio.run(_with_names(invocation, line))
+        else:
+            found = candidates(FORMS, line, _no_names)
+    except WrongCommand:
+        return []
+    return [CompletionItem(candidate.text, help=candidate.help) for candidate in found]
 
 
-def _options(made: click.Command, partial: str) -> tuple[Offer, ...]:
-    options = (parameter for parameter in made.params if isinstance(parameter, click.Option))
-    return tuple(
-        Offer(name, option.help or "")
-        for option in options
-        for name in (*option.opts, *option.secondary_opts)
-        if name.startswith(partial)
-    )
-
-
-def _taker(made: click.Command, before: Sequence[str]) -> click.Option | None:
-    """The option whose value comes next, if any."""
-    for parameter in made.params:
-        if isinstance(parameter, click.Option) and not parameter.is_flag and before:
-            spellings = (*parameter.opts, *(name.removeprefix("-") for name in parameter.opts))
-            if before[-1] in spellings:
-                return parameter
-    return None
-
-
-def _commands(invocation: Invocation, line: Split) -> tuple[Offer, ...]:
-    if any(argument.source for argument, _ in follow(ROOT, line).arguments):
-        return asyncio.run(_with_names(invocation, line))
-    return offers(ROOT, line, _none)
-
-
-def _none(_argument: Argument, _values: Mapping[str, str]) -> tuple[str, ...]:
+def _no_names(_argument: Argument, _values: Mapping[str, str]) -> tuple[str, ...]:
     return ()
 
 
-async def _with_names(invocation: Invocation, line: Split) -> tuple[Offer, ...]:
+async def _with_names(invocation: Invocation, line: Split) -> tuple[Candidate, ...]:
     from maglev_cli.names import Names  # noqa: PLC0415  (words alone need no gRPC)
     from maglev_grpc.client import ClientError, connect  # noqa: PLC0415
 
     try:
         async with connect(invocation.server, invocation.security) as client:
             names = Names(client)
-            await names.fetch(argument for argument, _ in follow(ROOT, line).arguments)
-            return offers(ROOT, line, names.known)
+            await names.fetch(next_of(FORMS, line).arguments)
+            return candidates(FORMS, line, names.known)
     except (ClientError, ValueError):
-        return offers(ROOT, line, _none)
+        return candidates(FORMS, line, _no_names)

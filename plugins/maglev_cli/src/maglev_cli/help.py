@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from maglev_cli.grammar import Argument, Node, Split, Token, WrongCommand, follow
-from maglev_cli.syntax import forms
-from maglev_cli.views.model import Cell, Facts, Line, Tone, View, line
+from maglev_cli.forms import FORMS
+from maglev_cli.grammar import Argument, Split, WrongCommand, next_of
+from maglev_cli.views.model import Cell, Fields, Style, View, text_line
 
 END = "<return>"
 
 
-def follow_view(root: Node, line_: Split | Sequence[Token]) -> View:
+def next_view(line: Split) -> View:
     """What can follow a line.
 
     Args:
-        root: The tree.
-        line_: What was written so far; tokens stand for a line that ends with a blank.
+        line: What was written so far.
 
     Raises:
         WrongCommand: No command begins like that.
     """
-    so_far = line_ if isinstance(line_, Split) else Split(tuple(line_), Token(""))
-    found = follow(root, so_far)
-    pairs = [(node.item.label, Cell(node.item.help)) for _, node in found.nodes if _speaks(node, so_far.partial)]
+    text, found = line.partial.text, next_of(FORMS, line)
+    items = [item for _, item in found.items if not (text and isinstance(item, Argument) and item.problem(text))]
+    pairs = [(item.label, Cell(item.help)) for item in items]
     if found.can_end:
         pairs.append((END, Cell("run it")))
     if not pairs:
-        raise WrongCommand(f"nothing here begins with {so_far.partial.text!r}", len(so_far.tokens))
-    return (Facts(tuple(pairs)),)
-
-
-def _speaks(node: Node, partial: Token) -> bool:
-    return not isinstance(node.item, Argument) or not partial.text or not node.item.complaint(partial.text)
+        raise WrongCommand(f"nothing here begins with {text!r}", len(line.tokens))
+    return (Fields(tuple(pairs)),)
 
 
 def commands_view() -> View:
     """All commands."""
-    parts: list[Line] = []
-    for form in forms():
-        parts += (Line(Cell(form.syntax, Tone.TITLE)), line(f"    {form.help}"))
-    return (*parts, line(""), line("Words may be abbreviated, and ? shows what can follow."))
+    lines = ((text_line(form.syntax, Style.BOLD), text_line(f"    {form.help}")) for form in FORMS)
+    end = (text_line(""), text_line("Words may be abbreviated, and ? shows what can follow."))
+    return (*(line for pair in lines for line in pair), *end)

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 
 from maglev_cli.grammar import Argument
+from maglev_grpc.client import Client
+from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
 DEADLINE_S = 1.0
 FRESH_S = 3.0
-
-Fetch = Callable[[str], Any]
-
-
-class Reader(Protocol):
-    """What names are fetched through: `maglev_grpc.client.Client` is one."""
-
-    async def read(self, name: str, request: Any) -> Any:
-        """Make a call that changes nothing."""
-        ...
-
 
 _CALLS: Mapping[str, tuple[str, str]] = {
     "backend": ("ListBackends", "backends"),
@@ -38,22 +30,23 @@ class Names:
     """The live names of one maglevd.
 
     Args:
-        reader: Asks it.
+        client: Asks it.
         clock_s: Seconds on any clock that only goes forward.
     """
 
-    def __init__(self, reader: Reader, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._reader = reader
+    def __init__(self, client: Client, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
         self._clock_s = clock_s
         self._kept: dict[str, tuple[float, Sequence[Any]]] = {}
 
-    def lacking(self, arguments: Iterable[Argument]) -> tuple[Argument, ...]:
-        """Those of some arguments whose names are not known, or not fresh."""
-        return tuple(argument for argument in arguments if argument.source and not self._is_fresh(argument))
+    def are_missing(self, arguments: Iterable[Argument]) -> bool:
+        """Whether the names of any of some arguments are not known, or were fetched too long ago."""
+        return bool(self._calls(arguments))
 
-    def _is_fresh(self, argument: Argument) -> bool:
-        kept = self._kept.get(_CALLS[argument.source][0])
-        return kept is not None and self._clock_s() - kept[0] < FRESH_S
+    def _calls(self, arguments: Iterable[Argument]) -> set[tuple[str, str]]:
+        calls = {_CALLS[argument.source] for argument in arguments if argument.source}
+        fetched_s = {call: self._kept[call][0] for call, _ in calls if call in self._kept}
+        return {each for each in calls if self._clock_s() - fetched_s.get(each[0], -math.inf) >= FRESH_S}
 
     async def fetch(self, arguments: Iterable[Argument]) -> None:
         """Fetch what these arguments need, unless it is fresh; what cannot be had in time stays as it was.
@@ -61,9 +54,9 @@ class Names:
         Raises:
             ClientError: It cannot be had. What was kept is kept.
         """
-        for call, field in {_CALLS[argument.source] for argument in self.lacking(arguments)}:
+        for call, field in self._calls(arguments):
             with anyio.move_on_after(DEADLINE_S):
-                answer = await self._reader.read(call, _request(call))
+                answer = await self._client.read(call, getattr(pb, f"{call}Request")())
                 self._kept[call] = (self._clock_s(), tuple(getattr(answer, field)))
 
     def known(self, argument: Argument, values: Mapping[str, str]) -> Sequence[str]:
@@ -76,17 +69,10 @@ class Names:
         if not argument.source:
             return ()
         found = self._kept.get(_CALLS[argument.source][0], (0.0, ()))[1]
-        if argument.source in ("backend", "healthcheck", "frontend"):
+        if argument.source not in ("pool", "member"):
             return tuple(each.name for each in found)
-        frontend = next((each for each in found if each.name == values.get("frontend")), None)
-        if frontend is None:
-            return ()
+        frontends = (each for each in found if each.name == values.get("frontend"))
         if argument.source == "pool":
-            return tuple(frontend.pools)
-        return tuple(member.backend for member in frontend.members if member.pool == values.get("pool"))
-
-
-def _request(call: str) -> Any:
-    from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb  # noqa: PLC0415  (the grammar alone must be quick)
-
-    return getattr(pb, f"{call}Request")()
+            return tuple(pool for each in frontends for pool in each.pools)
+        members = (member for each in frontends for member in each.members)
+        return tuple(member.backend for member in members if member.pool == values.get("pool"))

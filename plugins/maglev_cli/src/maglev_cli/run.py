@@ -1,105 +1,73 @@
-"""Running commands: one of the command line, those of a pipe, or those of a shell."""
+"""Runs commands: that of the command line, or those of a pipe. Also runs one line for the shell."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from maglev_cli.command import WRONG
-from maglev_cli.grammar import Parsed, Token, WrongCommand, parse, split, tokens_of
-from maglev_cli.help import commands_view, follow_view
+from maglev_cli.forms import FORMS
+from maglev_cli.grammar import Parsed, Split, Token, WrongCommand, parse, split, tokens_of
+from maglev_cli.help import commands_view, next_view
 from maglev_cli.options import Invocation
 from maglev_cli.render import Output
-from maglev_cli.tree import ROOT
+from maglev_cli.status import ERROR, OK, WRONG
 
 
-def run(invocation: Invocation) -> int:
-    """Run what was asked for.
+def run_words(invocation: Invocation) -> int:
+    """Run the command of the command line; returns the exit status."""
+    output, words = invocation.output, invocation.words
+    try:
+        if words[-1] == "?":
+            output.show(next_view(Split(tokens_of(words[:-1]), Token(""))))
+            return OK
+        line = parse(FORMS, tokens_of(words))
+    except WrongCommand as wrong:
+        output.error(str(wrong))
+        return WRONG
+    if line.action == "help":  # needs no maglevd
+        output.show(commands_view())
+    return OK if line.action in ("help", "quit") else asyncio.run(_run_all(invocation, [line]))
+
+
+def run_lines(invocation: Invocation, lines: Iterable[str]) -> int:
+    """Run a command from each line until one fails; returns the exit status.
 
     Args:
-        invocation: What was asked for.
-
-    Returns:
-        The exit status.
+        invocation: Where maglevd is, and where answers go.
+        lines: The lines; empty ones and comments are left out. If one is wrong, none is run.
     """
-    if invocation.words:
-        return _one(invocation)
-    if sys.stdin.isatty():
-        from maglev_cli.shell import shell  # noqa: PLC0415  (prompt_toolkit takes longer than a command)
-
-        gc.enable()
-        return asyncio.run(shell(invocation))
-    return asyncio.run(_lines(invocation, sys.stdin))
-
-
-def _one(invocation: Invocation) -> int:
-    output, words = invocation.output, invocation.words
-    if words[-1] == "?":
-        return _help(output, words[:-1])
-    line = parsed(output, tokens_of(words))
-    if line is None:
-        return WRONG
-    if line.action in ("help", "quit"):  # needs no maglevd
-        if line.action == "help":
-            output.show(commands_view())
-        return 0
-    return asyncio.run(_connected(invocation, [line]))
-
-
-def _help(output: Output, words: Sequence[str]) -> int:
-    try:
-        output.show(follow_view(ROOT, tokens_of(words)))
-    except WrongCommand as wrong:
-        output.error(str(wrong))
-        return WRONG
-    return 0
-
-
-def parsed(output: Output, tokens: Sequence[Token]) -> Parsed | None:
-    """Read a line; what is wrong with it is told, and gives `None`."""
-    try:
-        return parse(ROOT, tokens)
-    except WrongCommand as wrong:
-        output.error(str(wrong))
-        return None
-
-
-async def _lines(invocation: Invocation, lines: Iterable[str]) -> int:
-    """Run a command from each line until one fails; empty lines and comments are left out."""
-    wanted: list[Parsed] = []
+    parsed: list[Parsed] = []
     for number, text in enumerate(lines, 1):
         if not text.strip() or text.lstrip().startswith("#"):
             continue
         try:
-            wanted.append(parse(ROOT, split(text).all))
+            parsed.append(parse(FORMS, split(text).all))
         except WrongCommand as wrong:
-            # Nothing is run of a script that cannot be read to its end.
             invocation.output.error(f"line {number}: {wrong}")
             return WRONG
-    return await _connected(invocation, wanted) if wanted else 0
+    return asyncio.run(_run_all(invocation, parsed)) if parsed else OK
 
 
-async def _connected(invocation: Invocation, lines: Iterable[Parsed]) -> int:
+async def _run_all(invocation: Invocation, lines: Iterable[Parsed]) -> int:
     from maglev_grpc.client import connect  # noqa: PLC0415  (a wrong command needs no gRPC)
 
     try:
         async with connect(invocation.server, invocation.security) as client:
             for line in lines:
                 if line.action == "quit":
-                    return 0
-                if status := await perform(client, line, invocation.output):
+                    return OK
+                if status := await run_line(client, line, invocation.output):
                     return status
     except ValueError as error:  # of `connect`: a server's name or a file that makes no sense
         invocation.output.error(str(error))
         return WRONG
-    return 0
+    return OK
 
 
-async def perform(client: Any, line: Parsed, output: Output) -> int:
-    """Run one command, and tell what comes of it.
+async def run_line(client: Any, line: Parsed, output: Output) -> int:
+    """Run one command, and write its answer.
 
     Args:
         client: The `maglev_grpc.client.Client` to ask.
@@ -107,27 +75,25 @@ async def perform(client: Any, line: Parsed, output: Output) -> int:
         output: Where answers and errors go.
 
     Returns:
-        The exit status: 0, or 1 for an error.
+        The exit status: `OK` or `ERROR`.
     """
     from maglev.api import CommandError, DataplaneError  # noqa: PLC0415  (as above)
-    from maglev_cli.actions import perform as ask  # noqa: PLC0415
+    from maglev_cli.actions import answer, watch  # noqa: PLC0415
     from maglev_grpc.client import ClientError  # noqa: PLC0415
 
     try:
         if line.action == "help":
             output.show(commands_view())
-            return 0
+            return OK
         if line.action == "watch":
-            from maglev_cli.actions.watch import watch  # noqa: PLC0415
-
             gc.enable()
-            await watch(client, line, output.event)
-            return 0
-        answer = await ask(client, line)
+            await watch(client, line, output.json)
+            return OK
+        found = await answer(client, line)
     except (CommandError, DataplaneError, ClientError) as error:
         output.error(str(error))
-        return 1
-    output.answer(answer.message, answer.view)
-    for error_ in answer.errors:
+        return ERROR
+    output.answer(found.message, found.view)
+    for error_ in found.errors:
         output.error(error_)
-    return 1 if answer.errors else 0
+    return ERROR if found.errors else OK

@@ -1,7 +1,7 @@
 // The page: which daemon, how it is doing, its frontends, its dataplane, and what happens.
 
 import { createEffect, createMemo, createSignal, For, onCleanup, onMount, Show } from "solid-js";
-import { isAdmin, setSubject } from "./admin";
+import { ask, isAdmin } from "./admin";
 import { Card } from "./Card";
 import { DataplanePanel } from "./DataplanePanel";
 import { Dialog } from "./Dialog";
@@ -190,32 +190,8 @@ function StatusLine(props: { daemon: Daemon }) {
 }
 
 function DaemonActions(props: { name: string }) {
-  const ask = () =>
-    setSubject({
-      maglevd: props.name,
-      title: props.name,
-      choices: [
-        {
-          command: "sync",
-          label: "Sync",
-          hint: "make the dataplane what it should be",
-          arguments: {},
-          switches: [
-            { name: "recreate", label: "recreate VIPs where only that helps (established flows are lost)" },
-            { name: "prune", label: "remove VIPs that were never configured here" },
-          ],
-        },
-        {
-          command: "reload",
-          label: "Reload",
-          hint: "read the configuration again",
-          arguments: {},
-          switches: [{ name: "force", label: "even if it removes more than half of the VIPs" }],
-        },
-      ],
-    });
   return (
-    <button type="button" onClick={ask}>
+    <button type="button" onClick={() => ask({ maglevd: props.name, title: props.name, names: {} })}>
       Sync or reload…
     </button>
   );

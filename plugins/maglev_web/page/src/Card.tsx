@@ -1,7 +1,7 @@
 // One frontend: closed, a line; open, its pools and backends.
 
 import { createEffect, createMemo, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
-import { isAdmin, setSubject } from "./admin";
+import { ask, isAdmin } from "./admin";
 import { quantity, vipText } from "./format";
 import { RatesChart } from "./Chart";
 import type { Daemon } from "./daemon";
@@ -176,22 +176,9 @@ function Pools(props: { daemon: Daemon; frontend: Frontend }) {
 }
 
 function FrontendActions(props: { daemon: Daemon; frontend: Frontend }) {
-  const ask = () =>
-    setSubject({
-      maglevd: props.daemon.name,
-      title: props.frontend.name,
-      choices: [
-        {
-          command: "sync",
-          label: "Sync",
-          hint: "make the dataplane what this frontend's address should be",
-          arguments: { frontend: props.frontend.name },
-          switches: [{ name: "recreate", label: "recreate VIPs where only that helps (established flows are lost)" }],
-        },
-      ],
-    });
+  const name = () => props.frontend.name;
   return (
-    <button type="button" class="quiet" onClick={ask} aria-label={`sync ${props.frontend.name}`}>
+    <button type="button" class="quiet" onClick={() => ask({ maglevd: props.daemon.name, title: name(), names: { frontend: name() } })} aria-label={`sync ${name()}`}>
       Sync…
     </button>
   );

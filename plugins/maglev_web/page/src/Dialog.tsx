@@ -1,31 +1,37 @@
 // One change: chosen, previewed, and only then confirmed.
 
 import { createEffect, createMemo, createSignal, For, on, onMount, Show } from "solid-js";
-import { command, preview, setSubject, subject, type Choice } from "./admin";
+import { command, offered, preview, setSubject, subject } from "./admin";
+import { chosenArguments, namesFor, type Argument, type CommandInfo, type Value } from "./commands";
 import type { Order } from "./daemon";
+import { Field } from "./Field";
 import type { Preview } from "./messages";
 import { PreviewView } from "./PreviewView";
+
+type Values = Record<string, Value>;
 
 const SETTLE_MS = 200; // a slider that moves asks for no preview
 
 export function Dialog() {
   let dialog!: HTMLDialogElement;
   const [chosen, setChosen] = createSignal(0);
-  const [weight, setWeight] = createSignal(0);
-  const [switches, setSwitches] = createSignal<Record<string, boolean>>({});
+  const [values, setValues] = createSignal<Values>({});
   const [seen, setSeen] = createSignal<Preview | null>(null);
   const [state, setState] = createSignal<"asking" | "ready" | "doing" | "done">("asking");
   const [error, setError] = createSignal("");
   const [messages, setMessages] = createSignal<string[]>([]);
   const [failures, setFailures] = createSignal<string[]>([]);
-  const choice = (): Choice | undefined => subject()?.choices[chosen()];
+  const choice = (): CommandInfo | undefined => offered()[chosen()];
+  const valueOf = (one: Argument): Value | undefined =>
+    values()[one.name] ?? (one.kind === "weight" ? subject()?.weight?.now ?? 0 : one.kind === "choice" && one.required ? one.choices[0] : undefined);
   const order = createMemo((): Order | null => {
     const about = subject();
     const one = choice();
     if (!about || !one) return null;
-    const extra = one.weight ? { weight: weight() } : (Object.fromEntries(Object.entries(switches()).filter(([name, on]) => on && one.switches?.some((s) => s.name === name))) as Record<string, boolean>);
-    return { maglevd: about.maglevd, command: one.command, arguments: { ...one.arguments, ...extra } };
+    const given = chosenArguments(one).map((each) => [each.name, valueOf(each)] as const).filter(([, value]) => value !== undefined && value !== false && value !== "");
+    return { maglevd: about.maglevd, command: one.name, arguments: { ...namesFor(one, about), ...(Object.fromEntries(given) as Values) } };
   });
+  const disruptive = () => choice()?.disruptive || chosenArguments(choice()!).some((one) => one.disruptive && values()[one.name]);
 
   onMount(() => {
     dialog.addEventListener("close", () => setSubject(null));
@@ -33,8 +39,7 @@ export function Dialog() {
   createEffect(
     on(subject, (about) => {
       setChosen(0);
-      setSwitches({});
-      setWeight(about?.choices.find((one) => one.weight)?.weight?.now ?? 0);
+      setValues({});
       setMessages([]);
       setFailures([]);
       if (about && !dialog.open) dialog.showModal();
@@ -87,31 +92,16 @@ export function Dialog() {
         <h2 id="dialog-title">{subject()?.title}</h2>
         <fieldset class="choices" disabled={state() === "doing" || state() === "done"}>
           <legend>change</legend>
-          <For each={subject()?.choices ?? []}>
+          <For each={offered()}>
             {(one, index) => (
               <label>
-                <input type="radio" name="choice" value={one.command} checked={chosen() === index()} onChange={() => setChosen(index())} />
-                <b>{one.label}</b> <span class="faint">{one.hint}</span>
+                <input type="radio" name="choice" value={one.name} checked={chosen() === index()} onChange={() => setChosen(index())} />
+                <b>{one.label}</b> <span class="faint">{one.help}</span>
               </label>
             )}
           </For>
-          <Show when={choice()?.weight}>
-            {(range) => (
-              <div class="weight">
-                <label for="weight">weight</label>
-                <input id="weight" type="range" min={range().min} max={range().max} value={weight()} onInput={(event) => setWeight(event.currentTarget.valueAsNumber)} />
-                <input type="number" aria-label="weight, as a number" min={range().min} max={range().max} value={weight()} onInput={(event) => { const value = event.currentTarget.valueAsNumber; if (value >= 0 && value <= 100) setWeight(Math.round(value)); }} />
-                <span class="faint">now {range().now}, in the file {range().configured}</span>
-              </div>
-            )}
-          </Show>
-          <For each={choice()?.switches ?? []}>
-            {(one) => (
-              <label>
-                <input type="checkbox" checked={switches()[one.name] ?? false} onChange={(event) => setSwitches({ ...switches(), [one.name]: event.currentTarget.checked })} />
-                {one.label}
-              </label>
-            )}
+          <For each={choice() ? chosenArguments(choice()!) : []}>
+            {(one) => <Field argument={one} value={valueOf(one)} set={(value) => setValues({ ...values(), [one.name]: value })} />}
           </For>
         </fieldset>
         <section class="preview" aria-live="polite" aria-busy={state() === "asking"} tabindex="0" aria-label="what it will do">
@@ -132,7 +122,7 @@ export function Dialog() {
         <footer>
           <button type="button" onClick={() => dialog.close()}>{state() === "done" ? "Close" : "Cancel"}</button>
           <Show when={state() !== "done"}>
-            <button type="button" class="primary" disabled={state() !== "ready"} onClick={carryOut}>
+            <button type="button" class="primary" classList={{ danger: choice() && disruptive() }} disabled={state() !== "ready"} onClick={carryOut}>
               {state() === "doing" ? "Doing…" : `Confirm: ${choice()?.label.toLowerCase() ?? ""}`}
             </button>
           </Show>

@@ -1,7 +1,8 @@
 // One backend in one pool, and behind its name what else is known of it.
 
 import { createSignal, For, Show } from "solid-js";
-import { isAdmin, setSubject, type Choice } from "./admin";
+import { ask, isAdmin } from "./admin";
+import type { Subject } from "./commands";
 import { LatencyChart } from "./Chart";
 import type { Daemon } from "./daemon";
 import { age, milliseconds, moment, percent, whyText } from "./format";
@@ -82,7 +83,7 @@ export function Row(props: Props) {
           <td role="cell" class="act">
             <button
               type="button"
-              onClick={() => setSubject(subjectOf(props, backend()))}
+              onClick={() => ask(subjectOf(props, backend()))}
               aria-label={`change ${props.member.backend} in ${props.frontend.name}`}
             >
               Change…
@@ -154,29 +155,14 @@ function Detail(props: { daemon: Daemon; backend: Backend; member: Member }) {
   );
 }
 
-function subjectOf(props: Props, backend: Backend | undefined) {
+function subjectOf(props: Props, backend: Backend | undefined): Subject {
   const { member, frontend } = props;
-  const who = { backend: member.backend };
-  const place = { frontend: frontend.name, pool: member.pool, backend: member.backend };
-  const choices: Choice[] = [];
-  if (member.state === "disabled") {
-    choices.push({ command: "enable", label: "Enable", hint: "probe it again, from unknown", arguments: who });
-  } else {
-    if (member.state === "paused")
-      choices.push({ command: "resume", label: "Resume", hint: "probe it again, from unknown", arguments: who });
-    else choices.push({ command: "pause", label: "Pause", hint: "no probes, no new flows; established flows stay", arguments: who });
-    choices.push({ command: "disable", label: "Disable", hint: "no probes, no flows: established ones are flushed", arguments: who });
-  }
-  choices.push({
-    command: "weight",
-    label: "Weight",
-    hint: `in ${frontend.name}, pool ${member.pool}`,
-    arguments: place,
-    weight: { min: 0, max: 100, now: member.weight, configured: member.configured_weight },
-  });
-  if (member.overridden)
-    choices.push({ command: "reset-weight", label: "Reset weight", hint: `to ${member.configured_weight}, as the file has it`, arguments: place });
-  if (backend?.overridden)
-    choices.push({ command: "reset", label: "Reset state", hint: "the file decides again", arguments: who });
-  return { maglevd: props.daemon.name, title: `${member.backend} in ${frontend.name}`, choices };
+  return {
+    maglevd: props.daemon.name,
+    title: `${member.backend} in ${frontend.name}, pool ${member.pool}`,
+    names: { frontend: frontend.name, pool: member.pool, backend: member.backend, healthcheck: backend?.healthcheck ?? undefined },
+    state: member.state,
+    weight: { now: member.weight, configured: member.configured_weight },
+    overridden: { state: backend?.overridden ?? false, weight: member.overridden },
+  };
 }

@@ -1,36 +1,35 @@
 // Commands and previews, for /admin/.
 
 import { createSignal } from "solid-js";
+import { isOffered, type CommandInfo, type Subject } from "./commands";
 import type { Order } from "./daemon";
 import type { CommandResult, Preview } from "./messages";
 
 export const isAdmin = location.pathname.startsWith("/admin");
 
-/** What a dialog is about. */
-export interface Subject {
-  maglevd: string;
-  title: string;
-  choices: Choice[];
-}
-
-export interface Choice {
-  command: string;
-  label: string;
-  hint: string;
-  arguments: Record<string, string | number | boolean>;
-  weight?: { min: number; max: number; now: number; configured: number };
-  switches?: { name: string; label: string }[];
-}
-
 const [subject, setSubject] = createSignal<Subject | null>(null);
+const [commands, setCommands] = createSignal<CommandInfo[]>([]);
 export { setSubject, subject };
+
+/** The commands that the dialog offers. */
+export const offered = (): CommandInfo[] => commands().filter((one) => subject() !== null && isOffered(one, subject()!));
 
 let token: Promise<string> | null = null;
 
+/** The token that a command needs; with it come the commands there are. */
 async function session(): Promise<string> {
   const answer = await fetch("/admin/api/session", { cache: "no-store" });
   if (!answer.ok) throw new Error(`the server refuses: status ${answer.status}`);
-  return (await answer.json()).token;
+  const content = await answer.json();
+  setCommands(content.commands);
+  return content.token;
+}
+
+/** Open the dialog. */
+export async function ask(about: Subject): Promise<void> {
+  token ??= session();
+  await token.catch(() => (token = null));
+  setSubject(about);
 }
 
 async function post<T>(what: "preview" | "command", order: Order, again = true): Promise<T> {

@@ -1,6 +1,6 @@
 """What commands do: each asks maglevd something, and says what its answer looks like."""
 
-from maglev_cli.actions.answer import Answer
-from maglev_cli.actions.dispatch import LOCAL, perform
+from maglev_cli.actions.dispatch import answer
+from maglev_cli.actions.watch import watch
 
-__all__ = ["LOCAL", "Answer", "perform"]
+__all__ = ["answer", "watch"]

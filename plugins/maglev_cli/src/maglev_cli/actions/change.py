@@ -1,42 +1,20 @@
-"""`set`, `sync` and `config`: what changes something, carried out or only previewed."""
+"""Commands that change something, carried out or only previewed, and `config check`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 
 from maglev import api
-from maglev_cli.actions.answer import Answer
+from maglev_cli.actions.answer import Answer, read
+from maglev_cli.forms import command_of
 from maglev_cli.grammar import Parsed
 from maglev_cli.views import changes as views
 from maglev_grpc.client import Client
 from maglev_grpc.convert import call_of, from_message, preview_request, request_of
-from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
-
-_COMMANDS: Mapping[str, Callable[[Parsed], api.Command]] = {
-    "pause": lambda line: api.PauseBackend(line.values["backend"]),
-    "resume": lambda line: api.ResumeBackend(line.values["backend"]),
-    "enable": lambda line: api.EnableBackend(line.values["backend"]),
-    "disable": lambda line: api.DisableBackend(line.values["backend"]),
-    "reset": lambda line: api.ResetBackend(line.values["backend"]),
-    "weight": lambda line: api.SetFrontendPoolBackendWeight(*_member(line), int(line.values["weight"])),
-    "weight-reset": lambda line: api.ResetFrontendPoolBackendWeight(*_member(line)),
-    "sync": lambda line: api.SyncDataplane(line.values.get("frontend"), line.has("recreate"), line.has("prune")),
-    "config-reload": lambda line: api.ReloadConfig(line.has("force")),
-}
-
-
-def _member(line: Parsed) -> tuple[str, str, str]:
-    return line.values["frontend"], line.values["pool"], line.values["backend"]
-
-
-def command_of(line: Parsed) -> api.Command:
-    """The command that a line asks for, carried out or not."""
-    return _COMMANDS[line.action](line)
 
 
 async def change(client: Client, line: Parsed) -> Answer:
-    """Carry a command out, or with `dry-run` tell what it would do."""
+    """Carry a command out, or with `dry-run` show what it would do."""
     command = command_of(line)
     if line.has("dry-run"):
         return await _preview(client, command)
@@ -47,15 +25,15 @@ async def change(client: Client, line: Parsed) -> Answer:
 
 async def _preview(client: Client, command: api.Command) -> Answer:
     message = await client.read("PreviewChange", preview_request(command))
-    backends = await client.read("ListBackends", pb.ListBackendsRequest())
+    backends = await read(client, "ListBackends")
     addresses = {backend.name: ip_address(backend.address) for backend in backends.backends}
     return Answer(message, lambda: views.preview(from_message(api.Preview, message), addresses))
 
 
 async def check(client: Client, _line: Parsed) -> Answer:
     """`config check`."""
-    message = await client.read("CheckConfig", pb.CheckConfigRequest())
+    message = await read(client, "CheckConfig")
     problems = [from_message(api.Problem, problem) for problem in message.problems]
-    wrong = sum(problem.severity != "warning" for problem in problems)
-    errors = (f"the configuration is not valid: {wrong} problem{'s' if wrong > 1 else ''}",) if wrong else ()
+    count = sum(problem.severity != "warning" for problem in problems)
+    errors = (f"the configuration is not valid: {count} problem{'s' if count > 1 else ''}",) if count else ()
     return Answer(message, lambda: views.problems(problems), errors)

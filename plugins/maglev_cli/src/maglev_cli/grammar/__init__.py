@@ -1,26 +1,26 @@
-"""The grammar of command lines, pure: what a line means, what may follow it, and how it can be completed."""
+"""The grammar of command lines, pure: what a line means, what can follow it, and how it can be completed."""
 
-from maglev_cli.grammar.follow import Offer, follow, offers
-from maglev_cli.grammar.line import Split, Token, quoted, split, tokens_of
-from maglev_cli.grammar.model import Argument, Node, Word, argument, word
-from maglev_cli.grammar.parser import Parsed, State, WrongCommand, parse
+from maglev_cli.grammar.candidates import Candidate, candidates, next_of
+from maglev_cli.grammar.line import Split, Token, split, tokens_of
+from maglev_cli.grammar.model import Argument, Form, Part, Place, Word, choice, flag
+from maglev_cli.grammar.parser import Parsed, WrongCommand, parse
 
 __all__ = [
     "Argument",
-    "Node",
-    "Offer",
+    "Candidate",
+    "Form",
     "Parsed",
+    "Part",
+    "Place",
     "Split",
-    "State",
     "Token",
     "Word",
     "WrongCommand",
-    "argument",
-    "follow",
-    "offers",
+    "candidates",
+    "choice",
+    "flag",
+    "next_of",
     "parse",
-    "quoted",
     "split",
     "tokens_of",
-    "word",
 ]

@@ -1,24 +1,14 @@
-"""Lines of a shell as tokens. Blanks separate; what is quoted, or comes after a backslash, is taken as it is."""
+"""Lines of a shell as tokens, as `shlex` splits them: quotes and backslashes take what follows as it is."""
 
 from __future__ import annotations
 
-import re
+import io
+import shlex
 from collections.abc import Iterable
 
 import attrs
 
-_PIECE = re.compile(
-    r"""
-      (?P<blank>\s+)
-    | "(?P<double>(?:[^"\\]|\\.)*)(?P<double_end>"?)
-    | '(?P<single>[^']*)(?P<single_end>'?)
-    | \\(?P<escaped>.?)
-    | (?P<plain>[^\s"'\\]+)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
-_BARE = re.compile(r"[^\s\"'\\?#]+")
+_BLANKS = " \t\r\n"
 
 
 @attrs.frozen
@@ -41,7 +31,7 @@ class Split:
     """A line as tokens.
 
     Args:
-        tokens: Those that are finished, because something follows them.
+        tokens: Those that are finished, because a blank follows them.
         partial: What is being written at the end of the line; empty text after a blank.
         is_open: Whether a quote is still open at the end.
     """
@@ -63,38 +53,26 @@ def split(line: str) -> Split:
     Args:
         line: What was written so far.
     """
+    stream = io.StringIO(line, newline="")
+    lexer = shlex.shlex(stream, posix=True)
+    lexer.whitespace_split, lexer.commenters, lexer.whitespace = True, "", _BLANKS
     tokens: list[Token] = []
-    current: Token | None = None
-    is_open = False
-    for match in _PIECE.finditer(line):
-        if match["blank"] is not None:
-            if current is not None:
-                tokens.append(current)
-            current = None
-            continue
-        text, is_quoted, is_open = _piece(match)
-        begun = current or Token("", start=match.start())
-        current = Token(begun.text + text, begun.is_quoted or is_quoted, begun.start)
-    return Split(tuple(tokens), current or Token("", start=len(line)), is_open)
-
-
-def _piece(match: re.Match[str]) -> tuple[str, bool, bool]:
-    if match["double"] is not None:
-        return _ESCAPE.sub(r"\1", match["double"]), True, not match["double_end"]
-    if match["single"] is not None:
-        return match["single"], True, not match["single_end"]
-    if match["escaped"] is not None:
-        return match["escaped"], True, not match["escaped"]
-    return match["plain"], False, False
+    end = 0
+    while True:
+        start = len(line) - len(line[end:].lstrip(_BLANKS))
+        try:
+            text = lexer.get_token()
+        except ValueError:  # a quote is open
+            return Split(tuple(tokens), Token(lexer.token, is_quoted=True, start=start), is_open=True)
+        if text is None:
+            return Split(tuple(tokens), Token("", start=len(line)))
+        end = stream.tell()
+        token = Token(text, line[start:end].rstrip(_BLANKS) != text, start)
+        if line[end - 1] not in _BLANKS:
+            return Split(tuple(tokens), token)
+        tokens.append(token)
 
 
 def tokens_of(words: Iterable[str]) -> tuple[Token, ...]:
     """Make tokens of words that something else has split already."""
     return tuple(Token(text) for text in words)
-
-
-def quoted(text: str) -> str:
-    """Write a text so that `split` gives it back as one token."""
-    if _BARE.fullmatch(text):
-        return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

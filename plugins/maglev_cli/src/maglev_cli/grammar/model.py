@@ -1,12 +1,11 @@
-"""What a tree of commands is made of.
+"""What the grammar of command lines is made of.
 
-A line is a walk from the root: each of its words is a `Word` of the tree or the value of an `Argument`. A line may end
-at a node with an action. Behind such a node, any of its flags may follow, in any order and each once.
+A form is one way to write a command: a place for each word or value, one after the other, then flags in any order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -21,10 +20,12 @@ class Word:
     Args:
         text: The word.
         help: What it is for, in one line.
+        name: Under which the word is found once a line is parsed; empty: it is not kept.
     """
 
     text: str
     help: str
+    name: str = ""
 
     @property
     def label(self) -> str:
@@ -40,7 +41,7 @@ class Argument:
         name: Under which the value is found once a line is parsed.
         help: What it is, in one line.
         shown: What stands between the angle brackets where syntax is shown; the name if empty.
-        source: Which live names fit here: `backend`, `frontend`, `pool`, `member`, `healthcheck`, or empty for none.
+        source: Which live names fit here: `backend`, `frontend`, `pool`, `member`, `healthcheck`; empty for none.
         check: What a value must pass; none: any text will do.
     """
 
@@ -55,7 +56,7 @@ class Argument:
         """How it is written where syntax is shown."""
         return f"<{self.shown or self.name}>"
 
-    def complaint(self, text: str) -> str:
+    def problem(self, text: str) -> str:
         """Say why a text is no value for it; empty if it is one."""
         if not text:
             return f"{self.label} must not be empty"
@@ -68,37 +69,79 @@ class Argument:
         return ""
 
 
+Item = Word | Argument
+Place = tuple[Item, ...]
+"""What may stand at one place of a line."""
+
+
 @attrs.frozen
-class Node:
-    """A word or an argument, and what may follow it.
+class Part:
+    """Places one after the other.
 
     Args:
-        item: The word or the argument.
-        then: What may follow.
-        flags: What may follow in any order, each once.
-        action: What is done when the line ends here; empty if it may not, or if this belongs to a flag.
-        ends: Whether a flag is complete with this.
+        places: The places.
+        least: How many of them a line must have; what comes after these comes all or not at all.
     """
 
-    item: Word | Argument
-    then: tuple[Node, ...] = ()
-    flags: tuple[Node, ...] = ()
-    action: str = ""
-    ends: bool = False
+    places: tuple[Place, ...]
+    least: int
+
+    def is_complete(self, count: int) -> bool:
+        """Whether a line may stop after some places."""
+        return count in (self.least, len(self.places))
+
+    @property
+    def syntax(self) -> str:
+        """How it is written, as `log [level debug|info]`."""
+        labels = ["|".join(item.label for item in place) for place in self.places]
+        optional = [f"[{' '.join(labels[self.least :])}]"] if self.least < len(labels) else []
+        return " ".join([*labels[: self.least], *optional])
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """Everything that may stand in it."""
+        return tuple(item for place in self.places for item in place)
 
 
-def word(
-    text: str,
-    help: str,  # noqa: A002  (that is what it is)
-    *then: Node,
-    flags: tuple[Node, ...] = (),
-    action: str = "",
-    ends: bool = False,
-) -> Node:
-    """Make the node of a word; the arguments are those of `Word` and `Node`."""
-    return Node(Word(text, help), then, flags, action, ends)
+@attrs.frozen
+class Form:
+    """One way to write a command.
+
+    Args:
+        words: Its words and arguments.
+        help: What the command does.
+        action: What is done, as `maglev_cli.actions` names it.
+        flags: What may follow in any order, each once; each begins with a word of its own.
+    """
+
+    words: Part
+    help: str
+    action: str
+    flags: tuple[Part, ...] = ()
+
+    @property
+    def syntax(self) -> str:
+        """How it is written, as `show backend <backend>`; what may be left out stands in brackets."""
+        return " ".join([self.words.syntax, *(f"[{flag.syntax}]" for flag in self.flags)])
 
 
-def argument(of: Argument, *then: Node, flags: tuple[Node, ...] = (), action: str = "", ends: bool = False) -> Node:
-    """Make the node of an argument; the arguments are those of `Node`."""
-    return Node(of, then, flags, action, ends)
+def flag(text: str, help: str, *then: Place, optional: bool = False) -> Part:  # noqa: A002  (what it is)
+    """Make a flag.
+
+    Args:
+        text: Its word, which is also the name under which it is found once a line is parsed.
+        help: What it is for.
+        then: The places after its word.
+        optional: Whether these may be left out.
+    """
+    return Part(((Word(text, help, name=text),), *then), 1 if optional else 1 + len(then))
+
+
+def choice(name: str, helps: Mapping[str, str]) -> Place:
+    """Make a place for one of some words.
+
+    Args:
+        name: Under which the word is found once a line is parsed.
+        helps: What each word is for.
+    """
+    return tuple(Word(text, told, name) for text, told in helps.items())

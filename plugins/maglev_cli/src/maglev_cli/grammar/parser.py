@@ -1,9 +1,9 @@
 """From tokens to the one command that they mean, or to what is wrong with them.
 
-A word of the grammar may be abbreviated as long as it is clear which one is meant. Where one candidate is the beginning
-of the other (`backend`, `backends`) the rest of the line decides: `show ba` lists, `show ba x` shows one. A word in
-full is that word. Where a name may stand, words must be written in full, so that no name is mistaken for an
-abbreviation.
+A line is compared with all forms at once. A word may be abbreviated as long as it is clear which one is meant. Where
+one candidate is the beginning of the other (`backend`, `backends`) the rest of the line decides: `show ba` lists,
+`show ba x` shows one. A word in full is that word. Where a name may stand, words must be written in full: something may
+be named like their beginning.
 """
 
 from __future__ import annotations
@@ -13,69 +13,61 @@ from collections.abc import Iterable, Mapping, Sequence
 import attrs
 
 from maglev_cli.grammar.line import Token
-from maglev_cli.grammar.model import Argument, Node, Word
-
-
-@attrs.frozen
-class State:
-    """How far one reading of a line has come.
-
-    Args:
-        node: Where it stands; the root's children are `Node.then` of a node that nobody writes.
-        flags: Those that may still follow.
-        action: What would be done.
-        can_end: Whether the line may end here.
-        words: The words so far, in full.
-        values: The arguments' values so far.
-    """
-
-    node: Node
-    flags: tuple[Node, ...] = ()
-    action: str = ""
-    can_end: bool = False
-    words: tuple[str, ...] = ()
-    values: Mapping[str, str] = attrs.field(factory=dict)
-
-    @property
-    def next(self) -> tuple[Node, ...]:
-        """What may follow."""
-        return (*self.node.then, *self.flags) if self.can_end else self.node.then
-
-    def entered(self, node: Node, text: str) -> State:
-        """The state after one more token.
-
-        Args:
-            node: One of `next`.
-            text: What was written for it.
-        """
-        words, values = self.words, self.values
-        if isinstance(node.item, Word):
-            words = (*words, node.item.text)
-        else:
-            values = {**values, node.item.name: text}
-        if node.action:
-            return State(node, node.flags, node.action, True, words, values)
-        flags = tuple(flag for flag in self.flags if flag is not node)
-        return State(node, flags, self.action, node.ends, words, values)
+from maglev_cli.grammar.model import Argument, Form, Item, Part, Word
 
 
 @attrs.frozen
 class Parsed:
-    """A line that means something.
+    """A line, or the beginning of one, as one form reads it.
 
     Args:
-        action: What to do.
-        words: Its words, in full.
-        values: Its arguments' values.
+        form: The form.
+        flags: Its flags that may still follow.
+        values: The arguments' values and the flags so far, by name.
+        part: The form's words, or the flag, that the last token belongs to.
+        count: How many places of that part are filled.
     """
 
-    action: str
-    words: tuple[str, ...]
+    form: Form
+    flags: tuple[Part, ...]
     values: Mapping[str, str]
+    part: Part
+    count: int = 0
 
-    def has(self, word: str) -> bool:
-        """Whether a word of the grammar is in it."""
-        return word in self.words
+    @property
+    def action(self) -> str:
+        """What to do."""
+        return self.form.action
+
+    def has(self, name: str) -> bool:
+        """Whether a flag or an argument is in it."""
+        return name in self.values
+
+    @property
+    def can_end(self) -> bool:
+        """Whether the line may end here."""
+        return self.part.is_complete(self.count)
+
+    @property
+    def next(self) -> tuple[Item, ...]:
+        """What may follow."""
+        further = self.part.places[self.count] if self.count < len(self.part.places) else ()
+        return (*further, *(flag.places[0][0] for flag in self.flags)) if self.can_end else further
+
+    def after(self, item: Item, text: str) -> Parsed:
+        """The line with one more token.
+
+        Args:
+            item: One of `next`.
+            text: What was written for it.
+        """
+        value = item.text if isinstance(item, Word) else text
+        values = {**self.values, item.name: value} if item.name else self.values
+        begun = next((flag for flag in self.flags if flag.places[0][0] is item), None)
+        if begun is None:
+            return attrs.evolve(self, values=values, count=self.count + 1)
+        flags = tuple(flag for flag in self.flags if flag is not begun)
+        return Parsed(self.form, flags, values, begun, 1)
 
 
 class WrongCommand(Exception):
@@ -84,91 +76,88 @@ class WrongCommand(Exception):
     Args:
         message: What is wrong, and what is possible there.
         index: Which token is wrong, from 0; the number of tokens if some are missing.
-        possible: What could stand there, as labels.
     """
 
-    def __init__(self, message: str, index: int, possible: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, index: int) -> None:
         super().__init__(message)
         self.index = index
-        self.possible = possible
 
 
-def parse(root: Node, tokens: Sequence[Token]) -> Parsed:
+def parse(forms: Iterable[Form], tokens: Sequence[Token]) -> Parsed:
     """Read a whole line.
 
     Args:
-        root: The tree.
+        forms: All forms.
         tokens: The line.
 
     Raises:
         WrongCommand: It means nothing, or could mean several things.
     """
-    states = walk(root, tokens)
-    endings = [state for state in states if state.can_end]
+    lines = read(forms, tokens)
+    endings = [line for line in lines if line.can_end]
     if len(endings) == 1:
-        return Parsed(endings[0].action, endings[0].words, endings[0].values)
+        return endings[0]
     if endings:
-        raise _ambiguous(tokens[-1], len(tokens) - 1, [" ".join(state.words) for state in endings])
-    possible = labels(states)
-    said = _said(tokens, len(tokens))
-    raise WrongCommand(f"{said!r} is not complete; next: {', '.join(possible)}", len(tokens), possible)
+        raise _ambiguous(tokens[-1], len(tokens) - 1, [ending.form.words.syntax for ending in endings])
+    possible = ", ".join(labels(lines))
+    raise WrongCommand(f"{_text(tokens)!r} is not complete; next: {possible}", len(tokens))
 
 
-def walk(root: Node, tokens: Sequence[Token]) -> tuple[State, ...]:
-    """Read the beginning of a line; returns every reading of it, at least one.
+def read(forms: Iterable[Form], tokens: Sequence[Token]) -> tuple[Parsed, ...]:
+    """Read the beginning of a line; returns every form that it can become, at least one.
 
     Raises:
         WrongCommand: No command begins so, or it is not clear which.
     """
-    states: tuple[State, ...] = (State(root),)
+    lines = tuple(Parsed(form, form.flags, {}, form.words) for form in forms)
     for index, token in enumerate(tokens):
-        found = [(state, node) for state in states for node in matching(state, token)]
+        found = _matching(lines, token)
         if not found:
-            raise _unknown(states, tokens, index)
-        texts = {node.item.text for _, node in found if isinstance(node.item, Word)}
+            raise _unknown(lines, tokens[:index], token)
+        texts = {item.text for _, item in found if isinstance(item, Word)}
         shortest = min(texts, key=len, default="")
         if any(not text.startswith(shortest) for text in texts):
             raise _ambiguous(token, index, sorted(texts))
-        states = tuple(state.entered(node, token.text) for state, node in found)
-    return states
+        lines = tuple(line.after(item, token.text) for line, item in found)
+    return lines
 
 
-def matching(state: State, token: Token) -> list[Node]:
-    """What a token can stand for."""
-    words = [] if token.is_quoted else [node for node in state.next if isinstance(node.item, Word)]
-    exact = [node for node in words if node.item.label == token.text]
+def _matching(lines: Iterable[Parsed], token: Token) -> list[tuple[Parsed, Item]]:
+    offered = [(line, item) for line in lines for item in line.next]
+    words = [] if token.is_quoted else [(line, item) for line, item in offered if isinstance(item, Word)]
+    exact: list[tuple[Parsed, Item]] = [(line, item) for line, item in words if item.text == token.text]
     if exact:
         return exact
-    taking = [node for node in state.next if isinstance(node.item, Argument) and not node.item.complaint(token.text)]
-    if any(isinstance(node.item, Argument) and node.item.check is None for node in taking):
+    taking: list[tuple[Parsed, Item]] = [
+        (line, item) for line, item in offered if isinstance(item, Argument) and not item.problem(token.text)
+    ]
+    if any(isinstance(item, Argument) and item.check is None for _, item in taking):
         return taking
-    return [node for node in words if token.text and node.item.label.startswith(token.text)] + taking
+    return [(line, item) for line, item in words if token.text and item.text.startswith(token.text)] + taking
 
 
-def labels(states: Iterable[State]) -> tuple[str, ...]:
+def labels(lines: Iterable[Parsed]) -> tuple[str, ...]:
     """What may follow, as it is written where syntax is shown."""
-    return tuple(dict.fromkeys(node.item.label for state in states for node in state.next))
+    return tuple(dict.fromkeys(item.label for line in lines for item in line.next))
 
 
-def _said(tokens: Sequence[Token], end: int) -> str:
-    return " ".join(token.text for token in tokens[:end])
+def _text(tokens: Iterable[Token]) -> str:
+    return " ".join(token.text for token in tokens)
 
 
-def _unknown(states: Sequence[State], tokens: Sequence[Token], index: int) -> WrongCommand:
-    token = tokens[index]
-    possible = labels(states)
-    said = _said(tokens, index)
+def _unknown(lines: Sequence[Parsed], before: Sequence[Token], token: Token) -> WrongCommand:
+    said, possible = _text(before), labels(lines)
     if not possible:
-        return WrongCommand(f"nothing may follow {said!r}, but there is {token.text!r}", index)
-    items = [node.item for state in states for node in state.next]
-    complaints = [item.complaint(token.text) for item in items if isinstance(item, Argument)]
-    if len(items) == len(complaints) == 1:
-        return WrongCommand(complaints[0], index, possible)
+        return WrongCommand(f"nothing may follow {said!r}, but there is {token.text!r}", len(before))
+    arguments = {item.label: item for line in lines for item in line.next if isinstance(item, Argument)}
+    problems = [item.problem(token.text) for item in arguments.values()]
+    if len(possible) == len(problems) == 1:
+        return WrongCommand(problems[0], len(before))
     where = f" after {said!r}" if said else ""
-    told = complaints[0] if complaints else f"unknown word {token.text!r}{where}"
-    return WrongCommand(f"{told}; possible: {', '.join(possible)}", index, possible)
+    told = problems[0] if problems else f"unknown word {token.text!r}{where}"
+    return WrongCommand(f"{told}; possible: {', '.join(possible)}", len(before))
 
 
 def _ambiguous(token: Token, index: int, candidates: list[str]) -> WrongCommand:
-    choice = " or ".join([", ".join(candidates[:-1]), candidates[-1]])
-    return WrongCommand(f"{token.text!r} is ambiguous: {choice}", index, tuple(candidates))
+    either = " or ".join([", ".join(candidates[:-1]), candidates[-1]])
+    return WrongCommand(f"{token.text!r} is ambiguous: {either}", index)

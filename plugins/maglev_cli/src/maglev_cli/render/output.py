@@ -11,8 +11,8 @@ from typing import Any, Literal, TextIO
 
 import attrs
 
-from maglev_cli.render import plain
-from maglev_cli.views.model import Tone, View, printable
+from maglev_cli.render.text import styled, text_of
+from maglev_cli.views.model import Style, View, printable
 
 Format = Literal["text", "json"]
 
@@ -48,15 +48,8 @@ class Output:
 
     def text(self, view: View) -> str:
         """A view as it is to be written to standard output."""
-        text = plain.text_of(view, colour=wants_colour(self.colour, sys.stdout))
-        if not sys.stdout.isatty():
-            return text
-        width = shutil.get_terminal_size().columns
-        if all(plain.width_of(line) <= width for line in plain.text_of(view).splitlines()):
-            return text
-        from maglev_cli.render import folded  # noqa: PLC0415  (rich takes as long as all the rest)
-
-        return folded.text_of(view, colour=wants_colour(self.colour, sys.stdout), width=width)
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        return text_of(view, colour=wants_colour(self.colour, sys.stdout), width=width)
 
     def answer(self, message: Any, view: Callable[[], View]) -> None:
         """Write an answer to standard output in the form that is wanted.
@@ -66,19 +59,18 @@ class Output:
             view: Makes a view of it.
         """
         if self.format == "json":
-            sys.stdout.write(json_of(message, indent=2) + "\n")
-            sys.stdout.flush()
+            self.json(message, indent=2)
         else:
             self.show(view())
 
-    def event(self, message: Any) -> None:
-        """Write an event as one line of JSON."""
-        sys.stdout.write(json_of(message) + "\n")
+    def json(self, message: Any, indent: int | None = None) -> None:
+        """Write a message as JSON, on one line unless it is indented."""
+        sys.stdout.write(json_of(message, indent) + "\n")
         sys.stdout.flush()
 
     def error(self, message: str) -> None:
         """Write an error to standard error: one line, red where there is colour."""
-        told = plain.painted(one_line(message), Tone.BAD, colour=wants_colour(self.colour, sys.stderr))
+        told = styled(one_line(message), Style.ERROR, colour=wants_colour(self.colour, sys.stderr))
         sys.stderr.write(f"{told}\n")
         sys.stderr.flush()
 

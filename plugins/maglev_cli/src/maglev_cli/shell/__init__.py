@@ -1,5 +1,5 @@
 """`maglevc` as a shell, on prompt_toolkit."""
 
-from maglev_cli.shell.session import shell
+from maglev_cli.shell.session import run_shell
 
-__all__ = ["shell"]
+__all__ = ["run_shell"]

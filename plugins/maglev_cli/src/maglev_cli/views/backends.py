@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from maglev.api import BackendSnapshot, HealthCheckSnapshot, ProbeResult, Transition
-from maglev_cli.views import words
-from maglev_cli.views.model import Cell, Table, Tone, View, columns, facts, row
+from maglev_cli.views import formatting
+from maglev_cli.views.model import Cell, Style, View, fields, table
 
 
 def backends(found: Sequence[BackendSnapshot], now_s: float) -> View:
-    """All backends.
-
-    Args:
-        found: They.
-        now_s: Now, in seconds since the epoch.
-    """
-    rows = (
-        row(
-            backend.name,
-            backend.address,
-            _state(backend),
-            words.age(now_s - backend.history[-1].at_s) if backend.history else None,
-            _health(backend),
-            backend.healthcheck,
-            _last(backend),
-            ", ".join(backend.frontends),
-        )
-        for backend in found
-    )
-    titles = columns("backend", "address", "state", "#for", "#health", "check", "last result", "frontends")
-    return (Table(titles, tuple(rows), "no backends"),)
+    """All backends; `now_s` is now, in seconds since the epoch."""
+    columns: dict[str, Callable[[BackendSnapshot], object]] = {
+        "backend": lambda each: each.name,
+        "address": lambda each: each.address,
+        "state": _state,
+        "#for": lambda each: formatting.age(now_s - each.history[-1].at_s) if each.history else None,
+        "#health": _health,
+        "check": lambda each: each.healthcheck,
+        "last result": _last,
+        "frontends": lambda each: ", ".join(each.frontends),
+    }
+    return (table(found, columns, "no backends"),)
 
 
 def _state(backend: BackendSnapshot) -> Cell:
-    cell = words.state(backend.state)
-    return Cell(f"{cell.text} (overridden)", cell.tone) if backend.overridden else cell
+    cell = formatting.state(backend.state)
+    return Cell(f"{cell.text} (overridden)", cell.style) if backend.overridden else cell
 
 
 def _health(backend: BackendSnapshot) -> str | None:
@@ -45,7 +36,7 @@ def _health(backend: BackendSnapshot) -> str | None:
 
 def _last(backend: BackendSnapshot) -> Cell:
     if backend.stale_since_s is not None:
-        return Cell(f"{_code(backend.last_result)} (stale: {backend.void_code})", Tone.ODD)
+        return Cell(f"{_code(backend.last_result)} (stale: {backend.void_code})", Style.WARNING)
     return Cell(_code(backend.last_result))
 
 
@@ -54,43 +45,36 @@ def _code(result: ProbeResult | None) -> str:
 
 
 def backend(found: BackendSnapshot, now_s: float) -> View:
-    """One backend and its history.
-
-    Args:
-        found: It.
-        now_s: Now, in seconds since the epoch.
-    """
+    """One backend and its history; `now_s` is now, in seconds since the epoch."""
     result = found.last_result
-    head = facts(
+    head = fields(
         [
             ("backend", found.name),
             ("address", found.address),
             ("state", _state(found)),
-            ("enabled in the file", words.yes(found.enabled)),
+            ("enabled in the file", formatting.yes(found.enabled)),
             ("health check", found.healthcheck or "none: up unless disabled"),
             ("health", _health(found)),
             ("last result", _result(result)),
-            ("at", words.moment(found.last_result_at_s, now_s)),
+            ("at", formatting.moment(found.last_result_at_s, now_s)),
             *_stale(found, now_s),
             ("probes", found.probes),
             ("frontends", ", ".join(found.frontends)),
         ]
     )
-    rows = tuple(_transition(transition, now_s) for transition in reversed(found.history))
-    return (head, Table(columns("when", "from", "to", "why"), rows, "no transitions yet"))
+    columns: dict[str, Callable[[Transition], object]] = {
+        "when": lambda each: formatting.moment(each.at_s, now_s),
+        "from": lambda each: formatting.state(each.from_state),
+        "to": lambda each: formatting.state(each.to_state),
+        "why": lambda each: each.why or _result(each.result),
+    }
+    return (head, table(reversed(found.history), columns, "no transitions yet"))
 
 
 def _stale(found: BackendSnapshot, now_s: float) -> list[tuple[str, object]]:
     if found.stale_since_s is None:
         return []
-    return [("stale since", Cell(f"{words.moment(found.stale_since_s, now_s)}: {found.void_code}", Tone.ODD))]
-
-
-def _transition(transition: Transition, now_s: float) -> tuple[Cell, ...]:
-    why = transition.why or (_result(transition.result) if transition.result else "")
-    return row(
-        words.moment(transition.at_s, now_s), words.state(transition.from_state), words.state(transition.to_state), why
-    )
+    return [("stale since", Cell(f"{formatting.moment(found.stale_since_s, now_s)}: {found.void_code}", Style.WARNING))]
 
 
 def _result(result: ProbeResult | None) -> str:
@@ -99,44 +83,33 @@ def _result(result: ProbeResult | None) -> str:
 
 def healthchecks(found: Sequence[HealthCheckSnapshot]) -> View:
     """All health checks."""
-    rows = (
-        row(
-            check.name,
-            check.type,
-            check.port,
-            *_intervals(check),
-            words.duration(check.timeout_s),
-            check.rise,
-            check.fall,
-            len(check.backends),
-        )
-        for check in found
-    )
-    titles = columns(
-        "health check", "type", "#port", "#interval", "#fast", "#down", "#timeout", "#rise", "#fall", "#backends"
-    )
-    return (Table(titles, tuple(rows), "no health checks"),)
-
-
-def _intervals(check: HealthCheckSnapshot) -> tuple[str, str, str]:
-    return (
-        words.duration(check.interval_s),
-        words.duration(check.fast_interval_s),
-        words.duration(check.down_interval_s),
-    )
+    columns: dict[str, Callable[[HealthCheckSnapshot], object]] = {
+        "health check": lambda each: each.name,
+        "type": lambda each: each.type,
+        "#port": lambda each: each.port,
+        "#interval": lambda each: formatting.duration(each.interval_s),
+        "#fast": lambda each: formatting.duration(each.fast_interval_s),
+        "#down": lambda each: formatting.duration(each.down_interval_s),
+        "#timeout": lambda each: formatting.duration(each.timeout_s),
+        "#rise": lambda each: each.rise,
+        "#fall": lambda each: each.fall,
+        "#backends": lambda each: len(each.backends),
+    }
+    return (table(found, columns, "no health checks"),)
 
 
 def healthcheck(found: HealthCheckSnapshot) -> View:
     """One health check."""
-    interval, fast, down = _intervals(found)
+    intervals = (found.interval_s, found.fast_interval_s, found.down_interval_s)
+    interval, fast, down = map(formatting.duration, intervals)
     return (
-        facts(
+        fields(
             [
                 ("health check", found.name),
                 ("type", found.type),
                 ("port", found.port),
                 ("interval", f"{interval}, fast {fast}, down {down}"),
-                ("timeout", words.duration(found.timeout_s)),
+                ("timeout", formatting.duration(found.timeout_s)),
                 ("rise, fall", f"{found.rise}, {found.fall}"),
                 ("from IPv4", found.source_ipv4 or "as the kernel chooses"),
                 ("from IPv6", found.source_ipv6 or "as the kernel chooses"),

@@ -2,86 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
 
-from maglev.api import CommandResult, FrontendPreview, Preview, Problem, Shares
-from maglev_cli.views import words
-from maglev_cli.views.model import Block, Cell, Table, Tone, View, columns, facts, line, row
+from maglev.api import (
+    BackendPreview,
+    CommandResult,
+    FrontendPreview,
+    Preview,
+    Problem,
+    Shares,
+)
+from maglev_cli.views import formatting
+from maglev_cli.views.model import Block, Cell, Style, View, cell, fields, table, text_line
+
+_Server = IPv4Address | IPv6Address
 
 
 def result(found: CommandResult) -> View:
     """What a command did, but for its errors."""
-    messages = tuple(map(line, found.messages))
+    messages = tuple(map(text_line, found.messages))
     if found.errors:
         return messages
-    return (line("changed", Tone.GOOD) if found.changed else line("nothing to change"), *messages)
+    return (text_line("changed", Style.OK) if found.changed else text_line("nothing to change"), *messages)
 
 
 def preview(found: Preview, addresses: Mapping[str, object]) -> View:
-    """What a command would do.
-
-    Args:
-        found: It.
-        addresses: The servers' addresses by backend.
-    """
-    blocks: list[Block] = []
+    """What a command would do; `addresses` are those of the backends."""
+    blocks: list[Block] = [_backend(each) for each in found.backends]
     for each in found.frontends:
         blocks += _frontend(each, addresses)
-    if not found.frontends:
-        blocks.append(line("nothing would change"))
-    blocks += (line(message) for message in found.messages)
-    return tuple(blocks)
+    of_frontends = Counter(operation for each in found.frontends for operation in each.operations)
+    others = (Counter(found.operations) - of_frontends).elements()
+    blocks += (text_line(f"would write, for no frontend: {operation}", Style.WARNING) for operation in others)
+    if not blocks:
+        blocks.append(text_line("nothing would change"))
+    return (*blocks, *map(text_line, found.messages))
+
+
+def _backend(found: BackendPreview) -> Block:
+    return text_line(f"{found.backend}: {found.before or 'none'} → {found.after or 'none'}", Style.WARNING)
 
 
 def _frontend(found: FrontendPreview, addresses: Mapping[str, object]) -> list[Block]:
-    servers = sorted({*found.before.buckets, *found.after.buckets}, key=lambda server: (server.version, int(server)))
-    totals = (sum(found.before.buckets.values()), sum(found.after.buckets.values()))
-    rows = tuple(_server(found, server, _name(found, server, addresses), totals) for server in servers)
-    titles = columns("server", "backend", "weight", "table weight", "buckets", "share of new flows")
-    told: list[tuple[str, object]] = [
-        ("frontend", Cell(found.frontend, Tone.TITLE)),
-        ("new flows that move", Cell(words.share(found.moved), Tone.ODD if found.moved else Tone.GOOD)),
-        ("of them avoidable", words.share(found.moved_avoidable)),
-        *(("would flush", Cell(str(server), Tone.BAD)) for server in found.flushed),
+    before, after = found.before, found.after
+    names = {addresses.get(name): name for name in reversed([*before.weights, *after.weights])}
+    servers = sorted({*before.buckets, *after.buckets}, key=lambda server: (server.version, int(server)))
+
+    def change(get: Callable[[Shares], object]) -> Cell:
+        return _change(get(before), get(after))
+
+    columns: dict[str, Callable[[_Server], object]] = {
+        "server": lambda server: server,
+        "backend": names.get,
+        "weight": lambda server: change(lambda shares: shares.weights.get(names.get(server, ""))),
+        "table weight": lambda server: change(lambda shares: shares.table_weights.get(server)),
+        "buckets": lambda server: change(lambda shares: shares.buckets.get(server)),
+        "share of new flows": lambda server: change(lambda shares: _share(shares, server)),
+    }
+    changes = {"state": (before.state, after.state), "active pool": (before.active_pool, after.active_pool)}
+    pairs: list[tuple[str, object]] = [
+        ("frontend", Cell(found.frontend, Style.BOLD)),
+        *((name, _change(was or "none", will or "none")) for name, (was, will) in changes.items() if was != will),
+        ("new flows that move", Cell(formatting.share(found.moved), Style.WARNING if found.moved else Style.OK)),
+        ("of them avoidable", formatting.share(found.moved_avoidable)),
+        *(("would flush", Cell(str(server), Style.ERROR)) for server in found.flushed),
         *(("would write", operation) for operation in found.operations),
     ]
-    return [facts(told), Table(titles, rows, "no servers")]
+    return [fields(pairs), table(servers, columns, "no servers")]
 
 
-def _name(found: FrontendPreview, server: object, addresses: Mapping[str, object]) -> str:
-    known = [*dict.fromkeys([*found.before.weights, *found.after.weights])]
-    return next((name for name in known if addresses.get(name) == server), "")
+def _share(shares: Shares, server: _Server) -> str | None:
+    total = sum(shares.buckets.values())
+    return formatting.share(shares.buckets[server] / total) if total and server in shares.buckets else None
 
 
-def _server(found: FrontendPreview, server: object, name: str, totals: tuple[int, int]) -> tuple[Cell, ...]:
-    both = (found.before, found.after)
-    return row(
-        server,
-        name,
-        _change([_at(shares.weights, name) for shares in both]),
-        _change([_at(shares.table_weights, server) for shares in both]),
-        _change([_at(shares.buckets, server) for shares in both]),
-        _change([_share(shares, server, total) for shares, total in zip(both, totals, strict=True)]),
-    )
-
-
-def _at(values: Mapping[Any, int], key: object) -> str:
-    return str(values[key]) if key in values else "-"
-
-
-def _share(shares: Shares, server: object, total: int) -> str:
-    buckets: Mapping[Any, int] = shares.buckets
-    return words.share(buckets[server] / total) if total and server in buckets else "-"
-
-
-def _change(both: Sequence[str]) -> Cell:
-    before, after = both
-    return Cell(before) if before == after else Cell(f"{before} → {after}", Tone.ODD)
+def _change(before: object, after: object) -> Cell:
+    if before == after:
+        return cell(before)
+    return Cell(f"{cell(before).text} → {cell(after).text}", Style.WARNING)
 
 
 def problems(found: Sequence[Problem]) -> View:
     """What is wrong with a configuration, as `maglevd check` says it."""
     if not found:
-        return (line("the configuration is valid: a reload would take it", Tone.GOOD),)
-    return tuple(line(str(problem), Tone.ODD if problem.severity == "warning" else Tone.BAD) for problem in found)
+        return (text_line("the configuration is valid: a reload would take it", Style.OK),)
+    styles = {"warning": Style.WARNING}
+    return tuple(text_line(str(problem), styles.get(problem.severity, Style.ERROR)) for problem in found)

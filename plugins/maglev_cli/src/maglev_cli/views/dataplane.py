@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from maglev.api import (
     DataplaneConf,
@@ -14,8 +15,8 @@ from maglev.api import (
     VipKey,
     VipState,
 )
-from maglev_cli.views import words
-from maglev_cli.views.model import Cell, Facts, Table, Tone, View, columns, facts, row
+from maglev_cli.views import formatting
+from maglev_cli.views.model import Cell, Fields, Style, View, fields, table
 from maglev_grpc.client import Info
 
 
@@ -29,13 +30,13 @@ def version(info: Info, own: str, now_s: float) -> View:
     """
     lag = info.lag
     return (
-        facts(
+        fields(
             [
                 ("maglevd", f"{info.version} (commit {info.commit}, {info.date})"),
                 ("maglevc", own),
-                ("started", words.moment(info.started_at_s, now_s)),
-                ("configuration", f"loaded {words.moment(info.config_loaded_at_s, now_s)}"),
-                ("warm-up", "over" if info.warm else Cell("not over", Tone.ODD)),
+                ("started", formatting.moment(info.started_at_s, now_s)),
+                ("configuration", f"loaded {formatting.moment(info.config_loaded_at_s, now_s)}"),
+                ("warm-up", "over" if info.warm else Cell("not over", Style.WARNING)),
                 ("loop lag", f"{lag.last_s * 1000:.1f} ms, at most {lag.max_s * 1000:.1f} ms, stalls {lag.stalls}"),
                 ("watchers", info.watchers),
                 ("you may", f"{'read and change' if info.may_change else 'read'}: {info.may_change_why}"),
@@ -45,12 +46,7 @@ def version(info: Info, own: str, now_s: float) -> View:
 
 
 def dataplane(found: DataplaneSnapshot, now_s: float) -> View:
-    """The connection to the dataplane.
-
-    Args:
-        found: It.
-        now_s: Now, in seconds since the epoch.
-    """
+    """The connection to the dataplane; `now_s` is now, in seconds since the epoch."""
     info = found.info
     known: list[tuple[str, object]] = []
     if info is not None:
@@ -58,94 +54,78 @@ def dataplane(found: DataplaneSnapshot, now_s: float) -> View:
             ("version", info.version),
             ("built", info.build_date),
             ("process", info.pid),
-            ("started", words.moment(info.boot_time_s, now_s)),
-            ("connected", words.moment(info.connected_at_s, now_s)),
+            ("started", formatting.moment(info.boot_time_s, now_s)),
+            ("connected", formatting.moment(info.connected_at_s, now_s)),
             ("flow hash", info.flow_hash),
             ("capabilities", ", ".join(sorted(info.capabilities))),
-            *(("missing", Cell(missing, Tone.ODD)) for missing in info.missing),
+            *(("missing", Cell(missing, Style.WARNING)) for missing in info.missing),
         ]
-    connection = Cell("connected", Tone.GOOD) if found.connected else Cell(f"lost: {found.detail}", Tone.BAD)
-    writes = Cell("observing: nothing is written", Tone.ODD) if found.observing else "on"
+    connection = Cell("connected", Style.OK) if found.connected else Cell(f"lost: {found.detail}", Style.ERROR)
+    writes = Cell("observing: nothing is written", Style.WARNING) if found.observing else "on"
     traffic = [("messages", _messages(found.api_messages))] if found.api_messages else []
-    drift = (("drift", Cell(what, Tone.BAD)) for what in found.drift)
-    unmanaged = (("unmanaged VIP", Cell(str(vip), Tone.ODD)) for vip in found.unmanaged)
+    drift = (("drift", Cell(what, Style.ERROR)) for what in found.drift)
+    unmanaged = (("unmanaged VIP", Cell(str(vip), Style.WARNING)) for vip in found.unmanaged)
     head = [("dataplane", found.name), ("connection", connection), ("writes", writes)]
-    return (facts([*head, *known, *traffic, *drift, *unmanaged]),)
+    return (fields([*head, *known, *traffic, *drift, *unmanaged]),)
 
 
 def _messages(counts: Sequence[MessageCount]) -> Cell:
     sent, received = (sum(each.count for each in counts if each.direction == way) for way in ("tx", "rx"))
     wrong = sum(each.count for each in counts if each.result == "error")
-    return Cell(f"{sent} sent, {received} received, {wrong} of them errors", Tone.BAD if wrong else Tone.PLAIN)
+    return Cell(f"{sent} sent, {received} received, {wrong} of them errors", Style.ERROR if wrong else Style.PLAIN)
 
 
-def state(found: DataplaneState, names: Mapping[VipKey, str], only: VipKey | None) -> View:
-    """What the dataplane holds.
-
-    Args:
-        found: It.
-        names: The frontends' names by VIP.
-        only: Of one VIP only; `None` for all.
-    """
+def state(found: DataplaneState, names: Mapping[VipKey, str]) -> View:
+    """What the dataplane holds; `names` are the frontends' names by VIP."""
     rows = [
-        _server(key, names.get(key), vip, address, server)
+        (key, vip, address, server)
         for key, vip in found.vips.items()
-        if only is None or key == only
         for address, server in vip.servers.items() or [(None, None)]
     ]
-    titles = columns(
-        "VIP", "frontend", "encap", "#buckets", "sticky", "server", "#weight", "#its buckets", "#share", "#flows"
-    )
-    return (_conf(found.conf), Table(titles, tuple(rows), "the dataplane holds no such VIPs"))
+    columns: dict[str, Callable[[tuple[VipKey, VipState, object, ServerState | None]], object]] = {
+        "VIP": lambda row: row[0],
+        "frontend": lambda row: names.get(row[0]) or Cell("unmanaged", Style.WARNING),
+        "encap": lambda row: row[1].attributes.encap,
+        "#buckets": lambda row: row[1].attributes.table_length,
+        "sticky": lambda row: formatting.yes(row[1].attributes.sticky),
+        "server": lambda row: row[2],
+        "#weight": lambda row: row[3] and row[3].weight,
+        "#its buckets": lambda row: row[3] and row[3].buckets,
+        "#share": lambda row: _share(row[1], row[3]),
+        "#flows": lambda row: row[3] and row[3].flows,
+    }
+    return (_conf(found.conf), table(rows, columns, "the dataplane holds no such VIPs"))
 
 
-def _conf(conf: DataplaneConf) -> Facts:
+def _share(vip: VipState, server: ServerState | None) -> str | None:
+    if server is None or server.buckets is None:
+        return None
+    return formatting.share(server.buckets / vip.attributes.table_length)
+
+
+def _conf(conf: DataplaneConf) -> Fields:
     sources = f"{conf.ipv4_source or '-'}, {conf.ipv6_source or '-'}"
-    return facts(
+    return fields(
         [
             ("GRE sources", sources),
             ("sticky buckets per core", conf.sticky_buckets_per_core),
-            ("flow timeout", words.duration(conf.flow_timeout_s)),
+            ("flow timeout", formatting.duration(conf.flow_timeout_s)),
         ]
     )
 
 
-def _server(
-    key: VipKey, name: str | None, vip: VipState, address: object, server: ServerState | None
-) -> tuple[Cell, ...]:
-    length = vip.attributes.table_length
-    buckets = server.buckets if server else None
-    return row(
-        key,
-        name if name is not None else Cell("unmanaged", Tone.ODD),
-        vip.attributes.encap,
-        length,
-        words.yes(vip.attributes.sticky),
-        address,
-        server.weight if server else None,
-        buckets,
-        None if buckets is None else words.share(buckets / length),
-        server.flows if server else None,
-    )
-
-
 def counters(found: Sequence[VipCounters], names: Mapping[VipKey, str]) -> View:
-    """What each VIP carried.
-
-    Args:
-        found: It.
-        names: The frontends' names by VIP.
-    """
+    """What each VIP carried; `names` are the frontends' names by VIP."""
     kinds = sorted({kind for each in found for kind in each.packets})
-    rows = (
-        row(
-            each.vip,
-            names.get(each.vip),
-            *(each.packets.get(kind) for kind in kinds),
-            each.route_packets,
-            each.route_bytes,
-        )
-        for each in found
-    )
-    titles = columns("VIP", "frontend", *(f"#{kind}" for kind in kinds), "#route packets", "#route bytes")
-    return (Table(titles, tuple(rows), "the dataplane counts nothing"),)
+    columns: dict[str, Callable[[VipCounters], object]] = {
+        "VIP": lambda each: each.vip,
+        "frontend": lambda each: names.get(each.vip),
+        **{f"#{kind}": partial(_packets, kind) for kind in kinds},
+        "#route packets": lambda each: each.route_packets,
+        "#route bytes": lambda each: each.route_bytes,
+    }
+    return (table(found, columns, "the dataplane counts nothing"),)
+
+
+def _packets(kind: str, counters: VipCounters) -> int | None:
+    return counters.packets.get(kind)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from maglev.api import FlowTrace, FrontendSnapshot, MemberSnapshot
-from maglev_cli.views import words
-from maglev_cli.views.model import Cell, Table, Tone, View, columns, facts, row
+from maglev_cli.views import formatting
+from maglev_cli.views.model import Cell, Style, Table, View, fields, table
 
 
 def frontends(found: Sequence[FrontendSnapshot]) -> View:
     """All frontends."""
-    rows = (
-        row(
-            frontend.name,
-            frontend.vip,
-            words.state(frontend.state),
-            frontend.active_pool,
-            _serving(frontend),
-            words.in_sync(frontend.in_sync),
-            frontend.description,
-        )
-        for frontend in found
-    )
-    titles = columns("frontend", "VIP", "state", "pool", "#serving", "dataplane", "description")
-    return (Table(titles, tuple(rows), "no frontends"),)
+    columns: dict[str, Callable[[FrontendSnapshot], object]] = {
+        "frontend": lambda each: each.name,
+        "VIP": lambda each: each.vip,
+        "state": lambda each: formatting.state(each.state),
+        "pool": lambda each: each.active_pool,
+        "#serving": _serving,
+        "dataplane": lambda each: formatting.in_sync(each.in_sync),
+        "description": lambda each: each.description,
+    }
+    return (table(found, columns, "no frontends"),)
 
 
 def _serving(frontend: FrontendSnapshot) -> str:
@@ -34,56 +30,60 @@ def _serving(frontend: FrontendSnapshot) -> str:
 
 def frontend(found: FrontendSnapshot) -> View:
     """One frontend."""
-    head = facts(
+    head = fields(
         [
             ("frontend", found.name),
             ("description", found.description),
             ("VIP", found.vip),
-            ("state", words.state(found.state)),
+            ("state", formatting.state(found.state)),
             ("why", found.why),
             ("active pool", f"{found.active_pool} (of {', '.join(found.pools)})"),
-            ("dataplane", words.in_sync(found.in_sync)),
-            *(("drift", Cell(drift, Tone.BAD)) for drift in found.drift),
+            ("dataplane", formatting.in_sync(found.in_sync)),
+            *(("drift", Cell(drift, Style.ERROR)) for drift in found.drift),
             ("new-flow table", f"{found.table_length} buckets, weights in steps of {found.weight_step}"),
-            ("sticky", words.yes(found.sticky)),
-            ("flush on down", words.yes(found.flush_on_down)),
+            ("sticky", formatting.yes(found.sticky)),
+            ("flush on down", formatting.yes(found.flush_on_down)),
             ("when none is up", f"{found.when_none_up}{' (holding the last weights now)' if found.holding else ''}"),
-            *([] if found.released else [("warm-up", Cell("not over: nothing is written yet", Tone.ODD))]),
+            *([] if found.released else [("warm-up", Cell("not over: nothing is written yet", Style.WARNING))]),
         ]
     )
     return (head, _members(found.members))
 
 
 def _members(members: Sequence[MemberSnapshot]) -> Table:
-    titles = columns(
-        "pool", "backend", "address", "state", "#weight", "#effective", "#table", "#dataplane", "#buckets", "reason"
-    )
-    return Table(titles, tuple(map(_member, members)), "no backends")
+    columns: dict[str, Callable[[MemberSnapshot], object]] = {
+        "pool": lambda each: each.pool,
+        "backend": lambda each: each.backend,
+        "address": lambda each: each.address,
+        "state": lambda each: formatting.state(each.state),
+        "#weight": _weight,
+        "#effective": lambda each: each.effective_weight,
+        "#table": lambda each: each.table_weight,
+        "#dataplane": _dataplane_weight,
+        "#buckets": lambda each: each.buckets,
+        "reason": lambda each: each.reason,
+    }
+    return table(members, columns, "no backends")
 
 
-def _member(member: MemberSnapshot) -> tuple[Cell, ...]:
-    weight = f"{member.weight} (file: {member.configured_weight})" if member.overridden else str(member.weight)
-    differs = member.dataplane_weight is not None and member.dataplane_weight != member.table_weight
-    held = "-" if member.dataplane_weight is None else str(member.dataplane_weight)
-    return row(
-        member.pool,
-        member.backend,
-        member.address,
-        words.state(member.state),
-        Cell(weight, Tone.ODD if member.overridden else Tone.PLAIN),
-        member.effective_weight,
-        member.table_weight,
-        Cell(held, Tone.BAD if differs else Tone.PLAIN),
-        member.buckets,
-        member.reason,
-    )
+def _weight(member: MemberSnapshot) -> Cell:
+    if not member.overridden:
+        return Cell(str(member.weight))
+    return Cell(f"{member.weight} (file: {member.configured_weight})", Style.WARNING)
+
+
+def _dataplane_weight(member: MemberSnapshot) -> Cell | None:
+    if member.dataplane_weight is None:
+        return None
+    differs = member.dataplane_weight != member.table_weight
+    return Cell(str(member.dataplane_weight), Style.ERROR if differs else Style.PLAIN)
 
 
 def flow(trace: FlowTrace) -> View:
     """Which server a new flow gets."""
     source = "those in the dataplane" if trace.from_dataplane else "those wanted: there is no dataplane connection"
     return (
-        facts(
+        fields(
             [
                 ("frontend", trace.frontend),
                 ("bucket", trace.bucket),
@@ -98,5 +98,5 @@ def flow(trace: FlowTrace) -> View:
 
 def _server(address: object, backend: str) -> Cell:
     if address is None:
-        return Cell("none: no server has weight", Tone.BAD)
+        return Cell("none: no server has weight", Style.ERROR)
     return Cell(f"{address} ({backend})" if backend else str(address))

@@ -1,23 +1,26 @@
-"""Tables, facts and lines."""
+"""Tables, fields and lines."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from typing import TypeVar
 
 import attrs
 
+T = TypeVar("T")
 
-class Tone(StrEnum):
-    """What a piece of text means, for whoever picks its colour."""
+
+class Style(StrEnum):
+    """What a piece of text means; a terminal shows it as a colour."""
 
     PLAIN = ""
-    GOOD = "good"
-    BAD = "bad"
-    ODD = "odd"
-    OFF = "off"
-    TITLE = "title"
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+    DIM = "dim"
+    BOLD = "bold"
 
 
 def printable(text: str) -> str:
@@ -40,12 +43,12 @@ class Cell:
     """A piece of text without line breaks or control characters.
 
     Args:
-        text: It.
-        tone: What it means.
+        text: The text.
+        style: What it means.
     """
 
     text: str = attrs.field(converter=printable)
-    tone: Tone = Tone.PLAIN
+    style: Style = Style.PLAIN
 
 
 @attrs.frozen
@@ -77,7 +80,7 @@ class Table:
 
 
 @attrs.frozen
-class Facts:
+class Fields:
     """Names and values, one a line."""
 
     pairs: tuple[tuple[str, Cell], ...]
@@ -90,18 +93,20 @@ class Line:
     cell: Cell
 
 
-Block = Table | Facts | Line
+Block = Table | Fields | Line
 View = tuple[Block, ...]
 
 
-def columns(*titles: str) -> tuple[Column, ...]:
-    """Make columns; a title that begins with `#` is one of numbers."""
-    return tuple(Column(title.removeprefix("#"), title.startswith("#")) for title in titles)
+def table(items: Iterable[T], columns: Mapping[str, Callable[[T], object]], empty: str = "none") -> Table:
+    """Make a table with a row for each of some things.
 
-
-def row(*values: object) -> tuple[Cell, ...]:
-    """Make a row of cells and of whatever can be written as text; `None` is a dash."""
-    return tuple(map(cell, values))
+    Args:
+        items: The things.
+        columns: The headings, each with what gives the text or cell of a thing; one that begins with `#` has numbers.
+        empty: What is said where there are no rows.
+    """
+    titles = tuple(Column(title.removeprefix("#"), title.startswith("#")) for title in columns)
+    return Table(titles, tuple(tuple(cell(get(item)) for get in columns.values()) for item in items), empty)
 
 
 def cell(value: object) -> Cell:
@@ -111,11 +116,11 @@ def cell(value: object) -> Cell:
     return Cell("-" if value is None or value == "" else str(value))
 
 
-def facts(pairs: Iterable[tuple[str, object]]) -> Facts:
-    """Make facts of names and whatever can be written as text."""
-    return Facts(tuple((name, cell(value)) for name, value in pairs))
+def fields(pairs: Iterable[tuple[str, object]]) -> Fields:
+    """Make fields of names and whatever can be written as text."""
+    return Fields(tuple((name, cell(value)) for name, value in pairs))
 
 
-def line(text: str, tone: Tone = Tone.PLAIN) -> Line:
+def text_line(text: str, style: Style = Style.PLAIN) -> Line:
     """Make a line."""
-    return Line(Cell(text, tone))
+    return Line(Cell(text, style))

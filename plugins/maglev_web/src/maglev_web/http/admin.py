@@ -16,7 +16,7 @@ from maglev_grpc.client import ClientError, NotAllowed
 from maglev_grpc.convert import call_of, preview_request, request_of
 from maglev_web.feed import Daemon, Daemons
 from maglev_web.feed.messages import JSON
-from maglev_web.http.commands import Malformed, Order, read_order
+from maglev_web.http.commands import Malformed, Order, described, read_order
 from maglev_web.http.csrf import CsrfGuard
 from maglev_web.http.headers import TooLarge, read_body
 from maglev_web.http.streams import stream
@@ -49,7 +49,7 @@ class Admin:
         ]
 
     async def _session(self, _request: Request) -> Response:
-        return JSONResponse({"token": self._csrf.token})
+        return JSONResponse({"token": self._csrf.token, "commands": described()})
 
     async def _logs(self, request: Request) -> Response:
         # For operators only, as logs name users and hosts.

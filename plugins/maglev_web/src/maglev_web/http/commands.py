@@ -11,17 +11,21 @@ import cattrs
 
 from maglev import api
 
-KINDS: Mapping[str, type[Any]] = {
-    "pause": api.PauseBackend,
-    "resume": api.ResumeBackend,
-    "enable": api.EnableBackend,
-    "disable": api.DisableBackend,
-    "reset": api.ResetBackend,
-    "weight": api.SetFrontendPoolBackendWeight,
-    "reset-weight": api.ResetFrontendPoolBackendWeight,
-    "sync": api.SyncDataplane,
-    "reload": api.ReloadConfig,
-}
+COMMANDS: Mapping[str, api.CommandInfo] = {info.name: info for info in api.COMMANDS}
+
+
+def described() -> list[dict[str, Any]]:
+    """The commands there are, as the page gets them: what its buttons and fields are made of."""
+    return [_described(info) for info in api.COMMANDS]
+
+
+def _described(info: api.CommandInfo) -> dict[str, Any]:
+    shown = attrs.asdict(info, filter=lambda field, _: field.name not in ("command", "lines"))
+    return shown | {
+        "name": info.name,
+        "states": sorted(info.states),
+        "arguments": [attrs.asdict(argument) for argument in info.arguments],
+    }
 
 
 class Malformed(ValueError):
@@ -59,7 +63,7 @@ def read_order(body: bytes) -> Order:
     """Read a command.
 
     Args:
-        body: JSON: `{"maglevd": …, "command": "pause", "arguments": {"backend": …}}`.
+        body: JSON: `{"maglevd": …, "command": "PauseBackend", "arguments": {"backend": …}}`.
 
     Raises:
         Malformed: It is none.
@@ -68,7 +72,7 @@ def read_order(body: bytes) -> Order:
         value = json.loads(body)
         match value:
             case {"maglevd": str(maglevd), "command": str(name), "arguments": dict(arguments)} if len(value) == 3:
-                return Order(maglevd, _CONVERTER.structure(arguments, KINDS[name]))
+                return Order(maglevd, _CONVERTER.structure(arguments, COMMANDS[name].command))
     except KeyError as error:
         raise Malformed(f"no such command or argument: {error}") from None
     except (

@@ -1,24 +1,30 @@
-"""What may follow: the same knowledge serves `?`, TAB and the shells' completion."""
+"""What can follow: the same knowledge serves `?`, TAB and the shells' completion."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
 
 import anyio
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.document import Document
 
-from maglev_cli.grammar import Offer, WrongCommand, follow, offers, split
-from maglev_cli.help import END, commands_view, follow_view
+from maglev_cli.forms import FORMS
+from maglev_cli.grammar import Argument, Form, WrongCommand, candidates, next_of, split
+from maglev_cli.help import END, commands_view, next_view
 from maglev_cli.names import FRESH_S, Names
-from maglev_cli.render.plain import text_of
-from maglev_cli.shell.completing import Completion, complete
-from maglev_cli.syntax import Form, forms
-from maglev_cli.tree import BACKEND, FRONTEND, MEMBER, POOL, ROOT
+from maglev_cli.render.text import text_of
+from maglev_cli.shell.editing import complete, completions
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from plugins.maglev_cli.tests.test_cli_grammar import written
 
-FORMS = forms()
+BACKEND, FRONTEND, POOL, MEMBER = (
+    Argument(name, "", source=name) for name in ("backend", "frontend", "pool", "member")
+)
 
 
 class Reader:
@@ -47,15 +53,15 @@ class Clock:
 
 
 def offered(line: str, *names: str) -> list[str]:
-    return [offer.text for offer in offers(ROOT, split(line), lambda _argument, _values: names)]
+    return [found.text for found in candidates(FORMS, split(line), lambda _argument, _values: names)]
 
 
 @given(form=st.sampled_from(FORMS), data=st.data())
 def test_the_next_item_of_any_form_may_follow_its_beginning(form: Form, data: st.DataObject) -> None:
-    length = data.draw(st.integers(0, len(form.nodes) - 1))
+    length = data.draw(st.integers(0, len(form.words.places) - 1))
     begun = "".join(f"{word} " for word in written(form)[:length])
-    labels = {node.item.label for _, node in follow(ROOT, split(begun)).nodes}
-    assert form.nodes[length].item.label in labels
+    labels = {item.label for _, item in next_of(FORMS, split(begun)).items}
+    assert form.words.places[length][0].label in labels
 
 
 WORDS = ("show", "set", "ba", "backend", "x", "frontends", "sync", "vpp", "lb", "state", "watch", "events")
@@ -69,7 +75,7 @@ def test_whatever_is_offered_can_be_gone_on_with(words: list[str]) -> None:
     except WrongCommand:
         return
     for text in found:
-        follow(ROOT, split(f"{line}{text} "))  # raises if that were wrong
+        next_of(FORMS, split(f"{line}{text} "))  # raises if that were wrong
 
 
 def test_words_and_names_are_offered_by_their_beginning() -> None:
@@ -86,7 +92,7 @@ def test_nothing_is_offered_after_nonsense() -> None:
 
 
 def help_for(line: str) -> str:
-    return text_of(follow_view(ROOT, split(line)))
+    return text_of(next_view(split(line)))
 
 
 def test_help_shows_what_can_follow_and_whether_the_line_may_end() -> None:
@@ -110,33 +116,48 @@ def test_help_lists_every_command() -> None:
     assert all(form.syntax in text for form in FORMS)
 
 
+class KnownNames(Names):
+    """Knows some names, and asks nobody."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(cast("Any", Reader()))
+        self._names = names
+
+    def known(self, argument: Argument, values: Mapping[str, str]) -> tuple[str, ...]:
+        return self._names
+
+
 @pytest.mark.parametrize(
     "line,names,done",
     [
         ("sh", (), "show "),
-        ("show ba", (), "backend"),
-        ("show backend f", ("ams-1", "fra-1"), "fra-1 "),
-        ("show backend ", ("ams-1", "ams-2"), "ams-"),
-        ("show backend o", ("odd?",), '"odd?" '),
+        ("show ba", (), "show backend"),
+        ("show backend f", ("ams-1", "fra-1"), "show backend fra-1 "),
+        ("show backend ", ("ams-1", "ams-2"), "show backend ams-"),
+        ("show backend o", ("odd?",), "show backend 'odd?' "),
     ],
 )
 def test_tab_writes_what_is_clear(line: str, names: tuple[str, ...], done: str) -> None:
-    written_line = split(line)
-    found = offers(ROOT, written_line, lambda _argument, _values: names)
-    assert complete(written_line, found).replacement == done
+    buffer = Buffer(document=Document(line))
+    assert complete(buffer, completions(line, KnownNames(*names)))
+    assert buffer.text == done
 
 
-def test_tab_shows_the_choices_where_nothing_is_clear() -> None:
-    found = (Offer("ams-1", "x"), Offer("fra-1", "x"))
-    done = complete(split("show backend "), found)
-    assert (done.replacement, done.choices) == (None, found)
-    assert text_of(done.view) == "ams-1  x\nfra-1  x\n"
-    assert complete(split("show x"), ()) == Completion()
+def test_tab_finds_choices_where_nothing_is_clear() -> None:
+    found = completions("show backend ", KnownNames("ams-1", "fra-1"))
+    assert [(each.display_text, each.display_meta_text) for each in found] == [
+        ("ams-1", "a backend's name"),
+        ("fra-1", "a backend's name"),
+    ]
+    buffer = Buffer(document=Document("show backend "))
+    assert not complete(buffer, found)
+    assert buffer.text == "show backend "
+    assert completions("show x", KnownNames()) == []
 
 
 async def test_names_are_fetched_once_while_they_are_fresh() -> None:
     reader, clock = Reader(), Clock()
-    names = Names(reader, clock)
+    names = Names(cast("Any", reader), clock)
     for _ in range(2):
         await names.fetch([FRONTEND, POOL, MEMBER])
     assert reader.asked == ["ListFrontends"]
@@ -146,7 +167,7 @@ async def test_names_are_fetched_once_while_they_are_fresh() -> None:
 
 
 async def test_names_fit_what_was_written_before() -> None:
-    names = Names(Reader())
+    names = Names(cast("Any", Reader()))
     await names.fetch([BACKEND, FRONTEND])
     assert names.known(BACKEND, {}) == ("ams-1", "ams-2", "fra-1")
     assert names.known(FRONTEND, {}) == ("web",)
@@ -159,6 +180,6 @@ async def test_a_maglevd_that_does_not_answer_costs_names_and_not_the_line(monke
     monkeypatch.setattr("maglev_cli.names.DEADLINE_S", 0.01)
     reader = Reader()
     reader.hangs = True
-    names = Names(reader)
+    names = Names(cast("Any", reader))
     await names.fetch([BACKEND])
     assert names.known(BACKEND, {}) == ()

@@ -150,15 +150,15 @@ class Daemon:
         """Run `maglevc` with some words; `text` is its standard input."""
         return maglevc(*words, text=text, MAGLEV_SERVER=self.server, **more)
 
-    def tell(self, line: str) -> str:
+    def text_of(self, line: str) -> str:
         """Run a command that must succeed; returns what it prints."""
         done = self.run(*line.split())
         assert (done.returncode, done.stderr) == (0, ""), done
         return done.stdout
 
-    def ask(self, line: str) -> Any:
+    def json_of(self, line: str) -> Any:
         """Run a command that must succeed; returns its message."""
-        return json.loads(self.tell(f"--output json {line}"))
+        return json.loads(self.text_of(f"--output json {line}"))
 
     def refused(self, line: str) -> tuple[int, str]:
         """Run a command that must fail; returns exit status and error line."""
@@ -187,13 +187,13 @@ class Site(Daemon):
 
     def weights(self, frontend: str = "site") -> dict[str, int]:
         """What the dataplane holds: weights in the table by backend."""
-        (vip,) = self.ask(f"show dataplane state {frontend}")["vips"]
+        (vip,) = self.json_of(f"show dataplane state {frontend}")["vips"]
         names = {address: name for name, address in ADDRESSES.items()}
         return {names[server["address"]]: server.get("weight", 0) for server in vip["servers"]}
 
     def state(self, backend: str) -> str:
         """A backend's state."""
-        return str(self.ask(f"show backend {backend}")["state"]).removeprefix("BACKEND_STATE_").lower()
+        return str(self.json_of(f"show backend {backend}")["state"]).removeprefix("BACKEND_STATE_").lower()
 
     def settled(self) -> None:
         """Wait until all servers are up and the dataplane has the weights of the file."""

@@ -1,24 +1,24 @@
-"""Times, durations, shares and states in words."""
+"""Times, durations, shares and states in format."""
 
 from __future__ import annotations
 
 import time
 
-from maglev_cli.views.model import Cell, Tone
+from maglev_cli.views.model import Cell, Style
 
 _TONES = {
-    "up": Tone.GOOD,
-    "down": Tone.BAD,
-    "unknown": Tone.ODD,
-    "paused": Tone.ODD,
-    "disabled": Tone.OFF,
-    "removed": Tone.OFF,
+    "up": Style.OK,
+    "down": Style.ERROR,
+    "unknown": Style.WARNING,
+    "paused": Style.WARNING,
+    "disabled": Style.DIM,
+    "removed": Style.DIM,
 }
 
 
 def state(text: str) -> Cell:
     """A state of a backend or a frontend."""
-    return Cell(text, _TONES.get(text, Tone.PLAIN))
+    return Cell(text, _TONES.get(text, Style.PLAIN))
 
 
 def age(seconds: float) -> str:
@@ -72,5 +72,5 @@ def yes(value: bool) -> str:  # noqa: FBT001  (what it words)
 def in_sync(value: bool | None) -> Cell:  # noqa: FBT001  (what it words)
     """Whether the dataplane holds what is wanted; not known while there is no connection."""
     if value is None:
-        return Cell("unknown", Tone.ODD)
-    return Cell("in sync", Tone.GOOD) if value else Cell("differs", Tone.BAD)
+        return Cell("unknown", Style.WARNING)
+    return Cell("in sync", Style.OK) if value else Cell("differs", Style.ERROR)

@@ -1,0 +1,166 @@
+"""Every form of every command of `maglevc`: the one list that parser, shell, help, completion and reference page use.
+
+Commands that change something are declared in `maglev.api.COMMANDS`, and appear here by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from maglev.api import COMMAND_WORDS, COMMANDS, ArgumentInfo, Command, CommandInfo
+from maglev_cli import checks
+from maglev_cli.grammar import Argument, Form, Parsed, Part, Place, Word, choice, flag
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+DRY_RUN = flag("dry-run", "only show what would happen: states, weights, buckets, moved flows, operations")
+
+WORDS: Mapping[str, str] = {
+    **COMMAND_WORDS,
+    "show": "what there is, and how it is",
+    "show vpp": "the dataplane",
+    "show vpp lb": "load balancing",
+    "show dataplane": "the dataplane, whichever it is",
+    "watch": "follow what happens",
+}
+"""What words are for that more than one command begins with; any other word has the help of its command."""
+
+_ARGUMENTS: Mapping[str, Argument] = {
+    argument.label: argument
+    for argument in (
+        Argument("backend", "a backend's name", source="backend"),
+        Argument("frontend", "a frontend's name", source="frontend"),
+        Argument("healthcheck", "a health check's name", source="healthcheck"),
+        Argument("source", "the client's address", shown="source-address", check=checks.address),
+        Argument("source-port", "the client's port, 0 if not given", check=checks.port),
+    )
+}
+
+_FLOW_FLAGS = (
+    flag(
+        "destination-port",
+        "the port that the client connects to; needed where the VIP has all ports",
+        (Argument("destination-port", "the port that the client connects to", shown="port", check=checks.port),),
+    ),
+    flag(
+        "protocol",
+        "the protocol, where the VIP has all ports; tcp if not given",
+        choice("protocol", {"tcp": "TCP", "udp": "UDP"}),
+    ),
+)
+
+_WATCH_FLAGS = (
+    flag("num", "stop after so many events", (Argument("num", "how many events", shown="n", check=checks.count),)),
+    flag(
+        "log",
+        "log records",
+        (Word("level", "the lowest level, info if not given"),),
+        choice("level", {level: f"records of level {level} and above" for level in LEVELS}),
+        optional=True,
+    ),
+    flag("backend", "changes of the state of backends"),
+    flag("frontend", "changes of the state, pool and weights of frontends"),
+    flag("dataplane", "the connection to the dataplane, and what is written to it"),
+    flag("probe", "start and end of every probe, and stalls of maglevd"),
+)
+
+_QUERIES: tuple[tuple[str, str, str, tuple[Part, ...]], ...] = (
+    ("show version", "versions of maglevd and maglevc, and how maglevd is doing", "show:version", ()),
+    ("show frontends", "all frontends", "show:frontends", ()),
+    ("show frontend <frontend>", "one frontend, its pools and backends", "show:frontend", ()),
+    ("show backends", "all backends", "show:backends", ()),
+    ("show backend <backend>", "one backend and its history", "show:backend", ()),
+    ("show healthchecks", "all health checks", "show:healthchecks", ()),
+    ("show healthcheck <healthcheck>", "one health check", "show:healthcheck", ()),
+    ("show vpp info", "the connection to the dataplane", "dataplane:info", ()),
+    ("show vpp lb state [<frontend>]", "VIPs and servers, read from the dataplane now", "dataplane:state", ()),
+    ("show vpp lb counters", "packets and bytes of each VIP", "dataplane:counters", ()),
+    ("show dataplane info", "the connection to the dataplane", "dataplane:info", ()),
+    ("show dataplane state [<frontend>]", "VIPs and servers, read from the dataplane now", "dataplane:state", ()),
+    ("show dataplane counters", "packets and bytes of each VIP", "dataplane:counters", ()),
+    (
+        "show flow <frontend> <source-address> [<source-port>]",
+        "the server that a new flow gets, and the one it would get if that went down",
+        "show:flow",
+        _FLOW_FLAGS,
+    ),
+)
+
+_OTHERS: tuple[tuple[str, str, str, tuple[Part, ...]], ...] = (
+    ("config check", "check the file as it stands on disk", "change:check", ()),
+    (
+        "watch events",
+        "the present state, then every change, one JSON object a line; all but logs and probes, or the kinds named",
+        "watch",
+        _WATCH_FLAGS,
+    ),
+    ("help", "list all commands", "help", ()),
+    ("quit", "leave the shell", "quit", ()),
+    ("exit", "leave the shell", "quit", ()),
+)
+
+
+def _form(
+    line: str,
+    help: str,  # noqa: A002  (what it is)
+    action: str,
+    flags: tuple[Part, ...] = (),
+    arguments: Mapping[str, Place] | None = None,
+) -> Form:
+    """Make a form of a line such as `show flow <frontend> <source-address> [<source-port>]`."""
+    known = arguments or {label: (argument,) for label, argument in _ARGUMENTS.items()}
+    tokens = line.split()
+    places: list[Place] = []
+    for count, token in enumerate(tokens, 1):
+        is_word = token[0] not in "<["
+        places.append(
+            (Word(token, WORDS.get(" ".join(tokens[:count]), help)),) if is_word else known[token.strip("[]")]
+        )
+    return Form(Part(tuple(places), len(places) - tokens[-1].startswith("[")), help, action, flags)
+
+
+def _forms_of(info: CommandInfo) -> Iterator[Form]:
+    """The forms of a command that changes something."""
+    arguments = {f"<{_written(argument)}>": _place(argument, info) for argument in info.arguments}
+    for line in info.lines:
+        flags = (_flag(argument, info) for argument in info.arguments if f"<{_written(argument)}>" not in line)
+        yield _form(line, info.help, info.name, (*flags, DRY_RUN), arguments)
+
+
+def _place(argument: ArgumentInfo, info: CommandInfo) -> Place:
+    name = _written(argument)
+    if argument.kind == "choice":
+        return choice(name, dict.fromkeys(argument.choices, argument.help))
+    if argument.kind == "weight":
+        return (Argument(name, argument.help, shown="0-100", check=checks.weight),)
+    in_pool = argument.kind == "backend" and any(other.kind == "pool" for other in info.arguments)
+    return (Argument(name, argument.help, source="member" if in_pool else argument.kind),)
+
+
+def _flag(argument: ArgumentInfo, info: CommandInfo) -> Part:
+    places = () if argument.kind == "flag" else (_place(argument, info),)
+    return flag(_written(argument), argument.help, *places)
+
+
+def _written(argument: ArgumentInfo) -> str:
+    return argument.name.replace("_", "-")
+
+
+FORMS: tuple[Form, ...] = (
+    *(_form(*query) for query in _QUERIES),
+    *(form for info in COMMANDS for form in _forms_of(info)),
+    *(_form(*other) for other in _OTHERS),
+)
+
+
+def command_of(line: Parsed) -> Command:
+    """The command that changes something, of a line that asks for one."""
+    info = next(info for info in COMMANDS if info.name == line.action)
+    values: dict[str, object] = {}
+    for argument in info.arguments:
+        text = line.values.get(_written(argument))
+        if argument.kind == "flag":
+            values[argument.name] = text is not None
+        elif text is not None:
+            values[argument.name] = int(text) if argument.kind == "weight" else text
+    command: Command = info.command(**values)
+    return command

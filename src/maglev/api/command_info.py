@@ -1,0 +1,80 @@
+"""How people see commands and their arguments: the source of maglevc's lines and help, and of the dashboard's."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import attrs
+
+from maglev.api.events import BackendState
+
+ArgumentKind = Literal["backend", "frontend", "healthcheck", "pool", "weight", "flag", "choice"]
+
+_KEY = "maglev"
+
+
+@attrs.frozen
+class ArgumentInfo:
+    """How people see one argument of a command.
+
+    Args:
+        name: The field's name; in `maglevc` with dashes for underscores.
+        kind: A configured name, a weight (0 to 100), a flag (given or not), or one of some choices.
+        help: What it is, in a few words.
+        required: Whether it must be given.
+        disruptive: Whether giving it may cut established flows.
+        choices: What is allowed, for a choice.
+    """
+
+    name: str
+    kind: ArgumentKind
+    help: str
+    required: bool = True
+    disruptive: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class CommandInfo:
+    """How people see a command.
+
+    Args:
+        command: Its class.
+        lines: How it is written in `maglevc`; `<backend>` stands for the field `backend`, and what may be left out at
+            the end stands in brackets. Fields that are in no line can follow it as flags.
+        label: What a button says.
+        help: What it does, in a few words.
+        disruptive: Whether it may cut established flows, whatever its arguments.
+        states: The states of a backend in which there is something to do; empty for all.
+        undoes_override: Whether it only clears what an operator's command has set.
+    """
+
+    command: type[Any]
+    lines: tuple[str, ...]
+    label: str
+    help: str
+    disruptive: bool = False
+    states: frozenset[BackendState] = frozenset()
+    undoes_override: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of its class, as `PauseBackend`."""
+        return self.command.__name__
+
+    @property
+    def arguments(self) -> tuple[ArgumentInfo, ...]:
+        """Its arguments, in the order of the class's fields."""
+        return tuple(
+            attrs.evolve(field.metadata[_KEY], name=field.name, required=field.default is attrs.NOTHING)
+            for field in attrs.fields(self.command)
+        )
+
+
+def argument(
+    kind: ArgumentKind,
+    help: str,  # noqa: A002  (the word that click and argparse use)
+    **more: Any,
+) -> dict[str, ArgumentInfo]:
+    """The metadata of a command's field; the arguments are those of `ArgumentInfo`."""
+    return {_KEY: ArgumentInfo("", kind, help, **more)}
