@@ -20,7 +20,7 @@ from maglev.api import (
     SetFrontendPoolBackendWeight,
     SyncDataplane,
 )
-from maglev_grpc.client import NotAllowed, Security, Unreachable
+from maglev_grpc.client import PermissionDenied, Security, Unavailable
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_grpc.server import access
 from maglev_grpc.server.access import Peer, Policy, read_peer
@@ -133,7 +133,7 @@ async def test_a_caller_from_elsewhere_reads_everything_and_changes_nothing(capl
             SyncDataplane(recreate=True, prune=True),
             ReloadConfig(force=True),
         ):
-            with pytest.raises(NotAllowed, match=r"203\.0\.113\.9:50000 may only read"):
+            with pytest.raises(PermissionDenied, match=r"203\.0\.113\.9:50000 may only read"):
                 await client.command(command)
         assert served.control.snapshot().backends == before.backends
     records = [getattr(record, "maglev_fields", {}) for record in caplog.records if record.name == "maglev.audit"]
@@ -160,7 +160,7 @@ async def test_remote_writes_can_be_allowed_and_forbidden_while_serving() -> Non
     async with running(allow_remote_writes=True) as served, served.client() as client:
         assert (await client.command(PauseBackend("alpha"))).changed
         await served.exporter.reload(type(served.exporter.options)(addr="localhost:0"))
-        with pytest.raises(NotAllowed):
+        with pytest.raises(PermissionDenied):
             await client.command(PauseBackend("beta"))
 
 
@@ -188,5 +188,5 @@ async def test_what_was_done_is_in_the_audit_record_too(caplog: pytest.LogCaptur
 async def test_a_token_is_not_sent_in_clear_text(tmp_path: Path) -> None:
     await anyio.Path(tmp_path / "token").write_text(TOKEN)
     async with running() as served, served.client(Security(token_file=tmp_path / "token")) as client:
-        with pytest.raises(Unreachable, match="localhost"):
+        with pytest.raises(Unavailable, match="localhost"):
             await client.info()

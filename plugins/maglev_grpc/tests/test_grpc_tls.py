@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from maglev.api import PauseBackend
-from maglev_grpc.client import ClientError, NotAllowed, Security, Unreachable
+from maglev_grpc.client import ClientError, PermissionDenied, Security, Unavailable
 from maglev_grpc.server import GrpcOptions, access
 from maglev_grpc.server.access import Peer
 from maglev_grpc.server.secrets import read_secrets
@@ -66,7 +66,7 @@ def _from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def refused(served: Served, security: Security | None) -> AsyncIterator[None]:
     async with served.client(security) as client:
-        with pytest.raises(Unreachable):
+        with pytest.raises(Unavailable):
             await client.info()
         yield
 
@@ -77,7 +77,7 @@ async def test_over_tls_everybody_reads_and_the_token_changes(papers: Papers) ->
     async with running(**server, token_file=token) as served:
         async with served.client(Security(ca=papers.ca)) as client:
             assert len(await client.backends()) == 3
-            with pytest.raises(NotAllowed, match="needs a token"):
+            with pytest.raises(PermissionDenied, match="needs a token"):
                 await client.command(PauseBackend("alpha"))
         async with served.client(Security(ca=papers.ca, token_file=token)) as client:
             assert (await client.info()).may_change_why == "token"
@@ -90,7 +90,7 @@ async def test_a_wrong_token_reads_but_changes_nothing(papers: Papers) -> None:
     async with running(**await papers.issue("localhost"), token_file=papers.folder / "token") as served:
         async with served.client(Security(ca=papers.ca, token_file=wrong)) as client:
             assert len(await client.backends()) == 3
-            with pytest.raises(NotAllowed, match="the token is not the right one"):
+            with pytest.raises(PermissionDenied, match="the token is not the right one"):
                 await client.command(PauseBackend("alpha"))
         assert served.control.snapshot().backends["alpha"].state == "up"
 
@@ -213,4 +213,4 @@ async def test_what_cannot_be_read_on_the_clients_side_is_named(papers: Papers) 
                     pass
     with pytest.raises(ValueError, match="go together"):
         Security(cert=papers.ca)
-    assert issubclass(Unreachable, ClientError)
+    assert issubclass(Unavailable, ClientError)

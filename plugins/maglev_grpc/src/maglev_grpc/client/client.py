@@ -16,9 +16,9 @@ from google.protobuf.message import Message
 
 from maglev import api
 from maglev_grpc.client.channel import Security, open_channel, read_credentials, read_target
-from maglev_grpc.client.errors import Unreachable, error_of
 from maglev_grpc.client.watch import Disconnected, Item, as_items, watch_messages
 from maglev_grpc.convert import Info, call_of, from_message, preview_request, request_of, to_message, watch_request
+from maglev_grpc.errors import Unavailable, error_of
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
 T = TypeVar("T")
@@ -156,7 +156,7 @@ class Client:
         while True:
             try:
                 return await self.call(name, request)
-            except Unreachable:
+            except Unavailable:
                 if anyio.current_time() >= give_up_s:
                     raise
                 await anyio.sleep(_RETRY_S)
@@ -205,7 +205,7 @@ class Client:
 
     async def _failure(self, error: grpc.aio.AioRpcError) -> Exception:
         failure = error_of(error, self.target)
-        if not isinstance(failure, Unreachable):
+        if not isinstance(failure, Unavailable):
             return failure
         from maglev_grpc.client.diagnosis import explained  # noqa: PLC0415  (commands that succeed do without `ssl`)
 

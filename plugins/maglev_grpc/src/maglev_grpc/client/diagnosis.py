@@ -15,7 +15,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from maglev_grpc.client.channel import Security
-from maglev_grpc.client.errors import Unreachable
+from maglev_grpc.errors import Unavailable
 
 WITHIN_S = 3.0
 """For each step of looking."""
@@ -33,7 +33,7 @@ async def explained(failure: Exception, target: str, security: Security) -> Exce
         target: The server, as `read_target` gives it.
         security: How it was spoken to.
     """
-    if not isinstance(failure, Unreachable):
+    if not isinstance(failure, Unavailable):
         return failure
     told = _PREAMBLE.sub("", str(failure))
     if any(unclear in told for unclear in _UNCLEAR):
@@ -41,7 +41,7 @@ async def explained(failure: Exception, target: str, security: Security) -> Exce
         told = f"{target}: {reason}" if reason else told
     elif any(words in told for words in _NO_HTTP2):
         told = told.replace(f"{target}: ", f"{target}: what answers there is no maglevd: ", 1)
-    return Unreachable(told)
+    return Unavailable(told)
 
 
 def diagnose(target: str, security: Security) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 import attrs
 from google.protobuf import struct_pb2
+from google.protobuf.message import Message
 
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
@@ -28,10 +29,14 @@ class Codec:
     Args:
         to_wire: Makes what a message's constructor takes.
         from_wire: Makes the value of what a message's field holds; `ValueError` if it makes no sense.
+        items: For lists of messages: makes them one by one.
+        is_message: Whether it travels as one message of ours.
     """
 
     to_wire: Callable[[Any], Any]
     from_wire: Callable[[Any], Any]
+    items: Callable[[Any], Iterable[Message]] | None = None
+    is_message: bool = False
 
 
 def same(value: Any) -> Any:

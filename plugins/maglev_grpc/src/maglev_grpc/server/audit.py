@@ -14,7 +14,6 @@ from google.protobuf.message import Message
 
 from maglev_grpc.convert import COMMANDS
 from maglev_grpc.server.access import Caller
-from maglev_grpc.server.errors import Refused
 
 log = logging.getLogger("maglev.audit")
 
@@ -35,7 +34,7 @@ class Audit:
         self._clock_s = clock_s
         self._told: dict[str, float] = {}
 
-    def refused(self, call: str, caller: Caller, refusal: Refused, request: Message | None = None) -> None:
+    def refused(self, call: str, caller: Caller, refusal: Exception, request: Message | None = None) -> None:
         """Record a changing call that was refused before it became a command.
 
         Args:
@@ -45,7 +44,7 @@ class Audit:
             request: What was asked for; `None` if that could not be read.
         """
         fields = {} if request is None else {f"arg_{field.name}": _short(v) for field, v in request.ListFields()}
-        _write({"command": COMMANDS[call].__name__, **fields}, caller, refusal.message)
+        _write({"command": COMMANDS[call].__name__, **fields}, caller, str(refusal))
 
     def wrong_token(self, call: str, caller: Caller) -> None:
         """Record that somebody came with a token that is none of ours, whatever was asked for; seldom for one host.

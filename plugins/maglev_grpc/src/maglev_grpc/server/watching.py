@@ -7,11 +7,11 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
-import grpc
 
 from maglev.api import (
     BackendEvent,
     BackendSnapshot,
+    BadArgument,
     Control,
     DataplaneChange,
     DataplaneEvent,
@@ -27,10 +27,10 @@ from maglev.api import (
     WeightEvent,
 )
 from maglev_grpc.convert import event_message, filter_of
+from maglev_grpc.errors import ResourceExhausted, shutting_down
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_grpc.server import encode
 from maglev_grpc.server.calls import Call
-from maglev_grpc.server.errors import bad_argument, closing, refused
 from maglev_grpc.server.names import bounded
 
 _MOST_EVENTS = 128
@@ -109,24 +109,20 @@ class Watching:
     async def watch(self, request: pb.WatchEventsRequest, call: Call) -> None:
         """Send events until the watcher leaves or we close."""
         if self._closing:
-            raise closing()
+            raise shutting_down()
         if len(self._scopes) >= self._most:
-            raise refused(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                "too-many",
-                f"there are {self._most} watchers already, and no more fit",
-            )
+            raise ResourceExhausted(f"there are {self._most} watchers already, and no more fit")
         try:
             wanted = filter_of(request)
         except ValueError as error:
-            raise bad_argument(str(error)) from error
+            raise BadArgument(str(error)) from error
         with anyio.CancelScope() as scope:
             self._scopes.add(scope)
             try:
                 await self._send_all(wanted, request.initial_state, call)
             finally:
                 self._scopes.discard(scope)
-        raise closing()
+        raise shutting_down()
 
     async def _send_all(self, wanted: EventFilter, initial: Any, call: Call) -> None:
         await _check_names(wanted, self._control)
@@ -137,7 +133,7 @@ class Watching:
             return
         async with self._control.subscribe(wanted, buffer=self._buffer) as subscription:
             if initial == pb.INITIAL_STATE_SNAPSHOT:
-                everything = await encode.snapshot(subscription.snapshot)
+                everything = await encode.serialised(subscription.snapshot)
                 await call.send(encode.item(_SNAPSHOT, everything))
             else:
                 await self._send_state(wanted, subscription.snapshot, call)
