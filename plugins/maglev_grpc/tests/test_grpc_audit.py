@@ -118,8 +118,8 @@ async def test_reading_leaves_no_record_however_badly_it_is_asked_for(records: R
 
 
 @pytest.fixture
-async def papers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Options of a server that speaks TLS and takes a token, for callers from elsewhere; also `ca.pem`."""
+async def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Options of a server that speaks TLS and takes a token, for remote callers; also `ca.pem`."""
 
     def write() -> None:
         authority = trustme.CA()
@@ -136,9 +136,9 @@ async def papers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, A
 
 
 async def test_a_wrong_token_is_recorded_even_if_it_only_reads(
-    papers: dict[str, Any], tmp_path: Path, records: Records
+    certificates: dict[str, Any], tmp_path: Path, records: Records
 ) -> None:
-    async with running(**papers) as served:
+    async with running(**certificates) as served:
         async with served.client(Security(ca=tmp_path / "ca.pem", token_file=tmp_path / "wrong")) as client:
             for _ in range(3):
                 assert len(await client.backends()) == 3

@@ -6,7 +6,7 @@ import type { FrontendPreview, Preview, Shares } from "./messages";
 import { model } from "./model";
 
 export function PreviewView(props: { preview: Preview; maglevd: string }) {
-  const elsewhere = () => {
+  const others = () => {
     const told = new Set(props.preview.frontends.flatMap((one) => one.operations));
     return props.preview.operations.filter((one) => !told.has(one));
   };
@@ -28,8 +28,8 @@ export function PreviewView(props: { preview: Preview; maglevd: string }) {
       <For each={props.preview.frontends} fallback={<p class="faint">No frontend's new flows change.</p>}>
         {(one) => <FrontendView preview={one} maglevd={props.maglevd} />}
       </For>
-      <Show when={elsewhere().length}>
-        <Writes operations={elsewhere()} what="that concern no frontend" />
+      <Show when={others().length}>
+        <Writes operations={others()} what="beside those of frontends" />
       </Show>
     </>
   );

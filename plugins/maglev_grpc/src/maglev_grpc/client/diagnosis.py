@@ -1,4 +1,4 @@
-"""Why a connection cannot be had, in words that help.
+"""Finds out why a connection cannot be made, and says it in words that help.
 
 gRPC tells little of TLS that cannot be agreed on: its servers hang up without the alert that TLS has for it, and what
 its clients say then is "Socket closed". So after such a failure we shake hands once ourselves, and look.

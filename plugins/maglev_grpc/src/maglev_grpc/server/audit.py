@@ -1,6 +1,6 @@
-"""The audit record of what never became a command: refused changes, requests that nobody can read, and wrong tokens.
+"""Writes the audit record of what never became a command: refused changes, unreadable requests, wrong tokens.
 
-What does become one is recorded by the controller, in the same log.
+The controller records commands, in the same log.
 """
 
 from __future__ import annotations

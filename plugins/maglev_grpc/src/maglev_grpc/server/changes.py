@@ -1,4 +1,4 @@
-"""The calls that change things: who may, what is kept of the attempt, and that what has begun is carried to its end."""
+"""Answers the calls that change things: checks who may, records refusals, carries what has begun to its end."""
 
 from __future__ import annotations
 

@@ -64,14 +64,16 @@ class Daemon:
         self._events: deque[bytes] = deque(maxlen=EVENTS_KEPT)
         # What was sent last, by its kind.
         self._sent = {"status": b"null", "counters": b"[]", "activity": b"null"}
-        self._dirty = anyio.Event()
+        self._changed = anyio.Event()
         self._refresher = Refresher(client, self.state)
 
     async def run(self) -> None:
         """Keep up, until cancelled. Nothing that the daemon does or says ends this."""
         async with anyio.create_task_group() as tasks:
-            for work in (self._watch, self._probes.run, self._logs.run, self._ask, self._count, self._refresh):
+            for work in (self._watch, self._poll_info, self._poll_counters, self._refresh):
                 tasks.start_soon(self._guarded, work)
+            tasks.start_soon(self._guarded, self._probes.run)
+            tasks.start_soon(self._guarded, self._logs.run)
             tasks.start_soon(self._publish)
             tasks.start_soon(self._publish_probes)
 
@@ -102,12 +104,12 @@ class Daemon:
         """Read everything at once, as after a command."""
         self._refresher.want_all()
         await self._refresher.refresh()
-        self._dirty.set()
+        self._changed.set()
 
     # --- what comes -----------------------------------------------------------------------------------------------
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do it again whenever it ends, and whyever it does."""
+        """Do it again whenever it ends, for whatever reason."""
         while True:
             try:
                 await work()
@@ -122,21 +124,21 @@ class Daemon:
         async with aclosing(self.client.watch_messages()) as messages:
             async for message in messages:
                 if isinstance(message, Disconnected):
-                    self._see(connected=False, answering=False, why=message.why)
+                    self._set_status(connected=False, answering=False, why=message.why)
                     continue
                 if message.HasField("snapshot"):
                     self._take_snapshot(message.snapshot)
                 for event in message.events:
                     if event.WhichOneof("event"):  # else it is of a newer daemon's
                         self._take_event(event)
-                self._dirty.set()
+                self._changed.set()
 
     def _take_snapshot(self, snapshot: pb.Snapshot) -> None:
         self.state.replace(snapshot)
         self._probes.history.forget(self.state.backends)
         self._traffic.forget()
         self._messages.forget()
-        self._see(connected=True, answering=True)
+        self._set_status(connected=True, answering=True)
 
     def _take_event(self, event: pb.Event) -> None:
         self.state.patch(event)
@@ -155,7 +157,7 @@ class Daemon:
         if event.HasField("log") and self._log_broker is not None:
             self._log_broker.publish(self._message("event", json_bytes(logs.record(event))))
 
-    async def _ask(self) -> None:
+    async def _poll_info(self) -> None:
         while True:
             before = self.status.info
             try:
@@ -163,19 +165,19 @@ class Daemon:
                 async with asyncio.timeout(INFO_WITHIN_S):
                     info: pb.Info = await self.client.read("GetInfo", pb.GetInfoRequest())
             except TimeoutError:
-                self._see(connected=self.status.connected, answering=False, why="it does not answer")
+                self._set_status(connected=self.status.connected, answering=False, why="it does not answer")
             except ClientError as error:
-                self._see(connected=self.status.connected, answering=False, why=str(error))
+                self._set_status(connected=self.status.connected, answering=False, why=str(error))
             else:
-                self.status = self.status.told(info)
+                self.status = self.status.with_info(info)
                 if self.status.connected:
-                    self._see(connected=True, answering=True)
+                    self._set_status(connected=True, answering=True)
                 if before is not None and before.config_loaded_at_s != info.config_loaded_at_s:
                     self._refresher.want_all()
-                self._dirty.set()
+                self._changed.set()
             await anyio.sleep(INFO_EVERY_S)
 
-    async def _count(self) -> None:
+    async def _poll_counters(self) -> None:
         while True:
             await anyio.sleep(COUNTERS_EVERY_S)
             if self.status.connected and self._broker.readers:
@@ -191,19 +193,19 @@ class Daemon:
             await self._refresher.due()
             if self.status.connected:
                 await self._refresher.refresh()
-                self._dirty.set()
+                self._changed.set()
 
     # --- what goes ------------------------------------------------------------------------------------------------
 
-    def _see(self, *, connected: bool, answering: bool, why: str = "") -> None:
+    def _set_status(self, *, connected: bool, answering: bool, why: str = "") -> None:
         now_s = time.time()
         self.status = self.status.changed(now_s, connected=connected, answering=answering, why=why)
-        self._dirty.set()
+        self._changed.set()
 
     async def _publish(self) -> None:
         while True:
-            await self._dirty.wait()
-            self._dirty = anyio.Event()
+            await self._changed.wait()
+            self._changed = anyio.Event()
             self._send_if_new("status", json_bytes(self.status.plain()))
             changes = self.state.take()
             if changes:
