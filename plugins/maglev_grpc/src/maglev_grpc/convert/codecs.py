@@ -86,50 +86,43 @@ IPV6 = Codec(str, IPv6Address)
 def to_struct(mapping: Mapping[str, Any]) -> struct_pb2.Struct:
     """Anything with text for keys as a `Struct`: JSON's kinds as they are, everything else as text."""
     struct = struct_pb2.Struct()
-    for key, value in mapping.items():
-        struct.fields[text(str(key))].CopyFrom(_to_value(value))
+    struct.update(_to_json(mapping))
     return struct
 
 
-def _to_value(value: Any) -> struct_pb2.Value:
+def _to_json(value: Any) -> Any:
     match value:
-        case None:
-            return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
-        case bool():
-            return struct_pb2.Value(bool_value=value)
+        case None | bool():
+            return value
         case int() if abs(value) <= _EXACT:
-            return struct_pb2.Value(number_value=value)
+            return value
         case float() if math.isfinite(value):
-            return struct_pb2.Value(number_value=value)
+            return value
         case Mapping():
-            return struct_pb2.Value(struct_value=to_struct(value))
-        case list() | tuple() | set() | frozenset():
-            items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
-            return struct_pb2.Value(list_value=struct_pb2.ListValue(values=[_to_value(item) for item in items]))
+            return {text(str(key)): _to_json(item) for key, item in value.items()}
+        case set() | frozenset():
+            return [_to_json(item) for item in sorted(value, key=str)]
+        case list() | tuple():
+            return [_to_json(item) for item in value]
         case _:
-            return struct_pb2.Value(string_value=text(str(value)))
+            return text(str(value))
 
 
 def from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
     """A `Struct` as plain Python values; numbers without a fraction are integers."""
-    return {key: _from_value(value) for key, value in struct.fields.items()}
+    return {key: _from_value(item) for key, item in struct.items()}
 
 
-def _from_value(value: struct_pb2.Value) -> Any:
-    match value.WhichOneof("kind"):
-        case "number_value":
-            number = value.number_value
-            return int(number) if number.is_integer() and abs(number) <= _EXACT else number
-        case "bool_value":
-            return value.bool_value
-        case "string_value":
-            return value.string_value
-        case "struct_value":
-            return from_struct(value.struct_value)
-        case "list_value":
-            return [_from_value(item) for item in value.list_value.values]
+def _from_value(value: Any) -> Any:
+    match value:
+        case float():
+            return int(value) if value.is_integer() and abs(value) <= _EXACT else value
+        case struct_pb2.Struct():
+            return from_struct(value)
+        case struct_pb2.ListValue():
+            return [_from_value(item) for item in value]
         case _:
-            return None
+            return value
 
 
 STRUCT = Codec(to_struct, from_struct)
