@@ -168,7 +168,7 @@ def test_preview_tells_states_pools_and_writes_for_no_frontend(browser: Browser,
         expect(told).to_contain_text(f"alpha: up → paused, new: not there → unknown, {SCRIPT}: up → gone")
         expect(told).to_contain_text("state: up → down")
         expect(told).to_contain_text("active pool: primary → fallback")
-        expect(told.locator("summary")).to_have_text(["1 write to the dataplane", "1 write beside those of frontends"])
+        expect(told.locator("summary")).to_have_text(["1 write to the dataplane", "1 other write to the dataplane"])
         told.locator("summary").last.click()
         expect(told.locator("li").last).to_have_text("second write")
 

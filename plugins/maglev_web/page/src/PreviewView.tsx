@@ -29,7 +29,7 @@ export function PreviewView(props: { preview: Preview; maglevd: string }) {
         {(one) => <FrontendView preview={one} maglevd={props.maglevd} />}
       </For>
       <Show when={others().length}>
-        <Writes operations={others()} what="beside those of frontends" />
+        <Writes operations={others()} what="other write" />
       </Show>
     </>
   );
@@ -88,7 +88,7 @@ function FrontendView(props: { preview: FrontendPreview; maglevd: string }) {
         <p class="alarm">established flows are flushed: {props.preview.flushed.join(", ")}</p>
       </Show>
       <Show when={props.preview.operations.length} fallback={<p class="faint">Nothing is written to the dataplane.</p>}>
-        <Writes operations={props.preview.operations} what="to the dataplane" />
+        <Writes operations={props.preview.operations} what="write" />
       </Show>
     </div>
   );
@@ -98,7 +98,7 @@ function Writes(props: { operations: string[]; what: string }) {
   return (
     <details>
       <summary>
-        {props.operations.length === 1 ? "1 write" : `${props.operations.length} writes`} {props.what}
+        {props.operations.length} {props.what}{props.operations.length === 1 ? "" : "s"} to the dataplane
       </summary>
       <ol>
         <For each={props.operations}>{(operation) => <li>{operation}</li>}</For>

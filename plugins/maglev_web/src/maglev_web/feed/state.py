@@ -66,7 +66,7 @@ class State:
         self._backends = _Table[pb.Backend]()
         self._healthchecks = _Table[pb.HealthCheck]()
         self._singles: dict[str, bytes] = {"dataplane": b"null", "vips": b"null", "order": b"[]"}
-        self._singles_taken: dict[str, bytes] = {}
+        self._singles_taken = self._singles
 
     @property
     def frontends(self) -> Mapping[str, pb.Frontend]:
