@@ -1,4 +1,4 @@
-"""Errors of calls: both ends raise the same ones. On the wire each is a status of gRPC's with an `ErrorDetail`."""
+"""Errors of calls, the same ones on both ends: on the wire each is a gRPC status with an `ErrorDetail`."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def known(error: Exception) -> Exception | None:
 
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]:
-    """What a server answers an error with: status, message, trailing metadata.
+    """Make of an error what the server answers: status, message, trailing metadata.
 
     Args:
         error: One that `known` returned.

@@ -1,4 +1,4 @@
-"""Between the values of `maglev.api` and the messages of `maglev.v1`, both ways and without loss; messages as JSON."""
+"""Converts values of `maglev.api` to messages of `maglev.v1` and back without loss, and messages to JSON."""
 
 from maglev_grpc.convert.as_json import JsonWriter, json_bytes, short_names
 from maglev_grpc.convert.codecs import Missing

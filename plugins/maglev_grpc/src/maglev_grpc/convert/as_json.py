@@ -1,4 +1,4 @@
-"""Messages as JSON, by the names of the `.proto`.
+"""Writes messages as JSON, by the names of the `.proto`.
 
 Fields keep their names and are all there; one that is not set is `null`, but for the members of a `oneof`, which are
 left out. Enumerations are the short names of their values, as `up` for `BACKEND_STATE_UP`; numbers of 64 bits are

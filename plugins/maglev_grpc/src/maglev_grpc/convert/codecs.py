@@ -1,4 +1,4 @@
-"""How single values travel: text, addresses, enumerations, and whatever a checker's options or a log record hold."""
+"""Converts single values: text, addresses, enumerations, and whatever a checker's options or a log record hold."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def same(value: Any) -> Any:
 
 
 def text(value: str) -> str:
-    """Make a string fit for the wire, which takes no lone surrogates (as in names of files that are not UTF-8)."""
+    """Replace lone surrogates (as in names of files that are not UTF-8), which protocol buffers cannot hold."""
     if value.isascii():
         return value
     return value.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""Values as messages and back, field by field: a value's fields and its message's fields bear the same names.
+"""Converts values to messages and back, field by field, by the names of the fields, which are the same in both.
 
 Nothing is listed here: a new class of `maglev.api`, or a new field, needs its message in the `.proto` and nothing else.
 

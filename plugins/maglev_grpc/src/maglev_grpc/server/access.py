@@ -80,7 +80,7 @@ def read_peer(uri: str, relay: str = "") -> Peer:
 
 @attrs.frozen
 class Policy:
-    """The rules.
+    """Decides who may change things.
 
     Args:
         own_uid: The user that this process runs as.

@@ -47,7 +47,7 @@ class Audit:
         _write({"command": COMMANDS[call].__name__, **fields}, caller, str(refusal))
 
     def wrong_token(self, call: str, caller: Caller) -> None:
-        """Record that somebody came with a token that is none of ours, whatever was asked for; seldom for one host.
+        """Record a call with a wrong token, whatever was asked for; once a minute for one host.
 
         Args:
             call: The method.

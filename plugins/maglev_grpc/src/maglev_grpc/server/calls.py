@@ -19,7 +19,7 @@ from maglev_grpc.server.access import Caller
 from maglev_grpc.server.audit import Audit
 
 LARGEST_REQUEST = 1024 * 1024
-"""Bytes; the largest sane one is a filter with some thousand names."""
+"""Bytes; a filter with some thousand names is smaller."""
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Maglev"]
 
@@ -57,7 +57,7 @@ def handlers(
     *,
     longest_s: float,
 ) -> grpc.GenericRpcHandler:
-    """Make what a server is given to answer calls with.
+    """Make the handlers of all calls.
 
     Args:
         reads: What answers each call that changes nothing, by the method's name.

@@ -1,4 +1,4 @@
-"""Large answers, made in slices, so that no reader holds the event loop: probes run in it.
+"""Serialises large answers in slices, so that no reader blocks the event loop, in which probes run.
 
 Protocol buffers may be put together from pieces: a list is its items, each with the list's number and its length before
 it, one after the other.

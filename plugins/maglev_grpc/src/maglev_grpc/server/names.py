@@ -1,4 +1,4 @@
-"""Names in requests: bounded, and unknown ones answered with the nearest that exist."""
+"""Checks names in requests: limits their length, and answers unknown ones with the nearest that exist."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def bounded(name: str) -> str:
 
 
 def bounded_command(command: Command) -> None:
-    """Make sure that all names in a command are of a sane length.
+    """Check that no name in a command is too long.
 
     Raises:
         BadArgument: One is not.

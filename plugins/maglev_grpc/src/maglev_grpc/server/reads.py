@@ -1,4 +1,4 @@
-"""The calls that change nothing."""
+"""Answers the calls that change nothing."""
 
 from __future__ import annotations
 

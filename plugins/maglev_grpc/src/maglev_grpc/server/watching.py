@@ -1,4 +1,4 @@
-"""Streams of events: the present state first, then every change, each serialised once however many watch."""
+"""Streams events: the present state first, then every change, each serialised once however many watch."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from maglev_grpc.server.names import bounded
 _MOST_EVENTS = 128
 """Events in one message: some tens of kilobytes."""
 _KEPT = 4096
-"""Serialised events that are kept for watchers who are not quite as fast as the first."""
-_REST_S = 0.01
-"""After a message a watcher rests this long, so that what happens close together travels together."""
+"""Keep this many serialised events for watchers who are slower than the first."""
+_GATHER_S = 0.01
+"""Wait this long after a message, so that events close together are sent together."""
 _AT_ONCE = 4
-"""Watchers that are served before others in the event loop, probes above all, have their turn."""
+"""Serve this many watchers before other tasks, probes above all, have their turn in the event loop."""
 _NAMES_AT_ONCE = 32
 _EVENTS = pb.WatchEventsResponse.DESCRIPTOR.fields_by_name["events"].number
 _SNAPSHOT = pb.WatchEventsResponse.DESCRIPTOR.fields_by_name["snapshot"].number
@@ -142,7 +142,7 @@ class Watching:
     async def _send_events(self, events: EventStream, call: Call) -> None:
         while batch := await events.batch():
             await self._send_batch(batch, call)
-            await anyio.sleep(_REST_S)
+            await anyio.sleep(_GATHER_S)
 
     async def _send_state(self, wanted: EventFilter, snapshot: Snapshot, call: Call) -> None:
         parts: list[bytes] = []
@@ -176,7 +176,7 @@ async def _check_names(wanted: EventFilter, control: Control) -> None:
 
 
 def present(snapshot: Snapshot, wanted: EventFilter) -> Iterator[Event]:
-    """The present state of everything that is watched, as events that go from what is to what is."""
+    """Make events of the present state of everything that is watched; from and to are equal in them."""
     now = snapshot.at_s
     if EventKind.BACKEND in wanted.kinds:
         yield from (_backend(now, backend) for backend in _chosen(snapshot.backends.values(), wanted.backends))

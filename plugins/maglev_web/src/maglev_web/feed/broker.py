@@ -1,4 +1,4 @@
-"""Numbered messages for any number of readers, with replay.
+"""Hands numbered messages to any number of readers, with replay.
 
 There is one ring of messages and no queue per reader: a reader is a number, that of the last message it has. A slow
 reader costs nothing, and one that is too slow, or was away for too long, is told to fetch everything anew.
@@ -43,7 +43,7 @@ class Broker:
         self, *, keep_s: float = KEEP_S, keep: int = KEEP, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.epoch = secrets.token_hex(4)
-        """Another one for each start of the server: numbers of another start mean nothing here."""
+        """Differs at each start of the server, so that numbers of another start are recognised."""
         self.readers = 0
         self._keep_s = keep_s
         self._keep = keep

@@ -1,4 +1,4 @@
-"""One daemon: a connection that is watched, refreshed and kept alive, and a copy of its state."""
+"""Keeps up with one daemon, and publishes what changes."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ log = structlog.get_logger(__name__)
 
 INFO_EVERY_S = 2.0
 INFO_WITHIN_S = 2.5
-"""A daemon that takes longer to say how it is is shown as not answering."""
+"""A daemon that takes longer to answer `GetInfo` is shown as not answering."""
 COUNTERS_EVERY_S = 2.0
 PROBES_EVERY_S = 1.0
 SETTLE_S = 0.05
-"""Changes that come together travel together."""
+"""Wait this long after a change, so that changes close together are sent together."""
 EVENTS_KEPT = 200
 _AGAIN_S = 1.0
 _STATES = short_names(pb.FrontendState.DESCRIPTOR)
@@ -234,7 +234,7 @@ class Daemon:
 
 
 def summary(daemon: Daemon) -> dict[str, Any]:
-    """What the list of daemons says of one."""
+    """Summarise one daemon for the list of daemons."""
     states = [_STATES[frontend.state] for frontend in daemon.state.frontends.values()]
     return {
         "name": daemon.name,

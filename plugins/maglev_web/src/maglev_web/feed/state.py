@@ -1,4 +1,4 @@
-"""What one daemon last said: its messages, the JSON made of them, and what of it has changed."""
+"""Keeps one daemon's state: its messages, the JSON made of them, and what of it has changed."""
 
 from __future__ import annotations
 

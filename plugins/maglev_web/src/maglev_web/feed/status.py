@@ -1,4 +1,4 @@
-"""How the connection to one daemon is doing."""
+"""The state of the connection to one daemon."""
 
 from __future__ import annotations
 
