@@ -70,12 +70,10 @@ class Daemon:
     async def run(self) -> None:
         """Keep up, until cancelled. Nothing that the daemon does or says ends this."""
         async with anyio.create_task_group() as tasks:
-            for work in (self._watch, self._poll_info, self._poll_counters, self._refresh):
+            for reading in (self._watch, self._poll_info, self._poll_counters, self._refresh):
+                tasks.start_soon(self._guarded, reading)
+            for work in (self._probes.run, self._logs.run, self._publish, self._publish_probes):
                 tasks.start_soon(self._guarded, work)
-            tasks.start_soon(self._guarded, self._probes.run)
-            tasks.start_soon(self._guarded, self._logs.run)
-            tasks.start_soon(self._publish)
-            tasks.start_soon(self._publish_probes)
 
     def follow(self, frontends: Iterable[str]) -> bytes:
         """Follow the probes of these frontends' backends for a while, and tell what is known of them, as JSON.
