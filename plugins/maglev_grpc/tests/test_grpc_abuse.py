@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maglev.api import BadArgument, Control, PauseBackend
-from maglev_grpc.client import ServerFault, TooMuch, connect
+from maglev_grpc.client import ResourceExhausted, ServerFault, connect
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_grpc.server.calls import SERVICE
 from plugins.maglev_grpc.tests.serving import Served, exported, running
@@ -55,7 +55,7 @@ async def raw_call(served: Served, method: str, payload: bytes) -> grpc.StatusCo
 
 async def test_an_oversized_request_is_refused_and_the_connection_lives_on() -> None:
     async with running() as served, served.client() as client:
-        with pytest.raises(TooMuch, match="larger than max"):
+        with pytest.raises(ResourceExhausted, match="larger than max"):
             await client.call("PauseBackend", pb.PauseBackendRequest(backend="x" * 2_000_000))
         assert (await client.command(PauseBackend("alpha"))).changed
 

@@ -1,4 +1,4 @@
-"""Who may change things: the rules themselves, and a caller from elsewhere on a real connection."""
+"""Who may change things: the rules themselves, and a remote caller on a real connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from maglev.api import (
     SetFrontendPoolBackendWeight,
     SyncDataplane,
 )
-from maglev_grpc.client import NotAllowed, Security, Unreachable
+from maglev_grpc.client import PermissionDenied, Security, Unavailable
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_grpc.server import access
 from maglev_grpc.server.access import Peer, Policy, read_peer
@@ -33,7 +33,7 @@ TLS = {"transport_security_type": [b"ssl"]}
 CLEAR = {"transport_security_type": [b"insecure"]}
 CERTIFICATE = {**TLS, "x509_subject": [b"CN=operator,O=example"]}
 RELAY = "maglev-grpc/0123/"
-ELSEWHERE = "ipv4:203.0.113.9:50000"
+REMOTE = "ipv4:203.0.113.9:50000"
 
 
 def bearer(token: str) -> list[tuple[str, str | bytes]]:
@@ -73,42 +73,42 @@ def test_no_peer_is_too_strange_and_none_of_these_is_ours(scheme: str, rest: str
         ("ipv4:127.0.0.1:4000", CLEAR, [], "local", "loopback"),
         (f"unix-abstract:{RELAY}0/42/7", CLEAR, [], "uid 0", "unix socket"),
         (f"unix-abstract:{RELAY}990/42/7", CLEAR, [], "uid 990", "unix socket"),
-        (ELSEWHERE, CERTIFICATE, [], "CN=operator,O=example", "client certificate"),
-        (ELSEWHERE, TLS, bearer(TOKEN), "token", "token"),
-        (ELSEWHERE, TLS, bearer("another-token-of-ours"), "token", "token"),
-        (ELSEWHERE, TLS, [("authorization", f"bearer  {TOKEN} ")], "token", "token"),
+        (REMOTE, CERTIFICATE, [], "CN=operator,O=example", "client certificate"),
+        (REMOTE, TLS, bearer(TOKEN), "token", "token"),
+        (REMOTE, TLS, bearer("another-token-of-ours"), "token", "token"),
+        (REMOTE, TLS, [("authorization", f"bearer  {TOKEN} ")], "token", "token"),
     ],
 )
 def test_these_may_change_things(uri: str, context: Any, metadata: Any, who: str, why: str) -> None:
-    caller = Policy(990, relay=RELAY).judge(uri, context, metadata, SECRETS)
+    caller = Policy(990, relay=RELAY).decide(uri, context, metadata, SECRETS)
     assert (caller.may_change, caller.name, caller.why) == (True, who, why)
 
 
 @pytest.mark.parametrize(
     "uri,context,metadata,secrets,why",
     [
-        (ELSEWHERE, CLEAR, [], Secrets(), "203.0.113.9:50000 may only read: changing things needs a connection from"),
-        (ELSEWHERE, TLS, [], SECRETS, "may only read: changing things needs a token"),
-        (ELSEWHERE, TLS, bearer("wrong" * 5), SECRETS, "the token is not the right one"),
-        (ELSEWHERE, TLS, bearer(""), SECRETS, "the token is not the right one"),
-        (ELSEWHERE, TLS, bearer(TOKEN + "x"), SECRETS, "the token is not the right one"),
-        (ELSEWHERE, TLS, bearer("ütf-8"), SECRETS, "the token is not the right one"),
-        (ELSEWHERE, TLS, [("authorization", f"Basic {TOKEN}")], SECRETS, "may only read"),
-        (ELSEWHERE, CLEAR, bearer(TOKEN), SECRETS, "a token counts over TLS only"),
-        (ELSEWHERE, {**CLEAR, "x509_subject": [b"CN=made-up"]}, [], SECRETS, "may only read"),
+        (REMOTE, CLEAR, [], Secrets(), "203.0.113.9:50000 may only read: changing things needs a connection from"),
+        (REMOTE, TLS, [], SECRETS, "may only read: changing things needs a token"),
+        (REMOTE, TLS, bearer("wrong" * 5), SECRETS, "the token is not the right one"),
+        (REMOTE, TLS, bearer(""), SECRETS, "the token is not the right one"),
+        (REMOTE, TLS, bearer(TOKEN + "x"), SECRETS, "the token is not the right one"),
+        (REMOTE, TLS, bearer("ütf-8"), SECRETS, "the token is not the right one"),
+        (REMOTE, TLS, [("authorization", f"Basic {TOKEN}")], SECRETS, "may only read"),
+        (REMOTE, CLEAR, bearer(TOKEN), SECRETS, "a token counts over TLS only"),
+        (REMOTE, {**CLEAR, "x509_subject": [b"CN=made-up"]}, [], SECRETS, "may only read"),
         (f"unix-abstract:{RELAY}1000/42/7", CLEAR, [], Secrets(), "you are uid 1000"),
         ("unix-abstract:maglev-grpc/other/0/42/7", CLEAR, [], Secrets(), "may only read"),
         ("unix:", CLEAR, [], Secrets(), "may only read"),
     ],
 )
 def test_these_may_only_read(uri: str, context: Any, metadata: Any, secrets: Secrets, why: str) -> None:
-    caller = Policy(990, relay=RELAY).judge(uri, context, metadata, secrets)
+    caller = Policy(990, relay=RELAY).decide(uri, context, metadata, secrets)
     assert not caller.may_change
     assert why in caller.why
 
 
 def test_everybody_may_change_things_if_the_options_say_so() -> None:
-    caller = Policy(990, allow_remote_writes=True).judge(ELSEWHERE, CLEAR, [], Secrets())
+    caller = Policy(990, allow_remote_writes=True).decide(REMOTE, CLEAR, [], Secrets())
     assert (caller.may_change, caller.name, caller.why) == (True, "anonymous", "allow-remote-writes")
 
 
@@ -133,7 +133,7 @@ async def test_a_caller_from_elsewhere_reads_everything_and_changes_nothing(capl
             SyncDataplane(recreate=True, prune=True),
             ReloadConfig(force=True),
         ):
-            with pytest.raises(NotAllowed, match=r"203\.0\.113\.9:50000 may only read"):
+            with pytest.raises(PermissionDenied, match=r"203\.0\.113\.9:50000 may only read"):
                 await client.command(command)
         assert served.control.snapshot().backends == before.backends
     records = [getattr(record, "maglev_fields", {}) for record in caplog.records if record.name == "maglev.audit"]
@@ -160,7 +160,7 @@ async def test_remote_writes_can_be_allowed_and_forbidden_while_serving() -> Non
     async with running(allow_remote_writes=True) as served, served.client() as client:
         assert (await client.command(PauseBackend("alpha"))).changed
         await served.exporter.reload(type(served.exporter.options)(addr="localhost:0"))
-        with pytest.raises(NotAllowed):
+        with pytest.raises(PermissionDenied):
             await client.command(PauseBackend("beta"))
 
 
@@ -188,5 +188,5 @@ async def test_what_was_done_is_in_the_audit_record_too(caplog: pytest.LogCaptur
 async def test_a_token_is_not_sent_in_clear_text(tmp_path: Path) -> None:
     await anyio.Path(tmp_path / "token").write_text(TOKEN)
     async with running() as served, served.client(Security(token_file=tmp_path / "token")) as client:
-        with pytest.raises(Unreachable, match="localhost"):
+        with pytest.raises(Unavailable, match="localhost"):
             await client.info()

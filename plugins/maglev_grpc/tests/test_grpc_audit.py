@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maglev.api import BackendState, PauseBackend
-from maglev_grpc.client import NotAllowed, Security, TooMuch
+from maglev_grpc.client import PermissionDenied, ResourceExhausted, Security
 from maglev_grpc.convert import COMMANDS
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_grpc.server import access
@@ -59,7 +59,7 @@ async def test_a_change_that_nobody_can_read_is_an_invalid_argument_and_recorded
 
 async def test_a_change_that_is_too_large_is_refused_and_recorded(records: Records) -> None:
     async with running() as served, served.client() as client:
-        with pytest.raises(TooMuch, match="larger than max"):
+        with pytest.raises(ResourceExhausted, match="larger than max"):
             await client.call("PauseBackend", pb.PauseBackendRequest(backend="x" * 2_000_000))
         assert nothing_changed(served)
         await until(records, "it is recorded")
@@ -112,14 +112,14 @@ async def test_reading_leaves_no_record_however_badly_it_is_asked_for(records: R
     async with running() as served, served.client() as client:
         await client.backends()
         await raw_call(served, "GetBackend", b"\xff\xff\xff\xff")
-        with pytest.raises(TooMuch):
+        with pytest.raises(ResourceExhausted):
             await client.call("GetBackend", pb.GetBackendRequest(name="x" * 2_000_000))
     assert records() == []
 
 
 @pytest.fixture
-async def papers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Options of a server that speaks TLS and takes a token, for callers from elsewhere; also `ca.pem`."""
+async def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Options of a server that speaks TLS and takes a token, for remote callers; also `ca.pem`."""
 
     def write() -> None:
         authority = trustme.CA()
@@ -136,13 +136,13 @@ async def papers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, A
 
 
 async def test_a_wrong_token_is_recorded_even_if_it_only_reads(
-    papers: dict[str, Any], tmp_path: Path, records: Records
+    certificates: dict[str, Any], tmp_path: Path, records: Records
 ) -> None:
-    async with running(**papers) as served:
+    async with running(**certificates) as served:
         async with served.client(Security(ca=tmp_path / "ca.pem", token_file=tmp_path / "wrong")) as client:
             for _ in range(3):
                 assert len(await client.backends()) == 3
-            with pytest.raises(NotAllowed, match="the token is not the right one"):
+            with pytest.raises(PermissionDenied, match="the token is not the right one"):
                 await client.command(PauseBackend("alpha"))
         assert nothing_changed(served)
     who = {"who": "anonymous", "via": "grpc", "peer": "203.0.113.9:50000"}

@@ -13,10 +13,18 @@ import grpc.aio
 import pytest
 
 from maglev import api
-from maglev_grpc.client import ServerFault, TooLong, Unreachable, connect, read_target, read_targets
-from maglev_grpc.client.errors import error_of
+from maglev_grpc.client import (
+    DeadlineExceeded,
+    PermissionDenied,
+    ResourceExhausted,
+    ServerFault,
+    Unavailable,
+    connect,
+    read_target,
+    read_targets,
+)
+from maglev_grpc.errors import error_of, known, status_of
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
-from maglev_grpc.server.errors import refusal_of
 from plugins.maglev_grpc.tests.serving import exported, running
 
 
@@ -59,9 +67,9 @@ def free_port() -> int:
 async def test_nobody_there_is_said_at_once_and_names_the_server() -> None:
     port = free_port()
     async with connect(f"127.0.0.1:{port}") as client:
-        with pytest.raises(Unreachable, match=f"127.0.0.1:{port}: "):
+        with pytest.raises(Unavailable, match=f"127.0.0.1:{port}: "):
             await client.info()
-        with pytest.raises(Unreachable):
+        with pytest.raises(Unavailable):
             await client.command(api.PauseBackend("alpha"))
 
 
@@ -86,7 +94,7 @@ async def test_a_server_that_does_not_answer_is_not_waited_for_for_ever() -> Non
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
         async with connect(f"127.0.0.1:{port}", timeout_s=0.2) as client:
-            with pytest.raises((TooLong, Unreachable)):
+            with pytest.raises((DeadlineExceeded, Unavailable)):
                 await client.info()
 
 
@@ -96,15 +104,19 @@ ERRORS: list[Exception] = [
     api.FailedPrecondition("it is disabled"),
     api.NotConnected("no connection"),
     api.DataplaneError("vpp: it does not answer"),
+    PermissionDenied("PauseBackend: 192.0.2.9 may only read"),
+    DeadlineExceeded("it took too long"),
+    ResourceExhausted("there are 2 watchers already, and no more fit"),
+    Unavailable("maglevd is shutting down"),
 ]
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_what_the_controller_raises_the_client_raises_again(error: Exception) -> None:
-    refusal = refusal_of(error)
-    assert refusal
-    metadata = grpc.aio.Metadata(*refusal.metadata)
-    again = error_of(grpc.aio.AioRpcError(refusal.status, grpc.aio.Metadata(), metadata, refusal.message), "x")
+    told = known(error)
+    assert told
+    status, message, metadata = status_of(told)
+    again = error_of(grpc.aio.AioRpcError(status, grpc.aio.Metadata(), grpc.aio.Metadata(*metadata), message), "x")
     assert type(again) is type(error)
     assert str(again) == str(error)
     if isinstance(error, api.UnknownName) and isinstance(again, api.UnknownName):
@@ -114,8 +126,8 @@ def test_what_the_controller_raises_the_client_raises_again(error: Exception) ->
 @pytest.mark.parametrize(
     "code,kind",
     [
-        (grpc.StatusCode.UNAVAILABLE, Unreachable),
-        (grpc.StatusCode.DEADLINE_EXCEEDED, TooLong),
+        (grpc.StatusCode.UNAVAILABLE, Unavailable),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, DeadlineExceeded),
         (grpc.StatusCode.UNIMPLEMENTED, ServerFault),
         (grpc.StatusCode.UNKNOWN, ServerFault),
     ],

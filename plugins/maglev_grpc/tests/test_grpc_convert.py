@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import typing
 from typing import Any
+from unittest.mock import patch
 
 import attrs
 import pytest
@@ -30,6 +31,7 @@ from maglev_grpc.convert import (
     watch_request,
 )
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
+from maglev_grpc.server import encode
 from plugins.maglev_grpc.tests.values import values
 
 KINDS = sorted(MESSAGES, key=lambda kind: kind.__name__)
@@ -55,6 +57,16 @@ def test_any_value_comes_back_as_it_was(kind: type[Any], data: st.DataObject) ->
     value = data.draw(values(kind))
     message = to_message(value)
     assert from_message(kind, type(message).FromString(message.SerializeToString())) == value
+
+
+@pytest.mark.parametrize("kind", [api.BackendSnapshot, api.DataplaneSnapshot, api.Preview], ids=by_name)
+@given(data=st.data())
+def test_a_value_that_is_serialised_in_slices_is_the_same_message(kind: type[Any], data: st.DataObject) -> None:
+    value = data.draw(values(kind))
+    message = to_message(value)
+    with patch.object(encode, "_SLICE_NS", 10**12), pytest.raises(StopIteration) as done:
+        encode.serialised(value).send(None)  # nothing is waited for where no slice ends
+    assert type(message).FromString(done.value.value) == message
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=by_name)

@@ -16,9 +16,9 @@ import pytest
 import trustme
 
 from maglev.api import BackendState, PauseBackend
-from maglev_grpc.client import Disconnected, Security, Unreachable
+from maglev_grpc.client import Disconnected, Security, Unavailable
 from maglev_grpc.client.diagnosis import diagnose, explained
-from maglev_grpc.client.errors import ServerFault
+from maglev_grpc.errors import ServerFault
 from plugins.maglev_grpc.tests.serving import running
 
 LONG_AGO = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -67,7 +67,7 @@ async def test_a_certificate_that_is_not_accepted_is_told_to_its_owner_and_chang
     caplog.set_level(logging.INFO, "maglev.audit")
     async with running(**pair(keys, "localhost"), client_ca=keys / "ca.pem") as served:
         async with served.client(Security(ca=keys / "ca.pem", **pair(keys, name))) as client:
-            with pytest.raises(Unreachable) as caught:
+            with pytest.raises(Unavailable) as caught:
                 await client.command(PauseBackend("alpha"))
             assert str(caught.value).startswith(f"{served.target}: ")
             assert reason in str(caught.value)
@@ -92,13 +92,13 @@ async def test_a_server_that_is_not_spoken_to_is_told_why(keys: Path, security: 
     if "ca" in security:
         security = {**security, "ca": keys / security["ca"]}
     async with running(**pair(keys, "localhost")) as served, served.client(Security(**security)) as client:
-        with pytest.raises(Unreachable, match=f"{served.target}: {reason}"):
+        with pytest.raises(Unavailable, match=f"{served.target}: {reason}"):
             await client.info()
 
 
 async def test_tls_to_clear_text_is_told(keys: Path) -> None:
     async with running() as served, served.client(Security(ca=keys / "ca.pem")) as client:
-        with pytest.raises(Unreachable, match=f"^{served.target}: it does not speak TLS$"):
+        with pytest.raises(Unavailable, match=f"^{served.target}: it does not speak TLS$"):
             await client.info()
 
 
@@ -162,7 +162,7 @@ PREAMBLE = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.
     ],
 )
 async def test_what_grpc_says_well_enough_is_only_shortened(said: str, told: str) -> None:
-    assert str(await explained(Unreachable(said), "lb:1", Security())) == told
+    assert str(await explained(Unavailable(said), "lb:1", Security())) == told
 
 
 async def test_other_errors_are_left_alone() -> None:

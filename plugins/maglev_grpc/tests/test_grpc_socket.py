@@ -16,7 +16,7 @@ import anyio.to_thread
 import pytest
 
 from maglev.api import PauseBackend
-from maglev_grpc.client import Security, Unreachable, connect
+from maglev_grpc.client import Security, Unavailable, connect
 from plugins.maglev_grpc.tests.serving import running, until
 
 ASK = """
@@ -78,7 +78,7 @@ async def test_another_user_reads_but_changes_nothing(open_folder: str) -> None:
         await anyio.Path(path).chmod(0o666)
         told = await anyio.to_thread.run_sync(ask_as_nobody, path)
         assert "only root and maglevd's own user may change things, and you are uid 65534" in told[0]
-        assert told[1].startswith("NotAllowed PauseBackend: on the unix socket only root")
+        assert told[1].startswith("PermissionDenied PauseBackend: on the unix socket only root")
         assert served.control.snapshot().backends["alpha"].state == "up"
 
 
@@ -155,7 +155,7 @@ async def test_watching_over_the_socket_ends_with_the_server(path: str) -> None:
         watching = client.watch(reconnect=False)
         await anext(watching)
         served.stop()
-        with pytest.raises(Unreachable, match="shutting down"):
+        with pytest.raises(Unavailable, match="shutting down"):
             await to_the_end(watching)
         await until(served.stopped.is_set, "the server has stopped")
 

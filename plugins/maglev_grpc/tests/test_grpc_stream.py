@@ -23,7 +23,7 @@ from maglev.api import (
     ResumeBackend,
     UnknownName,
 )
-from maglev_grpc.client import Client, Unreachable, connect
+from maglev_grpc.client import Client, Unavailable, connect
 from maglev_grpc.convert import from_message, read_event, watch_request
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from plugins.maglev_grpc.tests.serving import exported, running, until
@@ -73,7 +73,7 @@ async def test_what_the_controller_refuses_is_raised_as_by_any_call() -> None:
 
 async def test_nobody_there_is_unreachable() -> None:
     async with connect(f"127.0.0.1:{free_port()}") as client, aclosing(events(client)) as responses:
-        with pytest.raises(Unreachable):
+        with pytest.raises(Unavailable):
             await anext(responses)
 
 
@@ -83,7 +83,7 @@ async def test_a_stream_ends_with_its_server_and_the_next_one_begins_with_what_i
         async with exported(served.control, addr=address) as front, aclosing(events(client)) as responses:
             assert alpha_in(await anext(responses)) is BackendState.UP
             front.stop()
-            with pytest.raises(Unreachable, match="shutting down"):
+            with pytest.raises(Unavailable, match="shutting down"):
                 await anext(responses)
             await front.stopped.wait()
         await served.control.command(PauseBackend("alpha"), ME)  # nobody is told of it, but it shows
@@ -106,7 +106,7 @@ async def again(client: Client) -> AsyncGenerator[Any, None]:
             async with aclosing(events(client)) as responses:
                 async for response in responses:
                     yield response
-        except Unreachable:
+        except Unavailable:
             await anyio.sleep(0.05)
 
 

@@ -27,7 +27,7 @@ from maglev.api import (
     WeightEvent,
 )
 from maglev.runtime.bus import Bus
-from maglev_grpc.client import Connected, Disconnected, TooMuch, Unreachable, Watched, connect
+from maglev_grpc.client import Connected, Disconnected, ResourceExhausted, Unavailable, Watched, connect
 from maglev_grpc.convert import read_event
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from plugins.maglev_grpc.tests.serving import Served, exported, running, until
@@ -212,7 +212,7 @@ async def test_watchers_beyond_the_limit_are_refused_until_one_leaves() -> None:
         async with stream(served) as one, stream(served) as two:
             await one.read()
             await two.read()
-            with pytest.raises(TooMuch, match="2 watchers already"):
+            with pytest.raises(ResourceExhausted, match="2 watchers already"):
                 await anext(client.watch(reconnect=False))
             assert (await client.info()).watchers == 2
         await until(lambda: not subscribers(served), "both have left")
@@ -263,7 +263,7 @@ async def test_a_watch_that_is_not_to_reconnect_raises() -> None:
     async with running() as served, served.client() as client, aclosing(client.watch(reconnect=False)) as items:
         assert isinstance(await anext(items), Connected)
         served.stop()
-        with pytest.raises(Unreachable, match="shutting down"):
+        with pytest.raises(Unavailable, match="shutting down"):
             await to_the_end(items)
 
 

@@ -143,6 +143,36 @@ def test_weight_is_previewed_and_takes_effect_in_the_dataplane(browser: Browser,
         )
 
 
+def test_preview_tells_states_pools_and_writes_for_no_frontend(browser: Browser, installed: Installation) -> None:
+    shares = {"weights": {"alpha": 100}, "table_weights": {}, "buckets": {}}
+    frontend = {
+        "frontend": "web",
+        "before": {**shares, "state": "up", "active_pool": "primary"},
+        "after": {**shares, "state": "down", "active_pool": "fallback"},
+        "moved": 1.0,
+        "moved_avoidable": 0.0,
+        "operations": ["first write"],
+        "flushed": [],
+    }
+    backends = [
+        {"backend": "alpha", "before": "up", "after": "paused"},
+        {"backend": "new", "before": None, "after": "unknown"},
+        {"backend": SCRIPT, "before": "up", "after": None},
+    ]
+    operations = ["first write", "second write"]
+    preview = {"frontends": [frontend], "messages": [], "backends": backends, "operations": operations}
+    with opened(browser, f"{installed.url}/admin/") as page:
+        page.route("**/admin/api/preview", lambda route: route.fulfill(json=preview))
+        page.locator("[data-frontend=web] [data-backend=beta] .act button").click()
+        told = page.locator("dialog .preview")
+        expect(told).to_contain_text(f"alpha: up → paused, new: not there → unknown, {SCRIPT}: up → gone")
+        expect(told).to_contain_text("state: up → down")
+        expect(told).to_contain_text("active pool: primary → fallback")
+        expect(told.locator("summary")).to_have_text(["1 write to the dataplane", "1 other write to the dataplane"])
+        told.locator("summary").last.click()
+        expect(told.locator("li").last).to_have_text("second write")
+
+
 def test_refused_command_says_why_and_cannot_be_confirmed(browser: Browser, installed: Installation) -> None:
     with opened(browser, f"{installed.url}/admin/") as page:
         page.route("**/admin/api/preview", lambda route: route.fulfill(status=409, json={"error": "not now, because"}))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maglev import api
-from maglev_grpc.client import NotAllowed, Unreachable
+from maglev_grpc.client import PermissionDenied, Unavailable
 from maglev_web.http.commands import COMMANDS, Malformed, described, read_order
 from plugins.maglev_web.tests.serving import BASIC, Served, raw, serving
 
@@ -180,8 +180,8 @@ async def test_get_gives_no_commands() -> None:
         (api.BadArgument("101"), 400),
         (api.FailedPrecondition("it is disabled"), 409),
         (api.NotConnected("no dataplane"), 409),
-        (NotAllowed("only reading"), 403),
-        (Unreachable("nobody there"), 502),
+        (PermissionDenied("only reading"), 403),
+        (Unavailable("nobody there"), 502),
         (api.DataplaneError("refused"), 502),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),

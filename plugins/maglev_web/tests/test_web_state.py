@@ -80,6 +80,10 @@ def test_first_snapshot_is_all_new() -> None:
     assert taken(made) == {}
 
 
+def test_nothing_is_told_before_the_first_snapshot() -> None:
+    assert taken(State()) == {}
+
+
 def test_same_snapshot_again_changes_nothing() -> None:
     made = state()
     later = backend(probes=99, last_result_at_s=4.0)

@@ -28,12 +28,12 @@ export function EventPanel(props: { name: string }) {
   const [level, setLevel] = createSignal("info");
   const fresh = createMemo(() => merged(events()[props.name] ?? [], logs()[props.name] ?? []));
   const all = () => held() ?? fresh();
-  const loud = (one: Event) => !one.log || LEVELS.indexOf(one.log.level) >= LEVELS.indexOf(level());
+  const isShown = (one: Event) => !one.log || LEVELS.indexOf(one.log.level) >= LEVELS.indexOf(level());
   onMount(() => onCleanup(readLogs()));
   const shown = createMemo(() => {
     const wanted = text().trim().toLowerCase();
     return all()
-      .filter((one) => (!kind() || kindOf(one) === kind()) && loud(one) && (!wanted || eventText(one).toLowerCase().includes(wanted)))
+      .filter((one) => (!kind() || kindOf(one) === kind()) && isShown(one) && (!wanted || eventText(one).toLowerCase().includes(wanted)))
       .slice(0, SHOWN);
   });
   return (

@@ -6,7 +6,7 @@ import type { FrontendPreview, Preview, Shares } from "./messages";
 import { model } from "./model";
 
 export function PreviewView(props: { preview: Preview; maglevd: string }) {
-  const elsewhere = () => {
+  const others = () => {
     const told = new Set(props.preview.frontends.flatMap((one) => one.operations));
     return props.preview.operations.filter((one) => !told.has(one));
   };
@@ -28,8 +28,8 @@ export function PreviewView(props: { preview: Preview; maglevd: string }) {
       <For each={props.preview.frontends} fallback={<p class="faint">No frontend's new flows change.</p>}>
         {(one) => <FrontendView preview={one} maglevd={props.maglevd} />}
       </For>
-      <Show when={elsewhere().length}>
-        <Writes operations={elsewhere()} what="that concern no frontend" />
+      <Show when={others().length}>
+        <Writes operations={others()} what="other write" />
       </Show>
     </>
   );
@@ -88,7 +88,7 @@ function FrontendView(props: { preview: FrontendPreview; maglevd: string }) {
         <p class="alarm">established flows are flushed: {props.preview.flushed.join(", ")}</p>
       </Show>
       <Show when={props.preview.operations.length} fallback={<p class="faint">Nothing is written to the dataplane.</p>}>
-        <Writes operations={props.preview.operations} what="to the dataplane" />
+        <Writes operations={props.preview.operations} what="write" />
       </Show>
     </div>
   );
@@ -98,7 +98,7 @@ function Writes(props: { operations: string[]; what: string }) {
   return (
     <details>
       <summary>
-        {props.operations.length === 1 ? "1 write" : `${props.operations.length} writes`} {props.what}
+        {props.operations.length} {props.what}{props.operations.length === 1 ? "" : "s"} to the dataplane
       </summary>
       <ol>
         <For each={props.operations}>{(operation) => <li>{operation}</li>}</For>

@@ -45,7 +45,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone: ending on one is an orderly end, and no reason to be killed by it after all."""
+        """Leave signals alone: uvicorn would raise them again after its orderly end."""
         yield
 
     async def end_on_signal(self) -> None:
@@ -55,7 +55,7 @@ class Server(uvicorn.Server):
                 self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End what never ends by itself, then everything else."""
+        """End the streams, which never end by themselves, then everything else."""
         self._daemons.close()
         await super().shutdown(sockets)
 

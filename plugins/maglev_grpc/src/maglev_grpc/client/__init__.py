@@ -2,24 +2,31 @@
 
 from maglev_grpc.client.channel import read_target, read_targets
 from maglev_grpc.client.client import Client, connect
-from maglev_grpc.client.errors import ClientError, NotAllowed, ServerFault, TooLong, TooMuch, Unreachable
 from maglev_grpc.client.watch import Connected, Disconnected, Item
 from maglev_grpc.convert import Info, Watched
+from maglev_grpc.errors import (
+    ClientError,
+    DeadlineExceeded,
+    PermissionDenied,
+    ResourceExhausted,
+    ServerFault,
+    Unavailable,
+)
 from maglev_grpc.security import Security
 
 __all__ = [
     "Client",
     "ClientError",
     "Connected",
+    "DeadlineExceeded",
     "Disconnected",
     "Info",
     "Item",
-    "NotAllowed",
+    "PermissionDenied",
+    "ResourceExhausted",
     "Security",
     "ServerFault",
-    "TooLong",
-    "TooMuch",
-    "Unreachable",
+    "Unavailable",
     "Watched",
     "connect",
     "read_target",

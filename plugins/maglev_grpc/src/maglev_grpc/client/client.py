@@ -16,9 +16,9 @@ from google.protobuf.message import Message
 
 from maglev import api
 from maglev_grpc.client.channel import open_channel, read_credentials, read_target
-from maglev_grpc.client.errors import Unreachable, error_of
 from maglev_grpc.client.watch import Disconnected, Item, as_items, watch_messages
 from maglev_grpc.convert import Info, call_of, from_message, preview_request, request_of, to_message, watch_request
+from maglev_grpc.errors import Unavailable, error_of
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_grpc.security import Security
 
@@ -62,42 +62,39 @@ class Client:
 
     async def info(self) -> Info:
         """Which maglevd this is, and how it is doing."""
-        return from_message(Info, await self.read("GetInfo", pb.GetInfoRequest()))
+        return await self._value(Info, "GetInfo")
 
     async def snapshot(self) -> api.Snapshot:
         """Everything at one moment."""
-        return from_message(api.Snapshot, await self.read("GetSnapshot", pb.GetSnapshotRequest()))
+        return await self._value(api.Snapshot, "GetSnapshot")
 
     async def frontends(self) -> Sequence[api.FrontendSnapshot]:
         """All frontends, in the order of the configuration."""
-        answer = await self.read("ListFrontends", pb.ListFrontendsRequest())
-        return _each(api.FrontendSnapshot, answer.frontends)
+        return await self._values(api.FrontendSnapshot, "ListFrontends")
 
     async def frontend(self, name: str) -> api.FrontendSnapshot:
         """One frontend; raises `UnknownName`."""
-        return from_message(api.FrontendSnapshot, await self.read("GetFrontend", pb.GetFrontendRequest(name=name)))
+        return await self._value(api.FrontendSnapshot, "GetFrontend", name=name)
 
     async def backends(self) -> Sequence[api.BackendSnapshot]:
         """All backends, in the order of the configuration."""
-        return _each(api.BackendSnapshot, (await self.read("ListBackends", pb.ListBackendsRequest())).backends)
+        return await self._values(api.BackendSnapshot, "ListBackends")
 
     async def backend(self, name: str) -> api.BackendSnapshot:
         """One backend; raises `UnknownName`."""
-        return from_message(api.BackendSnapshot, await self.read("GetBackend", pb.GetBackendRequest(name=name)))
+        return await self._value(api.BackendSnapshot, "GetBackend", name=name)
 
     async def healthchecks(self) -> Sequence[api.HealthCheckSnapshot]:
         """All health checks, in the order of the configuration."""
-        answer = await self.read("ListHealthChecks", pb.ListHealthChecksRequest())
-        return _each(api.HealthCheckSnapshot, answer.healthchecks)
+        return await self._values(api.HealthCheckSnapshot, "ListHealthChecks")
 
     async def healthcheck(self, name: str) -> api.HealthCheckSnapshot:
         """One health check; raises `UnknownName`."""
-        answer = await self.read("GetHealthCheck", pb.GetHealthCheckRequest(name=name))
-        return from_message(api.HealthCheckSnapshot, answer)
+        return await self._value(api.HealthCheckSnapshot, "GetHealthCheck", name=name)
 
     async def dataplane(self) -> api.DataplaneSnapshot:
         """The connection to the dataplane, without what it holds."""
-        return from_message(api.DataplaneSnapshot, await self.read("GetDataplaneInfo", pb.GetDataplaneInfoRequest()))
+        return await self._value(api.DataplaneSnapshot, "GetDataplaneInfo")
 
     # --- as Control has it -----------------------------------------------------------------------------------------
 
@@ -111,22 +108,19 @@ class Client:
 
     async def trace_flow(self, frontend: str, flow: api.Flow) -> api.FlowTrace:
         """Tell which server a new flow gets."""
-        request = pb.TraceFlowRequest(frontend=frontend, flow=to_message(flow))
-        return from_message(api.FlowTrace, await self.read("TraceFlow", request))
+        return await self._value(api.FlowTrace, "TraceFlow", frontend=frontend, flow=to_message(flow))
 
     async def check_config(self) -> Sequence[api.Problem]:
         """Check the daemon's configuration as it stands on disk."""
-        return _each(api.Problem, (await self.read("CheckConfig", pb.CheckConfigRequest())).problems)
+        return await self._values(api.Problem, "CheckConfig")
 
     async def read_dataplane(self, *, details: bool = False) -> api.DataplaneState:
         """Read the dataplane afresh; `details` also what is costly (established flows per server)."""
-        answer = await self.read("GetDataplaneState", pb.GetDataplaneStateRequest(details=details))
-        return from_message(api.DataplaneState, answer)
+        return await self._value(api.DataplaneState, "GetDataplaneState", details=details)
 
     async def counters(self) -> Sequence[api.VipCounters]:
         """Read what each VIP carried."""
-        answer = await self.read("GetDataplaneCounters", pb.GetDataplaneCountersRequest())
-        return _each(api.VipCounters, answer.counters)
+        return await self._values(api.VipCounters, "GetDataplaneCounters")
 
     def watch(self, wanted: api.EventFilter | None = None, *, reconnect: bool = True) -> AsyncGenerator[Item, None]:
         """Yield the state, then every change, for ever.
@@ -144,7 +138,7 @@ class Client:
     # --- messages --------------------------------------------------------------------------------------------------
 
     async def read(self, name: str, request: Message) -> Any:
-        """Make a call that changes nothing, again and again if nobody is reached and there is patience for it.
+        """Make a call that changes nothing; while the server cannot be reached, retry for `patience_s`.
 
         Args:
             name: The method, as `GetBackend`.
@@ -157,7 +151,7 @@ class Client:
         while True:
             try:
                 return await self.call(name, request)
-            except Unreachable:
+            except Unavailable:
                 if anyio.current_time() >= give_up_s:
                     raise
                 await anyio.sleep(_RETRY_S)
@@ -204,9 +198,17 @@ class Client:
         request = watch_request(wanted or api.EventFilter(), pb.INITIAL_STATE_SNAPSHOT)
         return watch_messages(self._method("WatchEvents"), request, self.target, self._failure, reconnect=reconnect)
 
+    async def _value(self, kind: type[T], method: str, **fields: Any) -> T:
+        return from_message(kind, await self.read(method, _request(method, **fields)))
+
+    async def _values(self, kind: type[T], method: str) -> tuple[T, ...]:
+        answer = await self.read(method, _request(method))
+        (listed,) = answer.DESCRIPTOR.fields
+        return tuple(from_message(kind, message) for message in getattr(answer, listed.name))
+
     async def _failure(self, error: grpc.aio.AioRpcError) -> Exception:
         failure = error_of(error, self.target)
-        if not isinstance(failure, Unreachable):
+        if not isinstance(failure, Unavailable):
             return failure
         from maglev_grpc.client.diagnosis import explained  # noqa: PLC0415  (commands that succeed do without `ssl`)
 
@@ -226,8 +228,8 @@ class Client:
         return method
 
 
-def _each(kind: type[T], messages: Any) -> tuple[T, ...]:
-    return tuple(from_message(kind, message) for message in messages)
+def _request(method: str, **fields: Any) -> Message:
+    return message_factory.GetMessageClass(_SERVICE.methods_by_name[method].input_type)(**fields)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Why a connection cannot be had, in words that help.
+"""Finds out why a connection cannot be made, and says it in words that help.
 
 gRPC tells little of TLS that cannot be agreed on: its servers hang up without the alert that TLS has for it, and what
 its clients say then is "Socket closed". So after such a failure we shake hands once ourselves, and look.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from maglev_grpc.client.errors import Unreachable
+from maglev_grpc.errors import Unavailable
 from maglev_grpc.security import Security
 
 WITHIN_S = 3.0
@@ -33,7 +33,7 @@ async def explained(failure: Exception, target: str, security: Security) -> Exce
         target: The server, as `read_target` gives it.
         security: How it was spoken to.
     """
-    if not isinstance(failure, Unreachable):
+    if not isinstance(failure, Unavailable):
         return failure
     told = _PREAMBLE.sub("", str(failure))
     if any(unclear in told for unclear in _UNCLEAR):
@@ -41,7 +41,7 @@ async def explained(failure: Exception, target: str, security: Security) -> Exce
         told = f"{target}: {reason}" if reason else told
     elif any(words in told for words in _NO_HTTP2):
         told = told.replace(f"{target}: ", f"{target}: what answers there is no maglevd: ", 1)
-    return Unreachable(told)
+    return Unavailable(told)
 
 
 def diagnose(target: str, security: Security) -> str:

@@ -11,8 +11,8 @@ import attrs
 import grpc.aio
 
 from maglev.api import Snapshot
-from maglev_grpc.client.errors import TooMuch, Unreachable
 from maglev_grpc.convert import Watched, from_message, read_event
+from maglev_grpc.errors import ResourceExhausted, Unavailable
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
 FIRST_DELAY_S = 0.2
@@ -77,12 +77,12 @@ async def watch_messages(
             async for response in call:
                 delay_s = FIRST_DELAY_S
                 yield response
-            failure: Exception = Unreachable(f"{target}: the stream of events ended")
+            failure: Exception = Unavailable(f"{target}: the stream of events ended")
         except grpc.aio.AioRpcError as error:
             failure = await failure_of(error)
         finally:
             call.cancel()
-        if not (reconnect and isinstance(failure, Unreachable | TooMuch)):
+        if not (reconnect and isinstance(failure, Unavailable | ResourceExhausted)):
             raise failure
         wait_s = delay_s * (0.75 + random.random() / 2)  # noqa: S311  (jitter is no secret)
         yield Disconnected(str(failure), wait_s)

@@ -1,4 +1,4 @@
-"""Between the values of `maglev.api` and the messages of `maglev.v1`, both ways and without loss; messages as JSON."""
+"""Converts values of `maglev.api` to messages of `maglev.v1` and back without loss, and messages to JSON."""
 
 from maglev_grpc.convert.as_json import JsonWriter, json_bytes, short_names
 from maglev_grpc.convert.codecs import Missing
@@ -6,7 +6,7 @@ from maglev_grpc.convert.commands import COMMANDS, call_of, change_of, command_o
 from maglev_grpc.convert.events import Watched, event_message, read_event
 from maglev_grpc.convert.filters import filter_of, watch_request
 from maglev_grpc.convert.info import Info
-from maglev_grpc.convert.messages import MESSAGES, from_message, to_message
+from maglev_grpc.convert.messages import MESSAGES, from_message, plan_of, to_message
 
 __all__ = [
     "COMMANDS",
@@ -22,6 +22,7 @@ __all__ = [
     "filter_of",
     "from_message",
     "json_bytes",
+    "plan_of",
     "preview_request",
     "read_event",
     "request_of",

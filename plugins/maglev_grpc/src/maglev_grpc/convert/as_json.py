@@ -1,4 +1,4 @@
-"""Messages as JSON, by the names of the `.proto`.
+"""Writes messages as JSON, by the names of the `.proto`.
 
 Fields keep their names and are all there; one that is not set is `null`, but for the members of a `oneof`, which are
 left out. Enumerations are the short names of their values, as `up` for `BACKEND_STATE_UP`; numbers of 64 bits are
@@ -8,6 +8,7 @@ numbers; a `Struct` is what it holds. protobuf's own `json_format` differs in th
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Collection
 from typing import Any, cast
 
@@ -18,14 +19,30 @@ from maglev_grpc.convert.codecs import from_struct
 
 Reader = Callable[[Any], Any]
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 def json_bytes(value: Any) -> bytes:
     """Write JSON on one line, in ASCII: nothing in it can end a line of an event stream or a script.
 
-    Raises:
-        ValueError: A number in it is none, or infinite.
+    JSON has no infinity and no "not a number": `null` stands for them.
     """
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+    try:
+        return _ENCODER.encode(value).encode("ascii")
+    except ValueError:
+        return _ENCODER.encode(_finite(value)).encode("ascii")
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {name: _finite(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case _:
+            return value
 
 
 def short_names(enum: EnumDescriptor) -> dict[int, str]:

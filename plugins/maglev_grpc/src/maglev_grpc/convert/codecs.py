@@ -1,15 +1,16 @@
-"""How single values travel: text, addresses, enumerations, and whatever a checker's options or a log record hold."""
+"""Converts single values: text, addresses, enumerations, and whatever a checker's options or a log record hold."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 import attrs
 from google.protobuf import struct_pb2
+from google.protobuf.message import Message
 
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
@@ -28,10 +29,14 @@ class Codec:
     Args:
         to_wire: Makes what a message's constructor takes.
         from_wire: Makes the value of what a message's field holds; `ValueError` if it makes no sense.
+        items: For lists of messages: makes them one by one.
+        is_message: Whether it travels as one message of ours.
     """
 
     to_wire: Callable[[Any], Any]
     from_wire: Callable[[Any], Any]
+    items: Callable[[Any], Iterable[Message]] | None = None
+    is_message: bool = False
 
 
 def same(value: Any) -> Any:
@@ -40,7 +45,7 @@ def same(value: Any) -> Any:
 
 
 def text(value: str) -> str:
-    """Make a string fit for the wire, which takes no lone surrogates (as in names of files that are not UTF-8)."""
+    """Replace lone surrogates (as in names of files that are not UTF-8), which protocol buffers cannot hold."""
     if value.isascii():
         return value
     return value.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -81,50 +86,43 @@ IPV6 = Codec(str, IPv6Address)
 def to_struct(mapping: Mapping[str, Any]) -> struct_pb2.Struct:
     """Anything with text for keys as a `Struct`: JSON's kinds as they are, everything else as text."""
     struct = struct_pb2.Struct()
-    for key, value in mapping.items():
-        struct.fields[text(str(key))].CopyFrom(_to_value(value))
+    struct.update(_to_json(mapping))
     return struct
 
 
-def _to_value(value: Any) -> struct_pb2.Value:
+def _to_json(value: Any) -> Any:
     match value:
-        case None:
-            return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
-        case bool():
-            return struct_pb2.Value(bool_value=value)
+        case None | bool():
+            return value
         case int() if abs(value) <= _EXACT:
-            return struct_pb2.Value(number_value=value)
+            return value
         case float() if math.isfinite(value):
-            return struct_pb2.Value(number_value=value)
+            return value
         case Mapping():
-            return struct_pb2.Value(struct_value=to_struct(value))
-        case list() | tuple() | set() | frozenset():
-            items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
-            return struct_pb2.Value(list_value=struct_pb2.ListValue(values=[_to_value(item) for item in items]))
+            return {text(str(key)): _to_json(item) for key, item in value.items()}
+        case set() | frozenset():
+            return [_to_json(item) for item in sorted(value, key=str)]
+        case list() | tuple():
+            return [_to_json(item) for item in value]
         case _:
-            return struct_pb2.Value(string_value=text(str(value)))
+            return text(str(value))
 
 
 def from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
     """A `Struct` as plain Python values; numbers without a fraction are integers."""
-    return {key: _from_value(value) for key, value in struct.fields.items()}
+    return {key: _from_value(item) for key, item in struct.items()}
 
 
-def _from_value(value: struct_pb2.Value) -> Any:
-    match value.WhichOneof("kind"):
-        case "number_value":
-            number = value.number_value
-            return int(number) if number.is_integer() and abs(number) <= _EXACT else number
-        case "bool_value":
-            return value.bool_value
-        case "string_value":
-            return value.string_value
-        case "struct_value":
-            return from_struct(value.struct_value)
-        case "list_value":
-            return [_from_value(item) for item in value.list_value.values]
+def _from_value(value: Any) -> Any:
+    match value:
+        case float():
+            return int(value) if value.is_integer() and abs(value) <= _EXACT else value
+        case struct_pb2.Struct():
+            return from_struct(value)
+        case struct_pb2.ListValue():
+            return [_from_value(item) for item in value]
         case _:
-            return None
+            return value
 
 
 STRUCT = Codec(to_struct, from_struct)

@@ -1,4 +1,4 @@
-"""Commands as the requests that ask for them, and back: a call is named like its command."""
+"""Converts commands to the requests that ask for them, and back; a call is named like its command."""
 
 from __future__ import annotations
 

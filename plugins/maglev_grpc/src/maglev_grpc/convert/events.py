@@ -1,4 +1,4 @@
-"""Events as messages and back, each with its number."""
+"""Converts events to messages and back, each with its number."""
 
 from __future__ import annotations
 

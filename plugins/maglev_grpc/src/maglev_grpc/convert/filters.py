@@ -1,4 +1,4 @@
-"""What a watcher wants, as the request that says so, and back."""
+"""Converts filters of events to requests and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a daemon tells of itself, as a value."""
+"""What `GetInfo` answers, as a value."""
 
 from __future__ import annotations
 

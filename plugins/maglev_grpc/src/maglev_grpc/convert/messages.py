@@ -1,4 +1,4 @@
-"""Values as messages and back, field by field: a value's fields and its message's fields bear the same names.
+"""Converts values to messages and back, field by field, by the names of the fields, which are the same in both.
 
 Nothing is listed here: a new class of `maglev.api`, or a new field, needs its message in the `.proto` and nothing else.
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeVar
@@ -74,8 +74,11 @@ _PLAIN: Mapping[Any, Codec] = {
 
 
 @attrs.frozen
-class _Field:
+class Field:
+    """How one field travels: its name on both sides, its number in the message, and whether it may be `None`."""
+
     name: str
+    number: int
     codec: Codec
     optional: bool = False
     has_presence: bool = False
@@ -83,10 +86,12 @@ class _Field:
 
 
 @attrs.frozen
-class _Plan:
+class Plan:
+    """How the values of one class travel."""
+
     message: type[Message]
-    fields: tuple[_Field, ...]
-    properties: tuple[_Field, ...]
+    fields: tuple[Field, ...]
+    properties: tuple[Field, ...]
 
 
 def to_message(value: Any) -> Any:
@@ -95,7 +100,7 @@ def to_message(value: Any) -> Any:
     Args:
         value: Of a class in `MESSAGES`.
     """
-    plan = _plan_of(type(value))
+    plan = plan_of(type(value))
     content: dict[str, Any] = {}
     for field in plan.fields:
         item = getattr(value, field.name)
@@ -118,7 +123,7 @@ def from_message(kind: type[T], message: Message) -> T:
         ValueError: What a field holds makes no sense; the text begins with the field's name.
     """
     content: dict[str, Any] = {}
-    for field in _plan_of(kind).fields:
+    for field in plan_of(kind).fields:
         if field.has_presence and not message.HasField(field.name):
             if not field.optional:
                 raise Missing(f"{field.name} is not set")
@@ -133,7 +138,7 @@ def from_message(kind: type[T], message: Message) -> T:
     return kind(**content)
 
 
-def _make_plan(kind: type[Any]) -> _Plan:
+def _make_plan(kind: type[Any]) -> Plan:
     message = MESSAGES[kind]
     described = message.DESCRIPTOR.fields_by_name
     hints = typing.get_type_hints(kind)
@@ -141,27 +146,28 @@ def _make_plan(kind: type[Any]) -> _Plan:
     names = [attribute.name for attribute in attrs.fields(kind) if attribute.init]
     fields = [_field(described[name], hints[name]) for name in names]
     properties = [_property(described[name], kind) for name in described if hasattr(kind, name) and name not in names]
-    return _Plan(message, tuple(fields), tuple(properties))
+    return Plan(message, tuple(fields), tuple(properties))
 
 
-_plans: dict[type[Any], _Plan] = {}
+_plans: dict[type[Any], Plan] = {}
 
 
-def _plan_of(kind: type[Any]) -> _Plan:
+def plan_of(kind: type[Any]) -> Plan:
+    """How the values of a class in `MESSAGES` travel."""
     plan = _plans.get(kind)
     if plan is None:
         plan = _plans[kind] = _make_plan(kind)
     return plan
 
 
-def _field(described: Any, hint: Any) -> _Field:
+def _field(described: Any, hint: Any) -> Field:
     hint, optional = _without_none(hint)
-    return _Field(described.name, _codec(hint, described), optional, described.has_presence)
+    return Field(described.name, described.number, _codec(hint, described), optional, described.has_presence)
 
 
-def _property(described: Any, kind: type[Any]) -> _Field:
+def _property(described: Any, kind: type[Any]) -> Field:
     hint = typing.get_type_hints(getattr(kind, described.name).fget)["return"]
-    return _Field(described.name, _codec(hint, described))
+    return Field(described.name, described.number, _codec(hint, described))
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:
@@ -185,7 +191,7 @@ def _codec(hint: Any, described: Any) -> Codec:
         return _mapping(key, value, described)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return enumeration(hint) if described.enum_type else by_value(hint)
-    return Codec(to_message, functools.partial(from_message, hint))
+    return Codec(to_message, functools.partial(from_message, hint), is_message=True)
 
 
 def _list(container: Callable[[Any], Any], item: Codec) -> Codec:
@@ -193,7 +199,10 @@ def _list(container: Callable[[Any], Any], item: Codec) -> Codec:
         made = [item.to_wire(value) for value in values]
         return sorted(made) if container is frozenset else made
 
-    return Codec(to_wire, lambda values: container(item.from_wire(value) for value in values))
+    def from_wire(values: Any) -> Any:
+        return container(item.from_wire(value) for value in values)
+
+    return Codec(to_wire, from_wire, functools.partial(map, to_message) if item.is_message else None)
 
 
 def _mapping(key: Any, value: Any, described: Any) -> Codec:
@@ -201,15 +210,19 @@ def _mapping(key: Any, value: Any, described: Any) -> Codec:
         return STRUCT
     first = described.message_type.fields[0]
     keys = _codec(key, first)
-    if value in MESSAGES:
+    if value not in MESSAGES:
         return Codec(
-            lambda mapping: [_with_key(to_message(item), first.name, keys.to_wire(k)) for k, item in mapping.items()],
-            lambda items: {keys.from_wire(getattr(item, first.name)): from_message(value, item) for item in items},
+            lambda mapping: {keys.to_wire(k): v for k, v in mapping.items()},
+            lambda mapping: {keys.from_wire(k): v for k, v in mapping.items()},
         )
-    return Codec(
-        lambda mapping: {keys.to_wire(k): v for k, v in mapping.items()},
-        lambda mapping: {keys.from_wire(k): v for k, v in mapping.items()},
-    )
+
+    def items(mapping: Mapping[Any, Any]) -> Iterator[Message]:
+        return (_with_key(to_message(item), first.name, keys.to_wire(k)) for k, item in mapping.items())
+
+    def from_wire(messages: Any) -> dict[Any, Any]:
+        return {keys.from_wire(getattr(one, first.name)): from_message(value, one) for one in messages}
+
+    return Codec(lambda mapping: list(items(mapping)), from_wire, items)
 
 
 def _with_key(item: Message, name: str, key: Any) -> Message:

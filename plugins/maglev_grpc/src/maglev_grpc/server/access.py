@@ -1,4 +1,4 @@
-"""Who calls, and whether they may change things: decided from what gRPC knows of the connection, without any I/O."""
+"""Decides who calls, and whether they may change things, from what gRPC knows of the connection; no I/O."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def read_peer(uri: str, relay: str = "") -> Peer:
 
 @attrs.frozen
 class Policy:
-    """The rules.
+    """Decides who may change things.
 
     Args:
         own_uid: The user that this process runs as.
@@ -92,14 +92,14 @@ class Policy:
     allow_remote_writes: bool = False
     relay: str = ""
 
-    def judge(
+    def decide(
         self,
         uri: str,
         authenticated: Mapping[str, Sequence[bytes]],
         metadata: Iterable[tuple[str, str | bytes]],
         secrets: Secrets,
     ) -> Caller:
-        """Tell who calls, and whether they may change things.
+        """Decide who calls, and whether they may change things.
 
         Args:
             uri: The peer as gRPC names it.

@@ -1,6 +1,6 @@
-"""The audit record of what never became a command: refused changes, requests that nobody can read, and wrong tokens.
+"""Writes the audit record of what never became a command: refused changes, unreadable requests, wrong tokens.
 
-What does become one is recorded by the controller, in the same log.
+The controller records commands, in the same log.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from google.protobuf.message import Message
 from maglev.api import RateLimit
 from maglev_grpc.convert import COMMANDS
 from maglev_grpc.server.access import Caller
-from maglev_grpc.server.errors import Refused
 
 log = logging.getLogger("maglev.audit")
 
@@ -34,7 +33,7 @@ class Audit:
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._wrong_tokens = RateLimit(TOKENS_EVERY_S, clock_s=clock_s)
 
-    def refused(self, call: str, caller: Caller, refusal: Refused, request: Message | None = None) -> None:
+    def refused(self, call: str, caller: Caller, refusal: Exception, request: Message | None = None) -> None:
         """Record a changing call that was refused before it became a command.
 
         Args:
@@ -44,10 +43,10 @@ class Audit:
             request: What was asked for; `None` if that could not be read.
         """
         fields = {} if request is None else {f"arg_{field.name}": _short(v) for field, v in request.ListFields()}
-        _write({"command": COMMANDS[call].__name__, **fields}, caller, refusal.message)
+        _write({"command": COMMANDS[call].__name__, **fields}, caller, str(refusal))
 
     def wrong_token(self, call: str, caller: Caller) -> None:
-        """Record that somebody came with a token that is none of ours, whatever was asked for; seldom for one host.
+        """Record a call with a wrong token, whatever was asked for; once a minute for one host.
 
         Args:
             call: The method.

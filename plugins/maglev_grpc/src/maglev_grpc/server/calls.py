@@ -1,4 +1,4 @@
-"""How calls get from gRPC to the code that answers them: decoding, who calls, deadlines, errors, all in one place."""
+"""Leads calls from gRPC to the code that answers them: decoding, who calls, deadlines, errors."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import grpc
 from google.protobuf import message_factory
 from google.protobuf.message import DecodeError, Message
 
+from maglev.api import BadArgument
+from maglev_grpc.errors import DeadlineExceeded, ServerFault, known, status_of
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_grpc.server.access import Caller
 from maglev_grpc.server.audit import Audit
-from maglev_grpc.server.errors import Refused, bad_argument, refusal_of, refused
 
 LARGEST_REQUEST = 1024 * 1024
-"""Bytes; the largest sane one is a filter with some thousand names."""
+"""Bytes; a filter with some thousand names is smaller."""
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Maglev"]
 
@@ -56,7 +57,7 @@ def handlers(
     *,
     longest_s: float,
 ) -> grpc.GenericRpcHandler:
-    """Make what a server is given to answer calls with.
+    """Make the handlers of all calls.
 
     Args:
         reads: What answers each call that changes nothing, by the method's name.
@@ -72,46 +73,84 @@ def handlers(
     made: dict[str, Any] = {}
     for method in SERVICE.methods:
         name = method.name
-        entry = _Entry(name, message_factory.GetMessageClass(method.input_type), identify, audit)
+        entry = _Entry(name, message_factory.GetMessageClass(method.input_type), identify, audit, longest_s)
         if method.server_streaming:
-            made[name] = grpc.unary_stream_rpc_method_handler(_streaming(entry, streams[name]))
+            made[name] = grpc.unary_stream_rpc_method_handler(entry.guarded(entry.stream, streams[name]))
         elif name in changes:
             # On the wire a request is a stream of one message. Taken as a stream, a call gets here before its message
             # does, and is known although gRPC refuses the message.
-            made[name] = grpc.stream_unary_rpc_method_handler(_changing(entry, changes[name], longest_s))
+            made[name] = grpc.stream_unary_rpc_method_handler(entry.guarded(entry.change, changes[name]))
         else:
-            made[name] = grpc.unary_unary_rpc_method_handler(_reading(entry, reads[name], longest_s))
+            made[name] = grpc.unary_unary_rpc_method_handler(entry.guarded(entry.read, reads[name]))
     return grpc.method_handlers_generic_handler(SERVICE.full_name, made)
 
 
 @attrs.frozen
 class _Entry:
+    """How one method is called: `read`, `change` or `stream`, each in `guarded`."""
+
     name: str
     request: type[Message]
     identify: Callable[[Any], Caller]
     audit: Audit
+    longest_s: float
 
-    def open(self, context: Any) -> Call:
+    def guarded(self, kind: Callable[..., Awaitable[Any]], answer: Handler | Stream) -> Callable[..., Awaitable[Any]]:
+        async def handle(raw: Any, context: Any) -> Any:
+            try:
+                return await kind(raw, context, answer)
+            except Exception as error:  # noqa: BLE001  (the edge: what is not meant for the caller is logged)
+                return await self._fail(context, error)
+
+        return handle
+
+    async def read(self, raw: bytes, context: Any, answer: Handler) -> bytes:
+        call, request = self._open(context), self._decode(raw)
+        async with asyncio.timeout(self.longest_s):
+            return _serialised(await answer(request, call))
+
+    async def change(self, _requests: Any, context: Any, answer: Handler) -> bytes:
+        call = self._open(context)
+        request = await self._receive(context, call)
+        async with asyncio.timeout(self.longest_s):
+            return _serialised(await answer(request, call))
+
+    async def stream(self, raw: bytes, context: Any, stream: Stream) -> None:
+        call, request = self._open(context), self._decode(raw)
+        await stream(request, call)
+
+    def _open(self, context: Any) -> Call:
         caller = self.identify(context)
         if caller.wrong_token:
             self.audit.wrong_token(self.name, caller)
         return Call(self.name, caller, context.write)
 
-    def decode(self, raw: bytes) -> Message:
+    def _decode(self, raw: bytes) -> Message:
         try:
             return self.request.FromString(raw)
         except DecodeError as error:
-            raise bad_argument(f"this is no {self.request.DESCRIPTOR.name}") from error
+            raise BadArgument(f"this is no {self.request.DESCRIPTOR.name}") from error
 
-    async def receive(self, context: Any, call: Call, within_s: float) -> Message:
+    async def _receive(self, context: Any, call: Call) -> Message:
         try:
-            return self.decode(await _whole(context, within_s))
-        except Refused as refusal:
+            return self._decode(await _whole(context, self.longest_s))
+        except (BadArgument, DeadlineExceeded) as refusal:
             self.audit.refused(call.name, call.caller, refusal)
             raise
         except asyncio.CancelledError:  # the caller hung up, or we close
-            self.audit.refused(call.name, call.caller, _torn())
+            self.audit.refused(call.name, call.caller, _broken_off())
             raise
+
+    async def _fail(self, context: Any, error: Exception) -> bytes:
+        if context.done():  # the caller is gone, and whatever went wrong went wrong for that
+            return b""
+        told = known(error)
+        if told is None:
+            fields = {"call": self.name, "peer": context.peer()}
+            log.error("call-failed", exc_info=error, extra={"maglev_fields": fields})
+            told = ServerFault("a fault in maglevd; its log has the details")
+        await context.abort(*status_of(told))
+        return b""
 
 
 async def _whole(context: Any, within_s: float) -> bytes:
@@ -119,66 +158,15 @@ async def _whole(context: Any, within_s: float) -> bytes:
         async with asyncio.timeout(within_s):
             raw: bytes | object = await context.read()
     except TimeoutError:
-        raise refused(grpc.StatusCode.DEADLINE_EXCEEDED, "too-long", "no whole request came in time") from None
+        raise DeadlineExceeded("no whole request came in time") from None
     if isinstance(raw, bytes):
         return raw
-    raise _torn()  # gRPC has told the caller already, but for one who sent nothing at all
+    raise _broken_off()  # gRPC has told the caller already, but for one who sent nothing at all
 
 
-def _torn() -> Refused:
-    return bad_argument(f"no whole request came: it is larger than {LARGEST_REQUEST} bytes, or was broken off")
-
-
-def _reading(entry: _Entry, answer: Handler, longest_s: float) -> Callable[[bytes, Any], Awaitable[bytes]]:
-    async def handle(raw: bytes, context: Any) -> bytes:
-        try:
-            call, request = entry.open(context), entry.decode(raw)
-            async with asyncio.timeout(longest_s):
-                return _serialised(await answer(request, call))
-        except Exception as error:  # noqa: BLE001  (the edge: what is not meant for the caller is logged)
-            return await _fail(entry, context, error)
-
-    return handle
-
-
-def _changing(entry: _Entry, answer: Handler, longest_s: float) -> Callable[[Any, Any], Awaitable[bytes]]:
-    async def handle(_requests: Any, context: Any) -> bytes:
-        try:
-            call = entry.open(context)
-            request = await entry.receive(context, call, longest_s)
-            async with asyncio.timeout(longest_s):
-                return _serialised(await answer(request, call))
-        except Exception as error:  # noqa: BLE001  (as above)
-            return await _fail(entry, context, error)
-
-    return handle
+def _broken_off() -> BadArgument:
+    return BadArgument(f"no whole request came: it is larger than {LARGEST_REQUEST} bytes, or was broken off")
 
 
 def _serialised(answer: Answer) -> bytes:
     return answer if isinstance(answer, bytes) else answer.SerializeToString()
-
-
-def _streaming(entry: _Entry, stream: Stream) -> Callable[[bytes, Any], Awaitable[None]]:
-    async def handle(raw: bytes, context: Any) -> None:
-        try:
-            call, request = entry.open(context), entry.decode(raw)
-            await stream(request, call)
-        except Exception as error:  # noqa: BLE001  (as above)
-            await _fail(entry, context, error)
-
-    return handle
-
-
-async def _fail(entry: _Entry, context: Any, error: Exception) -> bytes:
-    if context.done():  # the caller is gone, and whatever went wrong went wrong for that
-        return b""
-    refusal = refusal_of(error)
-    if refusal is None:
-        log.error("call-failed", exc_info=error, extra={"maglev_fields": {"call": entry.name, "peer": context.peer()}})
-        refusal = _ours()
-    await context.abort(refusal.status, refusal.message, refusal.metadata)
-    return b""
-
-
-def _ours() -> Refused:
-    return refused(grpc.StatusCode.INTERNAL, "internal", "a fault in maglevd; its log has the details")

@@ -1,4 +1,4 @@
-"""The calls that change things: who may, what is kept of the attempt, and that what has begun is carried to its end."""
+"""Answers the calls that change things: checks who may, records refusals, carries what has begun to its end."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Mapping
 
 import anyio
-import grpc
 from google.protobuf.message import Message
 
-from maglev.api import Actor, Command, CommandResult, Control
+from maglev.api import Actor, BadArgument, Command, CommandError, CommandResult, Control
 from maglev_grpc.convert import COMMANDS, command_of, to_message
+from maglev_grpc.errors import ClientError, PermissionDenied, shutting_down
 from maglev_grpc.server.audit import Audit
 from maglev_grpc.server.calls import Answer, Call, Handler
-from maglev_grpc.server.errors import Refused, bad_argument, closing, refused
 from maglev_grpc.server.names import bounded_command
 
 
@@ -42,7 +41,7 @@ class Changes:
         """Carry out the command that a request asks for."""
         try:
             command = self._checked(request, call)
-        except Refused as refusal:
+        except (CommandError, ClientError) as refusal:
             self._audit.refused(call.name, call.caller, refusal, request)
             raise
         message: Answer = to_message(await self._carry_out(command, call.caller.actor))
@@ -50,13 +49,13 @@ class Changes:
 
     def _checked(self, request: Message, call: Call) -> Command:
         if not call.caller.may_change:
-            raise refused(grpc.StatusCode.PERMISSION_DENIED, "not-allowed", f"{call.name}: {call.caller.why}")
+            raise PermissionDenied(f"{call.name}: {call.caller.why}")
         if self._closing:
-            raise closing()
+            raise shutting_down()
         try:
             command = command_of(request)
         except ValueError as error:
-            raise bad_argument(str(error)) from error
+            raise BadArgument(str(error)) from error
         bounded_command(command)
         return command
 

@@ -1,4 +1,4 @@
-"""The exporter `grpc`: listens, answers, and goes without dropping what it has begun."""
+"""The exporter `grpc`: listens, answers, and at a shutdown finishes the calls that it has begun."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from maglev_grpc.server.access import Caller, Policy
 from maglev_grpc.server.audit import Audit
 from maglev_grpc.server.calls import LARGEST_REQUEST, SERVICE, handlers
 from maglev_grpc.server.changes import Changes
-from maglev_grpc.server.companions import Health, add_reflection
 from maglev_grpc.server.options import GrpcOptions
 from maglev_grpc.server.reads import Reads
 from maglev_grpc.server.relay import Relay, relayed
 from maglev_grpc.server.secrets import Keeper, Secrets, read_secrets
+from maglev_grpc.server.standard_services import Health, add_reflection
 from maglev_grpc.server.watching import Watching
 
 LONGEST_CALL_S = 120.0
@@ -104,7 +104,7 @@ class GrpcExporter(Exporter):
                 await anyio.sleep_forever()
             finally:
                 with anyio.CancelScope(shield=True):
-                    await health.leaving()
+                    await health.not_serving()
                     watching.close()
                     await changes.close(DRAIN_S)
                     await server.stop(DRAIN_S)
@@ -134,7 +134,7 @@ class GrpcExporter(Exporter):
     def _identify(self, context: Any) -> Caller:
         policy = attrs.evolve(self._policy, allow_remote_writes=self.options.allow_remote_writes)
         secrets = self._keeper.secrets if self._keeper else Secrets()
-        return policy.judge(context.peer(), context.auth_context(), context.invocation_metadata() or (), secrets)
+        return policy.decide(context.peer(), context.auth_context(), context.invocation_metadata() or (), secrets)
 
 
 @asynccontextmanager

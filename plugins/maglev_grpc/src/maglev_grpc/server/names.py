@@ -1,16 +1,16 @@
-"""Names in requests: bounded, and unknown ones answered with the nearest that exist."""
+"""Checks names in requests: limits their length, and answers unknown ones with the nearest that exist."""
 
 from __future__ import annotations
 
 import difflib
 import heapq
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from os.path import commonprefix
 from typing import TypeVar
 
 import attrs
 
-from maglev.api import Command, UnknownName
-from maglev_grpc.server.errors import bad_argument
+from maglev.api import BadArgument, Command, UnknownName
 
 T = TypeVar("T")
 
@@ -23,18 +23,18 @@ def bounded(name: str) -> str:
     """Return a name that is not too long to be one.
 
     Raises:
-        Refused: It is.
+        BadArgument: It is.
     """
     if len(name) > LONGEST:
-        raise bad_argument(f"a name has {LONGEST} characters at most, and this one {len(name)}")
+        raise BadArgument(f"a name has {LONGEST} characters at most, and this one {len(name)}")
     return name
 
 
 def bounded_command(command: Command) -> None:
-    """Make sure that all names in a command are of a sane length.
+    """Check that no name in a command is too long.
 
     Raises:
-        Refused: One is not.
+        BadArgument: One is not.
     """
     for value in attrs.asdict(command).values():
         if isinstance(value, str):
@@ -51,20 +51,10 @@ def find(kind: str, name: str, known: Mapping[str, T]) -> T:
 
     Raises:
         UnknownName: There is no such thing; holds the nearest names.
-        Refused: It is too long to be a name.
+        BadArgument: It is too long to be a name.
     """
     try:
         return known[name]
     except KeyError:
-        raise UnknownName(kind, bounded(name), nearest(name, known)) from None
-
-
-def nearest(name: str, known: Collection[str]) -> list[str]:
-    """The nearest of the known names, best first, three at most."""
-    likely = heapq.nlargest(_CANDIDATES, known, key=lambda other: _alike(name, other))
-    return difflib.get_close_matches(name, likely, n=3)
-
-
-def _alike(one: str, other: str) -> int:
-    """How many characters two names have in common at their beginning."""
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+        likely = heapq.nlargest(_CANDIDATES, known, key=lambda other: len(commonprefix((name, other))))  # noqa: RUF071  (names)
+        raise UnknownName(kind, bounded(name), difflib.get_close_matches(name, likely, n=3)) from None

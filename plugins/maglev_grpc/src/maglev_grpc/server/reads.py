@@ -1,4 +1,4 @@
-"""The calls that change nothing."""
+"""Answers the calls that change nothing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from maglev.api import Control, Flow
+from maglev.api import BadArgument, Control, Flow
 from maglev.build import Build
-from maglev_grpc.convert import change_of, from_message, to_message
+from maglev_grpc.convert import Info, change_of, from_message, to_message
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_grpc.server import encode
 from maglev_grpc.server.calls import Answer, Call, Handler
-from maglev_grpc.server.errors import bad_argument
 from maglev_grpc.server.names import bounded, bounded_command, find
 
 
@@ -29,111 +28,98 @@ class Reads:
         self._control = control
         self._build = build
         self._watchers = watchers
-        # Reading configuration or dataplane and building tables is dear: never more than one for all readers.
-        self._dear = asyncio.Lock()
+        # Reading configuration or dataplane and building tables is costly: never more than one for all readers.
+        self._costly = asyncio.Lock()
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
         """What answers each call, by the method's name."""
         return {
-            "GetInfo": self.info,
-            "GetSnapshot": self.snapshot,
-            "ListFrontends": self.frontends,
-            "GetFrontend": self.frontend,
-            "ListBackends": self.backends,
-            "GetBackend": self.backend,
-            "ListHealthChecks": self.healthchecks,
-            "GetHealthCheck": self.healthcheck,
-            "CheckConfig": self.check_config,
-            "GetDataplaneInfo": self.dataplane,
-            "GetDataplaneState": self.dataplane_state,
-            "GetDataplaneCounters": self.counters,
-            "TraceFlow": self.trace,
-            "PreviewChange": self.preview,
+            "GetInfo": self._info,
+            "GetSnapshot": self._snapshot,
+            "ListFrontends": self._frontends,
+            "GetFrontend": self._frontend,
+            "ListBackends": self._backends,
+            "GetBackend": self._backend,
+            "ListHealthChecks": self._healthchecks,
+            "GetHealthCheck": self._healthcheck,
+            "CheckConfig": self._check_config,
+            "GetDataplaneInfo": self._dataplane,
+            "GetDataplaneState": self._dataplane_state,
+            "GetDataplaneCounters": self._counters,
+            "TraceFlow": self._trace,
+            "PreviewChange": self._preview,
         }
 
-    async def info(self, _request: Any, call: Call) -> Answer:
-        """Which maglevd this is, and how it is doing."""
+    async def _info(self, _request: Any, call: Call) -> Answer:
         now = self._control.status()
-        return pb.Info(
+        info = Info(
             version=now.version,
             commit=self._build.commit,
             date=self._build.date,
             started_at_s=now.started_at_s,
             config_loaded_at_s=now.config_loaded_at_s,
             warm=now.warm,
-            lag=to_message(self._control.lag()),
+            lag=self._control.lag(),
             watchers=self._watchers(),
             may_change=call.caller.may_change,
             may_change_why=call.caller.why,
         )
+        return _message(info)
 
-    async def snapshot(self, _request: Any, _call: Call) -> Answer:
-        """Everything at one moment."""
-        return await encode.snapshot(self._control.snapshot())
+    async def _snapshot(self, _request: Any, _call: Call) -> Answer:
+        return await encode.serialised(self._control.snapshot())
 
-    async def frontends(self, _request: Any, _call: Call) -> Answer:
-        """All frontends."""
+    async def _frontends(self, _request: Any, _call: Call) -> Answer:
         return await encode.listed(pb.ListFrontendsResponse, "frontends", self._control.snapshot().frontends)
 
-    async def frontend(self, request: pb.GetFrontendRequest, _call: Call) -> Answer:
-        """One frontend."""
+    async def _frontend(self, request: pb.GetFrontendRequest, _call: Call) -> Answer:
         return _message(self._control.frontend(bounded(request.name)))
 
-    async def backends(self, _request: Any, _call: Call) -> Answer:
-        """All backends."""
+    async def _backends(self, _request: Any, _call: Call) -> Answer:
         return await encode.listed(pb.ListBackendsResponse, "backends", self._control.snapshot().backends)
 
-    async def backend(self, request: pb.GetBackendRequest, _call: Call) -> Answer:
-        """One backend."""
+    async def _backend(self, request: pb.GetBackendRequest, _call: Call) -> Answer:
         return _message(self._control.backend(bounded(request.name)))
 
-    async def healthchecks(self, _request: Any, _call: Call) -> Answer:
-        """All health checks."""
+    async def _healthchecks(self, _request: Any, _call: Call) -> Answer:
         return await encode.listed(pb.ListHealthChecksResponse, "healthchecks", self._control.snapshot().healthchecks)
 
-    async def healthcheck(self, request: pb.GetHealthCheckRequest, _call: Call) -> Answer:
-        """One health check."""
+    async def _healthcheck(self, request: pb.GetHealthCheckRequest, _call: Call) -> Answer:
         return _message(find("healthcheck", request.name, self._control.snapshot().healthchecks))
 
-    async def check_config(self, _request: Any, _call: Call) -> Answer:
-        """What is wrong with the configuration on disk."""
-        async with self._dear:
+    async def _check_config(self, _request: Any, _call: Call) -> Answer:
+        async with self._costly:
             problems = await self._control.check_config()
         return pb.CheckConfigResponse(problems=[to_message(problem) for problem in problems])
 
-    async def dataplane(self, _request: Any, _call: Call) -> Answer:
-        """The connection to the dataplane."""
+    async def _dataplane(self, _request: Any, _call: Call) -> Answer:
         return _message(self._control.dataplane_snapshot())
 
-    async def dataplane_state(self, request: pb.GetDataplaneStateRequest, _call: Call) -> Answer:
-        """What the dataplane holds."""
-        async with self._dear:
+    async def _dataplane_state(self, request: pb.GetDataplaneStateRequest, _call: Call) -> Answer:
+        async with self._costly:
             state = await self._control.read_dataplane(details=request.details)
-        return await encode.dataplane_state(state)
+        return await encode.serialised(state)
 
-    async def counters(self, _request: Any, _call: Call) -> Answer:
-        """What each VIP carried."""
-        async with self._dear:
+    async def _counters(self, _request: Any, _call: Call) -> Answer:
+        async with self._costly:
             counters = await self._control.counters()
         return pb.GetDataplaneCountersResponse(counters=[to_message(counter) for counter in counters])
 
-    async def trace(self, request: pb.TraceFlowRequest, _call: Call) -> Answer:
-        """Where a new flow would go."""
+    async def _trace(self, request: pb.TraceFlowRequest, _call: Call) -> Answer:
         bounded(request.frontend)
         flow = _flow(request)
-        async with self._dear:
+        async with self._costly:
             return _message(await self._control.trace_flow(request.frontend, flow))
 
-    async def preview(self, request: pb.PreviewChangeRequest, _call: Call) -> Answer:
-        """What a changing call would do."""
+    async def _preview(self, request: pb.PreviewChangeRequest, _call: Call) -> Answer:
         try:
             command = change_of(request)
         except ValueError as error:
-            raise bad_argument(str(error)) from error
+            raise BadArgument(str(error)) from error
         bounded_command(command)
-        async with self._dear:
-            return _message(await self._control.preview(command))
+        async with self._costly:
+            return await encode.serialised(await self._control.preview(command))
 
 
 def _message(value: Any) -> Answer:
@@ -143,12 +129,12 @@ def _message(value: Any) -> Answer:
 
 def _flow(request: pb.TraceFlowRequest) -> Flow:
     if not request.HasField("flow") or not request.flow.source:
-        raise bad_argument("flow.source is not set: a flow has the address of a client")
+        raise BadArgument("flow.source is not set: a flow has the address of a client")
     try:
         flow = from_message(Flow, request.flow)
     except ValueError as error:
-        raise bad_argument(f"flow.{error}") from error
+        raise BadArgument(f"flow.{error}") from error
     for name, port in (("source_port", flow.source_port), ("destination_port", flow.destination_port or 0)):
         if port > 65535:
-            raise bad_argument(f"flow.{name}: {port} is no port, 0 to 65535 is allowed")
+            raise BadArgument(f"flow.{name}: {port} is no port, 0 to 65535 is allowed")
     return flow

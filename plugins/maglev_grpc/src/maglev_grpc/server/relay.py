@@ -1,4 +1,4 @@
-"""The unix socket, with the credentials of whoever connects.
+"""Serves the unix socket with the credentials of whoever connects.
 
 gRPC can listen on a unix socket but does not tell who is on the other end. So connections are taken here, where the
 kernel says who it is (`SO_PEERCRED`), and carried to a socket of gRPC's in a directory that only this user may enter.
@@ -143,7 +143,7 @@ def _is_served(path: str) -> bool:
 
 @asynccontextmanager
 async def relayed(path: str) -> AsyncIterator[tuple[Relay, socket.socket]]:
-    """Make the outer socket and its relay, which is not running yet; both vanish at the end.
+    """Make the outer socket and its relay, which is not running yet; both are removed at the end.
 
     Args:
         path: Where the outer socket is to be.

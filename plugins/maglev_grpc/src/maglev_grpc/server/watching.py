@@ -1,4 +1,4 @@
-"""Streams of events: the present state first, then every change, each serialised once however many watch."""
+"""Streams events: the present state first, then every change, each serialised once however many watch."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
-import grpc
 
 from maglev.api import (
     BackendEvent,
     BackendSnapshot,
+    BadArgument,
     Control,
     DataplaneChange,
     DataplaneEvent,
@@ -27,20 +27,20 @@ from maglev.api import (
     WeightEvent,
 )
 from maglev_grpc.convert import event_message, filter_of
+from maglev_grpc.errors import ResourceExhausted, shutting_down
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_grpc.server import encode
 from maglev_grpc.server.calls import Call
-from maglev_grpc.server.errors import bad_argument, closing, refused
 from maglev_grpc.server.names import bounded
 
 _MOST_EVENTS = 128
 """Events in one message: some tens of kilobytes."""
 _KEPT = 4096
-"""Serialised events that are kept for watchers who are not quite as fast as the first."""
-_REST_S = 0.01
-"""After a message a watcher rests this long, so that what happens close together travels together."""
+"""Keep this many serialised events for watchers who are slower than the first."""
+_GATHER_S = 0.01
+"""Wait this long after a message, so that events close together are sent together."""
 _AT_ONCE = 4
-"""Watchers that are served before others in the event loop, probes above all, have their turn."""
+"""Serve this many watchers before other tasks, probes above all, have their turn in the event loop."""
 _NAMES_AT_ONCE = 32
 _EVENTS = pb.WatchEventsResponse.DESCRIPTOR.fields_by_name["events"].number
 _SNAPSHOT = pb.WatchEventsResponse.DESCRIPTOR.fields_by_name["snapshot"].number
@@ -109,24 +109,20 @@ class Watching:
     async def watch(self, request: pb.WatchEventsRequest, call: Call) -> None:
         """Send events until the watcher leaves or we close."""
         if self._closing:
-            raise closing()
+            raise shutting_down()
         if len(self._scopes) >= self._most:
-            raise refused(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                "too-many",
-                f"there are {self._most} watchers already, and no more fit",
-            )
+            raise ResourceExhausted(f"there are {self._most} watchers already, and no more fit")
         try:
             wanted = filter_of(request)
         except ValueError as error:
-            raise bad_argument(str(error)) from error
+            raise BadArgument(str(error)) from error
         with anyio.CancelScope() as scope:
             self._scopes.add(scope)
             try:
                 await self._send_all(wanted, request.initial_state, call)
             finally:
                 self._scopes.discard(scope)
-        raise closing()
+        raise shutting_down()
 
     async def _send_all(self, wanted: EventFilter, initial: Any, call: Call) -> None:
         await _check_names(wanted, self._control)
@@ -137,7 +133,7 @@ class Watching:
             return
         async with self._control.subscribe(wanted, buffer=self._buffer) as subscription:
             if initial == pb.INITIAL_STATE_SNAPSHOT:
-                everything = await encode.snapshot(subscription.snapshot)
+                everything = await encode.serialised(subscription.snapshot)
                 await call.send(encode.item(_SNAPSHOT, everything))
             else:
                 await self._send_state(wanted, subscription.snapshot, call)
@@ -146,7 +142,7 @@ class Watching:
     async def _send_events(self, events: EventStream, call: Call) -> None:
         while batch := await events.batch():
             await self._send_batch(batch, call)
-            await anyio.sleep(_REST_S)
+            await anyio.sleep(_GATHER_S)
 
     async def _send_state(self, wanted: EventFilter, snapshot: Snapshot, call: Call) -> None:
         parts: list[bytes] = []
@@ -180,7 +176,7 @@ async def _check_names(wanted: EventFilter, control: Control) -> None:
 
 
 def present(snapshot: Snapshot, wanted: EventFilter) -> Iterator[Event]:
-    """The present state of everything that is watched, as events that go from what is to what is."""
+    """Make events of the present state of everything that is watched; from and to are equal in them."""
     now = snapshot.at_s
     if EventKind.BACKEND in wanted.kinds:
         yield from (_backend(now, backend) for backend in _chosen(snapshot.backends.values(), wanted.backends))

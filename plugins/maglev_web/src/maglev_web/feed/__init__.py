@@ -1,4 +1,4 @@
-"""What the daemons say, kept up to date, and handed on as numbered messages."""
+"""Keeps a copy of the daemons' state, and hands changes of it to pages as numbered messages."""
 
 from maglev_web.feed.broker import Broker
 from maglev_web.feed.daemon import Daemon

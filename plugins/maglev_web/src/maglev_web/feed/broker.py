@@ -1,4 +1,4 @@
-"""Numbered messages for any number of readers, with replay.
+"""Hands numbered messages to any number of readers, with replay.
 
 There is one ring of messages and no queue per reader: a reader is a number, that of the last message it has. A slow
 reader costs nothing, and one that is too slow, or was away for too long, is told to fetch everything anew.
@@ -27,7 +27,7 @@ _AT_ONCE = 64 * 1024
 class _Message:
     number: int
     at_s: float
-    wire: bytes
+    text: bytes
 
 
 class Broker:
@@ -43,7 +43,7 @@ class Broker:
         self, *, keep_s: float = KEEP_S, keep: int = KEEP, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.epoch = secrets.token_hex(4)
-        """Another one for each start of the server: numbers of another start mean nothing here."""
+        """Differs at each start of the server, so that numbers of another start are recognised."""
         self.readers = 0
         self._keep_s = keep_s
         self._keep = keep
@@ -72,7 +72,7 @@ class Broker:
         """
         self._number += 1
         now = self._clock()
-        self._ring.append(_Message(self._number, now, _wire("", self.position, data)))
+        self._ring.append(_Message(self._number, now, _sse("", self.position, data)))
         while len(self._ring) > self._keep or self._ring[0].at_s < now - self._keep_s:
             self._ring.popleft()
         self._wake()
@@ -97,7 +97,7 @@ class Broker:
                 changed = self._changed
                 if number is None or number < self._oldest - 1:
                     number = self._number
-                    yield _wire("reset", self.position, b"{}")
+                    yield _sse("reset", self.position, b"{}")
                 if number < self._number:
                     number, text = self._after(number)
                     yield text
@@ -121,14 +121,14 @@ class Broker:
         """The messages after a number, some at once, and the number of the last of them."""
         key = (number, self._number)
         if self._joined[0] != key:
-            wires, size = list[bytes](), 0
+            texts, size = list[bytes](), 0
             for message in islice(self._ring, number + 1 - self._oldest, None):
-                if wires and size + len(message.wire) > _AT_ONCE:
+                if texts and size + len(message.text) > _AT_ONCE:
                     break
-                wires.append(message.wire)
-                size += len(message.wire)
+                texts.append(message.text)
+                size += len(message.text)
             # Readers that keep up are all at the same place, and share what is made for the first of them.
-            self._joined = key, number + len(wires), b"".join(wires)
+            self._joined = key, number + len(texts), b"".join(texts)
         return self._joined[1:]
 
     def _wake(self) -> None:
@@ -136,6 +136,6 @@ class Broker:
         self._changed = anyio.Event()
 
 
-def _wire(event: str, number: str, data: bytes) -> bytes:
+def _sse(event: str, number: str, data: bytes) -> bytes:
     named = f"event: {event}\n" if event else ""
     return f"id: {number}\n{named}data: ".encode() + data + b"\n\n"

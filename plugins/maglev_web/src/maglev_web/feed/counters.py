@@ -1,4 +1,4 @@
-"""What VIPs carry, and which messages go between a daemon and its dataplane: in all, and a second."""
+"""Reads counters of VIPs, and of messages between a daemon and its dataplane: totals and rates per second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One daemon: a connection that is watched, refreshed and kept alive, and a copy of its state."""
+"""Keeps up with one daemon, and publishes what changes."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ log = structlog.get_logger(__name__)
 
 INFO_EVERY_S = 2.0
 INFO_WITHIN_S = 2.5
-"""A daemon that takes longer to say how it is is shown as not answering."""
+"""A daemon that takes longer to answer `GetInfo` is shown as not answering."""
 COUNTERS_EVERY_S = 2.0
 PROBES_EVERY_S = 1.0
 SETTLE_S = 0.05
-"""Changes that come together travel together."""
+"""Wait this long after a change, so that changes close together are sent together."""
 EVENTS_KEPT = 200
 _AGAIN_S = 1.0
 _STATES = short_names(pb.FrontendState.DESCRIPTOR)
@@ -64,16 +64,16 @@ class Daemon:
         self._events: deque[bytes] = deque(maxlen=EVENTS_KEPT)
         # What was sent last, by its kind.
         self._sent = {"status": b"null", "counters": b"[]", "activity": b"null"}
-        self._dirty = anyio.Event()
+        self._changed = anyio.Event()
         self._refresher = Refresher(client, self.state)
 
     async def run(self) -> None:
         """Keep up, until cancelled. Nothing that the daemon does or says ends this."""
         async with anyio.create_task_group() as tasks:
-            for work in (self._watch, self._probes.run, self._logs.run, self._ask, self._count, self._refresh):
+            for reading in (self._watch, self._poll_info, self._poll_counters, self._refresh):
+                tasks.start_soon(self._guarded, reading)
+            for work in (self._probes.run, self._logs.run, self._publish, self._publish_probes):
                 tasks.start_soon(self._guarded, work)
-            tasks.start_soon(self._publish)
-            tasks.start_soon(self._publish_probes)
 
     def follow(self, frontends: Iterable[str]) -> bytes:
         """Follow the probes of these frontends' backends for a while, and tell what is known of them, as JSON.
@@ -102,12 +102,12 @@ class Daemon:
         """Read everything at once, as after a command."""
         self._refresher.want_all()
         await self._refresher.refresh()
-        self._dirty.set()
+        self._changed.set()
 
     # --- what comes -----------------------------------------------------------------------------------------------
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do it again whenever it ends, and whyever it does."""
+        """Do it again whenever it ends, for whatever reason."""
         while True:
             try:
                 await work()
@@ -122,21 +122,21 @@ class Daemon:
         async with aclosing(self.client.watch_messages()) as messages:
             async for message in messages:
                 if isinstance(message, Disconnected):
-                    self._see(connected=False, answering=False, why=message.why)
+                    self._set_status(connected=False, answering=False, why=message.why)
                     continue
                 if message.HasField("snapshot"):
                     self._take_snapshot(message.snapshot)
                 for event in message.events:
                     if event.WhichOneof("event"):  # else it is of a newer daemon's
                         self._take_event(event)
-                self._dirty.set()
+                self._changed.set()
 
     def _take_snapshot(self, snapshot: pb.Snapshot) -> None:
         self.state.replace(snapshot)
         self._probes.history.forget(self.state.backends)
         self._traffic.forget()
         self._messages.forget()
-        self._see(connected=True, answering=True)
+        self._set_status(connected=True, answering=True)
 
     def _take_event(self, event: pb.Event) -> None:
         self.state.patch(event)
@@ -155,7 +155,7 @@ class Daemon:
         if event.HasField("log") and self._log_broker is not None:
             self._log_broker.publish(self._message("event", json_bytes(logs.record(event))))
 
-    async def _ask(self) -> None:
+    async def _poll_info(self) -> None:
         while True:
             before = self.status.info
             try:
@@ -163,19 +163,19 @@ class Daemon:
                 async with asyncio.timeout(INFO_WITHIN_S):
                     info: pb.Info = await self.client.read("GetInfo", pb.GetInfoRequest())
             except TimeoutError:
-                self._see(connected=self.status.connected, answering=False, why="it does not answer")
+                self._set_status(connected=self.status.connected, answering=False, why="it does not answer")
             except ClientError as error:
-                self._see(connected=self.status.connected, answering=False, why=str(error))
+                self._set_status(connected=self.status.connected, answering=False, why=str(error))
             else:
-                self.status = self.status.told(info)
+                self.status = self.status.with_info(info)
                 if self.status.connected:
-                    self._see(connected=True, answering=True)
+                    self._set_status(connected=True, answering=True)
                 if before is not None and before.config_loaded_at_s != info.config_loaded_at_s:
                     self._refresher.want_all()
-                self._dirty.set()
+                self._changed.set()
             await anyio.sleep(INFO_EVERY_S)
 
-    async def _count(self) -> None:
+    async def _poll_counters(self) -> None:
         while True:
             await anyio.sleep(COUNTERS_EVERY_S)
             if self.status.connected and self._broker.readers:
@@ -191,19 +191,19 @@ class Daemon:
             await self._refresher.due()
             if self.status.connected:
                 await self._refresher.refresh()
-                self._dirty.set()
+                self._changed.set()
 
     # --- what goes ------------------------------------------------------------------------------------------------
 
-    def _see(self, *, connected: bool, answering: bool, why: str = "") -> None:
+    def _set_status(self, *, connected: bool, answering: bool, why: str = "") -> None:
         now_s = time.time()
         self.status = self.status.changed(now_s, connected=connected, answering=answering, why=why)
-        self._dirty.set()
+        self._changed.set()
 
     async def _publish(self) -> None:
         while True:
-            await self._dirty.wait()
-            self._dirty = anyio.Event()
+            await self._changed.wait()
+            self._changed = anyio.Event()
             self._send_if_new("status", json_bytes(self.status.plain()))
             changes = self.state.take()
             if changes:
@@ -232,7 +232,7 @@ class Daemon:
 
 
 def summary(daemon: Daemon) -> dict[str, Any]:
-    """What the list of daemons says of one."""
+    """Summarise one daemon for the list of daemons."""
     states = [_STATES[frontend.state] for frontend in daemon.state.frontends.values()]
     return {
         "name": daemon.name,

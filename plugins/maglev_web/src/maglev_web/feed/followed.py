@@ -1,4 +1,4 @@
-"""Which backends' probes are followed where there are too many to follow all."""
+"""Chooses whose probes are followed where there are too many backends to follow all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 KEPT_S = 30.0
-"""A backend that is not asked for again is followed so long; pages ask every ten seconds."""
+"""A backend is followed this long after it was last asked for; pages ask every ten seconds."""
 
 
 class FollowedBackends:

@@ -1,4 +1,4 @@
-"""Log records of the daemons, as the page gets them: short, and whatever is in them is only text."""
+"""Shortens log records of the daemons for the page; whatever is in them becomes text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FIELDS = 20
 
 
 def record(event: pb.Event) -> dict[str, Any]:
-    """One log record, with no more of it than fits a line that is read."""
+    """Make what the page shows of a log record: the beginnings of its first fields."""
     told = JSON.plain(event)
     log = told["log"]
     log["message"] = _short(log["message"])

@@ -1,4 +1,4 @@
-"""How messages of the daemons are written for the page: their own JSON, without what nobody there needs."""
+"""Writes the daemons' messages for the page: as their own JSON, without the fields that the page does not show."""
 
 from __future__ import annotations
 

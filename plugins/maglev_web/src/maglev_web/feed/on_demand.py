@@ -1,4 +1,4 @@
-"""A stream of events that costs the daemon something, and is asked for only while somebody needs it."""
+"""Watches events that are costly for the daemon, only while somebody needs them."""
 
 from __future__ import annotations
 

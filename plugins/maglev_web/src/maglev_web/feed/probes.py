@@ -1,4 +1,4 @@
-"""The newest probes of a daemon's backends: of all where there are few, else of those that somebody looks at."""
+"""Follows the probes of a daemon's backends: of all where there are few, else of those that a page shows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Probe = tuple[float, float, str]
 
 
 class ProbeHistory:
-    """The newest probes of each backend, and those that were not handed on yet."""
+    """Keeps the newest probes of each backend, and those that were not handed on yet."""
 
     def __init__(self) -> None:
         self._kept: dict[str, deque[Probe]] = {}

@@ -1,4 +1,4 @@
-"""How fast counters grow."""
+"""Computes how fast counters grow."""
 
 from __future__ import annotations
 

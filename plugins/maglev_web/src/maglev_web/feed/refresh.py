@@ -1,4 +1,4 @@
-"""What must be read again after an event, and when: a little after a little, everything after much, at leisure."""
+"""Reads again what an event may have changed: single objects after few events, everything after many."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_web.feed.state import State
 
 EVERY_S = 30.0
-"""Everything is read so often, whatever was heard."""
+"""Everything is read this often, whatever events came."""
 AFTER_S = 0.25
-"""An event's consequences take so long to settle in the dataplane."""
+"""Wait this long after an event, until its consequences have settled in the dataplane."""
 FEW = 8
-_COSTS = 10
-"""Reading takes at most one part in so many of the time."""
+"""Read single objects up to this number, else everything."""
+_COST_FACTOR = 10
+"""After a reading wait this many times as long as it took, so that reading never takes most of the time."""
 
 
 class Refresher:
@@ -72,7 +73,7 @@ class Refresher:
         """Wait until something is to be read."""
         with anyio.move_on_after(max(0.0, self._whole_at_s + EVERY_S - time.monotonic())):
             await self._wanted.wait()
-            await anyio.sleep(max(AFTER_S, self._cost_s * _COSTS))
+            await anyio.sleep(max(AFTER_S, self._cost_s * _COST_FACTOR))
             return
         self._all = True
 

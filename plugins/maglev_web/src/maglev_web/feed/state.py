@@ -1,4 +1,4 @@
-"""What one daemon last said: its messages, the JSON made of them, and what of it has changed."""
+"""Keeps one daemon's state: its messages, the JSON made of them, and what of it has changed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class State:
         self._backends = _Table[pb.Backend]()
         self._healthchecks = _Table[pb.HealthCheck]()
         self._singles: dict[str, bytes] = {"dataplane": b"null", "vips": b"null", "order": b"[]"}
-        self._singles_taken: dict[str, bytes] = {}
+        self._singles_taken = self._singles
 
     @property
     def frontends(self) -> Mapping[str, pb.Frontend]:

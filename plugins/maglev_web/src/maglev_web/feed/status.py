@@ -1,4 +1,4 @@
-"""How the connection to one daemon is doing."""
+"""The state of the connection to one daemon."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Status:
         why: What is wrong, in words; empty if nothing is.
         since_s: Since when `connected` and `answering` are what they are, in seconds since the epoch.
         restarts: How often it was started again while this server watched.
-        info: What it last told of itself; `None` if it never did.
+        info: What it last answered of itself; `None` if it never did.
     """
 
     connected: bool = False
@@ -43,8 +43,8 @@ class Status:
         since_s = self.since_s if same else now_s
         return attrs.evolve(self, connected=connected, answering=answering, why=why, since_s=since_s)
 
-    def told(self, info: pb.Info) -> Status:
-        """The status after the daemon told of itself."""
+    def with_info(self, info: pb.Info) -> Status:
+        """The status after the daemon answered."""
         restarted = self.info is not None and self.info.started_at_s != info.started_at_s
         return attrs.evolve(self, info=info, restarts=self.restarts + restarted)
 

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from maglev import api
 from maglev.serving import read_basic
-from maglev_grpc.client import ClientError, NotAllowed
+from maglev_grpc.client import ClientError, PermissionDenied
 from maglev_grpc.convert import call_of, preview_request, request_of
 from maglev_web.feed import Daemon, Daemons
 from maglev_web.feed.messages import JSON
@@ -93,7 +93,7 @@ class Admin:
 async def _guarded(daemon: Daemon, order: Order, work: Work) -> Response:
     try:
         return JSONResponse(JSON.plain(await work(daemon, order)))
-    except NotAllowed as error:
+    except PermissionDenied as error:
         return _refused(403, str(error))
     except api.UnknownName as error:
         return _refused(404, str(error))

@@ -1,4 +1,4 @@
-"""All routes. What changes things is behind the door, and nowhere else."""
+"""All routes. Only `/admin/` changes things, and it needs user and password."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from maglev_web.http.admin import Admin
 from maglev_web.http.auth import BasicAuth
 from maglev_web.http.csrf import CsrfGuard
 from maglev_web.http.headers import SafeHeaders
-from maglev_web.http.hosts import KnownHosts
+from maglev_web.http.hosts import AllowedHosts
 from maglev_web.http.page import Page, read_page
 from maglev_web.http.streams import stream
 
 VISIBLE = 64
-"""Frontends that one page can have in sight."""
+"""Frontends that one page may ask to follow."""
 
 
 class View:
@@ -76,7 +76,7 @@ class View:
         return Response(daemon.follow(visible), media_type="application/json")
 
 
-async def _healthy(_request: Request) -> Response:
+async def _healthz(_request: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
@@ -88,7 +88,7 @@ async def _to_admin(_request: Request) -> Response:
     return RedirectResponse("/admin/", 307)
 
 
-async def _nothing(_request: Request, _error: Exception) -> Response:
+async def _not_found(_request: Request, _error: Exception) -> Response:
     return PlainTextResponse("there is nothing here\n", 404)
 
 
@@ -116,7 +116,7 @@ def create_app(
     }
     routes: list[BaseRoute] = [
         Route("/", _to_view, methods=["GET"]),
-        Route("/healthz", _healthy, methods=["GET"]),
+        Route("/healthz", _healthz, methods=["GET"]),
         Route("/view", _to_view, methods=["GET"]),
         Route("/assets/{name}", page.asset, methods=["GET"]),
         Mount("/view", routes=[*View(daemons, about).routes, Route("/", page.answer, methods=["GET"])]),
@@ -124,9 +124,9 @@ def create_app(
     if credentials is not None:
         inside = Starlette(
             routes=[*Admin(daemons, CsrfGuard()).routes, Route("/", page.answer, methods=["GET"])],
-            exception_handlers={404: _nothing},
+            exception_handlers={404: _not_found},
         )
         routes += [Route("/admin", _to_admin, methods=["GET"]), Mount("/admin", app=BasicAuth(inside, credentials))]
-    app = Starlette(routes=routes, exception_handlers={404: _nothing})
+    app = Starlette(routes=routes, exception_handlers={404: _not_found})
     app.router.redirect_slashes = False
-    return SafeHeaders(KnownHosts(app, allowed_hosts) if allowed_hosts else app)
+    return SafeHeaders(AllowedHosts(app, allowed_hosts) if allowed_hosts else app)

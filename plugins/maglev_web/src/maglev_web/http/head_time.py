@@ -1,4 +1,4 @@
-"""uvicorn's HTTP with a limit on how long the head of a request may take, so that slow clients hold no connections."""
+"""Limits how long the head of a request may take, so that slow clients do not hold connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every answer carries, and the least that every request must respect. Plain ASGI: no answer gets around it."""
+"""Adds headers of safety to every answer, and limits the size of requests. Plain ASGI: no answer is left out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Nothing from elsewhere, nothing inline, nowhere to post to, in nobody's frame."""
+"""Only our own scripts, styles, images and connections; nothing inline, no forms, no framing."""
 
 _ALWAYS = {
     "content-security-policy": POLICY,

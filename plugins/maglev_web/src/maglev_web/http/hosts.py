@@ -1,4 +1,4 @@
-"""Under which names this server may be asked, against DNS rebinding: a site's name that leads here is not ours."""
+"""Answers only under allowed host names, against DNS rebinding: another site's name may lead to this address."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-class KnownHosts:
+class AllowedHosts:
     """Answers only who asks for a host that is allowed.
 
     Args:

@@ -56,6 +56,6 @@ def test_who_comes_from_another_address_reads_but_changes_nothing() -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0::2] == ["192.0.2.1 3 False", "[2001:db8::1] 3 False", "127.0.0.1 3 True"]
-    assert lines[1].startswith("NotAllowed PauseBackend: 192.0.2.1:")
-    assert lines[3].startswith("NotAllowed PauseBackend: [2001:db8::1]:")
+    assert lines[1].startswith("PermissionDenied PauseBackend: 192.0.2.1:")
+    assert lines[3].startswith("PermissionDenied PauseBackend: [2001:db8::1]:")
     assert lines[5] == "True"

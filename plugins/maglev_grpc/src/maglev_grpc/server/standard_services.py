@@ -1,4 +1,4 @@
-"""What comes with every gRPC server: health for load balancers and orchestrators, reflection for people."""
+"""The services that every gRPC server has: health for load balancers and orchestrators, reflection for people."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Health:
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
     async def serving(self) -> None:
-        """Tell everybody that calls are answered."""
+        """Report SERVING."""
         for name in ("", self._service):
             await self._servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
 
-    async def leaving(self) -> None:
-        """Tell everybody to go elsewhere."""
+    async def not_serving(self) -> None:
+        """Report NOT_SERVING."""
         await self._servicer.enter_graceful_shutdown()
 
 
