@@ -7,12 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maglev.api import FrontendState, ServerState, VipState
-from maglev.domain.desired import DesiredServer, DesiredVip, as_found, desired_vip
+from maglev.domain.desired import DesiredServer, DesiredVip, desired_vip
 from maglev.domain.frontend import Assessment
 from maglev.domain.model import Frontend, Member, Pool
-from maglev.domain.plan import Plan, plan_address
 from maglev.domain.table import Address
-from tests.domain.planning import GRE4, S1, S2, S3, TLS, VIP, WEB
+from tests.domain.planning import GRE4, S1, S2, S3, WEB
 
 
 def frontend(step: int = 10) -> Frontend:
@@ -79,8 +78,3 @@ def test_what_was_written_is_wanted_again(weights: dict[Address, int], step: int
     first = desired_vip(frontend(step), assessed(weights), None)
     again = desired_vip(frontend(step), assessed(weights), in_dataplane(weights_of(first)))
     assert again == first
-
-
-def test_a_vip_that_is_wanted_as_it_is_found_is_left_alone() -> None:
-    actual = {WEB: in_dataplane({S1: 10, S2: 0}), TLS: in_dataplane({S3: 7})}
-    assert plan_address(VIP, {key: as_found(vip, 10) for key, vip in actual.items()}, actual) == Plan(VIP, ())

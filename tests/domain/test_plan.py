@@ -8,7 +8,6 @@ from maglev.api import (
     AddServer,
     AddVip,
     DataplaneConf,
-    DataplaneState,
     DeleteServer,
     DeleteVip,
     Encap,
@@ -20,7 +19,7 @@ from maglev.api import (
     VipKey,
     VipState,
 )
-from maglev.domain.applied import applied_all, applied_state
+from maglev.domain.applied import applied_all
 from maglev.domain.conf import ConfPlan, plan_conf
 from maglev.domain.desired import DesiredServer, DesiredVip
 from maglev.domain.plan import Plan, plan_address, plan_all
@@ -154,11 +153,6 @@ def test_a_written_weight_makes_the_buckets_of_its_vip_unknown_and_leaves_other_
     after = applied_all({WEB: vip, TLS: vip}, [SetWeight(WEB, S2, 10, flush=True)])
     assert after[WEB] == VipState(GRE4, {S1: ServerState(10, None, 5, 1000), S2: ServerState(10, None, 0)}, index=3)
     assert after[TLS] is vip
-
-
-def test_a_written_configuration_is_what_the_dataplane_holds() -> None:
-    conf = DataplaneConf(IPv4Address("192.0.2.254"))
-    assert applied_state(DataplaneState({}, DataplaneConf()), [SetConf(conf)]) == DataplaneState({}, conf)
 
 
 def test_the_number_of_sticky_buckets_changes_only_where_no_flow_is_forgotten_unasked() -> None:

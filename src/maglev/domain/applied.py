@@ -9,7 +9,6 @@ import attrs
 from maglev.api import (
     AddServer,
     AddVip,
-    DataplaneState,
     DeleteServer,
     DeleteVip,
     Operation,
@@ -58,13 +57,6 @@ def applied_all(vips: Mapping[VipKey, VipState], operations: Iterable[Operation]
                     servers[key] = _uncounted(after[key])
                 _change(servers[key], operation)
     return after | {key: attrs.evolve(after[key], servers=changed) for key, changed in servers.items()}
-
-
-def applied_state(state: DataplaneState, operations: Iterable[Operation]) -> DataplaneState:
-    """Return what the whole dataplane holds after acknowledged operations, `SetConf` included; see `applied_all`."""
-    operations = tuple(operations)
-    confs = [operation.conf for operation in operations if isinstance(operation, SetConf)]
-    return DataplaneState(applied_all(state.vips, operations), confs[-1] if confs else state.conf)
 
 
 def _uncounted(vip: VipState) -> dict[Address, ServerState]:

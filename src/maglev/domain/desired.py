@@ -87,17 +87,6 @@ def desired_vip(
     )
 
 
-def as_found(found: VipState, step: int) -> DesiredVip:
-    """Return a VIP that is wanted just as it is: how to plan an address on which one frontend must still wait.
-
-    Args:
-        found: Its VIP in the dataplane.
-        step: The step that its weights stand on, 1 to 100.
-    """
-    servers = {server: DesiredServer(state.weight) for server, state in found.servers.items()}
-    return DesiredVip(found.attributes, step, servers)
-
-
 def found_step(frontend: Frontend, assessment: Assessment, found: VipState | None) -> int | None:
     """Infer the weight step that a VIP in the dataplane stands on; `None` if nothing tells.
 

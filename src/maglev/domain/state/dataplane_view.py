@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address
+from typing import Any
 
 import attrs
 
@@ -55,21 +56,8 @@ class DataplaneView:
 
     def fork(self) -> DataplaneView:
         """Return a copy that changes on its own; only the collections are copied, not what they hold."""
-        return DataplaneView(
-            self.known,
-            self.connected_at_ns,
-            self.conf,
-            self.owned.copy(),
-            self.rebuild.copy(),
-            self.rebuild_conf,
-            self.drift.copy(),
-            self.conf_drift,
-            self.steps.copy(),
-            self.unsynced.copy(),
-            self._vips.copy(),
-            self._flushes.copy(),
-            self._carrying.copy(),
-        )
+        values: list[Any] = [getattr(self, field.name) for field in attrs.fields(DataplaneView)]
+        return DataplaneView(*(value.copy() if isinstance(value, dict | set) else value for value in values))
 
     def read(self, state: DataplaneState) -> None:
         """Take a fresh read."""

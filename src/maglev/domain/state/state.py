@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from ipaddress import IPv4Address, IPv6Address
+from typing import Any
 
 import attrs
 
@@ -55,13 +56,9 @@ class State:
 
     def fork(self) -> State:
         """Return a state that starts as this one and changes on its own."""
-        fork = State(self.warm, self.dataplane_carries_probes)
-        fork.adopt(self)
-        fork.health, fork.statuses, fork.history = self.health.copy(), self.statuses.copy(), self.history.copy()
-        fork.frontends, fork.assessments = self.frontends.copy(), self.assessments.copy()
-        fork.assessed_with, fork.last_weights = self.assessed_with.copy(), self.last_weights.copy()
-        fork.dataplane = self.dataplane.fork()
-        return fork
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in attrs.fields(State)}
+        copies: dict[str, Any] = {n: v.copy() if isinstance(v, dict) else v for n, v in values.items()}
+        return State(**{**copies, "dataplane": self.dataplane.fork()})
 
     def adopt(self, other: State) -> None:
         """Become what another state is; that one is not to be used any more."""
