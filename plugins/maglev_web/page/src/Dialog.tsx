@@ -76,10 +76,12 @@ export function Dialog() {
     setState("doing");
     try {
       const result = await command(wanted);
-      setMessages(result.messages);
+      // What the preview has said need not be said again.
+      const news = result.messages.filter((one) => !seen()?.messages.includes(one));
+      setMessages(news);
       setFailures(result.errors);
       setState("done");
-      if (!result.messages.length && !result.errors.length) dialog.close();
+      if (!news.length && !result.errors.length) dialog.close();
     } catch (reason) {
       setError((reason as Error).message);
       setState("asking");

@@ -57,7 +57,7 @@ class DataplaneView:
     def fork(self) -> DataplaneView:
         """Return a copy that changes on its own; only the collections are copied, not what they hold."""
         values: list[Any] = [getattr(self, field.name) for field in attrs.fields(DataplaneView)]
-        return DataplaneView(*(value.copy() if isinstance(value, dict | set) else value for value in values))
+        return DataplaneView(*[_copied(value) for value in values])
 
     def read(self, state: DataplaneState) -> None:
         """Take a fresh read."""
@@ -157,3 +157,7 @@ class DataplaneView:
     def unmanaged(self) -> Iterable[VipKey]:
         """VIPs that were never configured, sorted."""
         return sorted(self.vips().keys() - self.owned)
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, dict | set) else value
