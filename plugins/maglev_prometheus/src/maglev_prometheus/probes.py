@@ -8,10 +8,7 @@ from collections.abc import Iterator, Sequence
 from maglev.api import BackendMetrics, Code, ProbeResult, Verdict
 from maglev_prometheus.catalogue import PROBES
 from maglev_prometheus.histogram import BOUNDS_NS, Histogram
-from maglev_prometheus.text import number, series
-
-CHUNK = 128
-"""Backends written at once: well below a millisecond's worth."""
+from maglev_prometheus.text import in_chunks, number, series
 
 
 class Count:
@@ -94,17 +91,10 @@ class Probes:
             self._replaced[backend, before.type] = before
         meter = self._replaced.pop((backend, checker), None)
         if meter is None:
-            meter = Meter(backend, checker, self._histogram(backend, checker))
+            shared = None if self._each_backend else self._by_type.setdefault(checker, Histogram(checker))
+            meter = Meter(backend, checker, shared or Histogram(checker, backend))
         self._meters[backend] = meter
         return meter
-
-    def _histogram(self, backend: str, checker: str) -> Histogram:
-        if self._each_backend:
-            return Histogram(checker, backend)
-        histogram = self._by_type.get(checker)
-        if histogram is None:
-            histogram = self._by_type[checker] = Histogram(checker)
-        return histogram
 
     def present(self, backends: Sequence[BackendMetrics]) -> list[Meter]:
         """The meters of what is configured, in its order; all others are forgotten."""
@@ -124,11 +114,9 @@ class Probes:
 
     def totals(self, meters: Sequence[Meter]) -> Iterator[str]:
         """The lines of `maglev_probe_total`, some at a time."""
-        for at in range(0, len(meters), CHUNK):
-            yield "".join([meter.text() for meter in meters[at : at + CHUNK]])
+        return in_chunks(meters, Meter.text)
 
     def durations(self, meters: Sequence[Meter]) -> Iterator[str]:
         """The lines of `maglev_probe_duration_seconds`, some at a time."""
         histograms = [meter.histogram for meter in meters] if self._each_backend else list(self._by_type.values())
-        for at in range(0, len(histograms), CHUNK):
-            yield "".join([histogram.text() for histogram in histograms[at : at + CHUNK]])
+        return in_chunks(histograms, Histogram.text)

@@ -8,44 +8,34 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 import attrs
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import ProcessCollector
 
-from maglev.api import CommandError, Control, DataplaneError, Metrics, RateLimit, VipCounters
-from maglev_prometheus.catalogue import (
-    DURATIONS,
-    PROBES,
-    ROUTE_BYTES,
-    ROUTE_PACKETS,
-    TRANSITIONS,
-    VIP_PACKETS,
-    Family,
-)
-from maglev_prometheus.probes import CHUNK, Probes
+from maglev.api import CommandError, Control, DataplaneError, RateLimit, VipCounters
+from maglev_prometheus import catalogue
+from maglev_prometheus.probes import Probes
 from maglev_prometheus.state import (
-    BACKEND_COLUMNS,
-    FRONTEND_COLUMNS,
+    BACKEND_FAMILIES,
+    FRONTEND_FAMILIES,
     LineCache,
+    Section,
     backend_lines,
     daemon_lines,
     dataplane_lines,
     frontend_lines,
 )
-from maglev_prometheus.text import Format, header, render_registry
+from maglev_prometheus.text import CHUNK, Format, header, render
 from maglev_prometheus.traffic import Traffic
 from maglev_prometheus.transitions import Transitions
 
 SLICE_S = 0.003
 COUNTERS_WITHIN_S = 2.0
 _FRONTENDS_AT_ONCE = 16
-
-Section = tuple[Family, Iterable[str]]
 
 log = logging.getLogger("maglev.prometheus")
 
@@ -65,7 +55,7 @@ class Meters:
     traffic: Traffic = attrs.field(factory=Traffic)
 
 
-@attrs.frozen
+@attrs.define
 class Cost:
     """What a scrape cost.
 
@@ -76,10 +66,10 @@ class Cost:
         size: Of the exposition, in bytes.
     """
 
-    busy_s: float
-    longest_s: float
-    slices: int
-    size: int
+    busy_s: float = 0.0
+    longest_s: float = 0.0
+    slices: int = 0
+    size: int = 0
 
 
 class Scrapes:
@@ -95,10 +85,9 @@ class Scrapes:
         """What the last scrape cost."""
         self._control = control
         self._meters = meters
-        self._backends = LineCache(backend_lines, CHUNK)
-        self._frontends = LineCache(frontend_lines, _FRONTENDS_AT_ONCE)
-        self._process = CollectorRegistry()
-        ProcessCollector(registry=self._process)
+        self._backends = LineCache(BACKEND_FAMILIES, backend_lines, CHUNK)
+        self._frontends = LineCache(FRONTEND_FAMILIES, frontend_lines, _FRONTENDS_AT_ONCE)
+        self._process = ProcessCollector(registry=None)
         self._turn = anyio.Lock()
         self._done: dict[Format, tuple[float, Sequence[bytes]]] = {}
         self._not_before_s = 0.0
@@ -124,7 +113,7 @@ class Scrapes:
 
     async def _make(self, form: Format) -> Sequence[bytes]:
         counters = await self._counters()
-        process = await anyio.to_thread.run_sync(render_registry, self._process, form)
+        process = await anyio.to_thread.run_sync(render, self._process, form)
         sliced = _SlicedText()
         try:
             for family, texts in self._sections(counters):
@@ -142,24 +131,16 @@ class Scrapes:
         meters = self._meters
         backends = metrics.backends
         present = meters.probes.present(backends)
-        yield PROBES, meters.probes.totals(present)
-        yield DURATIONS, meters.probes.durations(present)
-        yield TRANSITIONS, meters.transitions.lines(backends)
-        yield from _columns(BACKEND_COLUMNS, self._backends.first(backends), self._backends)
-        yield from _columns(FRONTEND_COLUMNS, self._frontends.first(metrics.frontends), self._frontends)
-        for family, text in dataplane_lines(metrics.status):
-            yield family, (text,)
-        yield from self._traffic(metrics, counters)
-        for family, text in daemon_lines(metrics.status, self._control.lag()):
-            yield family, (text,)
-
-    def _traffic(self, metrics: Metrics, counters: Sequence[VipCounters]) -> Iterator[Section]:
-        traffic = self._meters.traffic
-        traffic.keep({frontend.vip for frontend in metrics.frontends}, counters)
-        yield VIP_PACKETS, traffic.packets(counters)
-        packets, octets = traffic.routes(counters)
-        yield ROUTE_PACKETS, (packets,)
-        yield ROUTE_BYTES, (octets,)
+        yield catalogue.PROBES, meters.probes.totals(present)
+        yield catalogue.DURATIONS, meters.probes.durations(present)
+        yield catalogue.TRANSITIONS, meters.transitions.lines(backends)
+        yield from self._backends.sections(backends)
+        yield from self._frontends.sections(metrics.frontends)
+        yield from dataplane_lines(metrics.status)
+        meters.traffic.keep({frontend.vip for frontend in metrics.frontends}, counters)
+        yield catalogue.VIP_PACKETS, meters.traffic.packets(counters)
+        yield from zip((catalogue.ROUTE_PACKETS, catalogue.ROUTE_BYTES), meters.traffic.routes(counters), strict=True)
+        yield from daemon_lines(metrics.status, self._control.lag())
 
     async def _counters(self) -> Sequence[VipCounters]:
         if not self._control.status().dataplane.connected:
@@ -173,21 +154,14 @@ class Scrapes:
             return ()
 
 
-def _columns(families: Sequence[Family], first: Iterator[str], lines: LineCache[Any]) -> Iterator[Section]:
-    yield families[0], first
-    for index, family in enumerate(families[1:], 1):
-        yield family, lines.column(index)
-
-
 class _SlicedText:
     """Collects text, encodes it, and yields to the event loop when a slice is over."""
 
     def __init__(self) -> None:
+        self.cost = Cost()
         self._parts: list[bytes] = []
         self._gathered: list[str] = []
         self._began_s = time.perf_counter()
-        self._busy_s = self._longest_s = 0.0
-        self._slices = 0
 
     def write(self, text: str) -> None:
         self._gathered.append(text)
@@ -207,11 +181,7 @@ class _SlicedText:
         self._parts.append("".join(self._gathered).encode("utf-8", "replace"))
         self._gathered.clear()
         took_s = time.perf_counter() - self._began_s
-        self._busy_s += took_s
-        self._longest_s = max(self._longest_s, took_s)
-        self._slices += 1
-
-    @property
-    def cost(self) -> Cost:
-        """What was spent so far."""
-        return Cost(self._busy_s, self._longest_s, self._slices, sum(map(len, self._parts)))
+        self.cost.busy_s += took_s
+        self.cost.longest_s = max(self.cost.longest_s, took_s)
+        self.cost.slices += 1
+        self.cost.size += len(self._parts[-1])
