@@ -36,17 +36,8 @@ _LOOK_AGAIN_S = 0.1
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 log = logging.getLogger("maglev.prometheus")
-
-
-class _OnceAMinute(logging.Filter):
-    """Lets each message through once a minute, so that no client can fill the log."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._limit = RateLimit()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return self._limit.allow(record.msg) > 0
+_limit = RateLimit()
+log.getChild("http").addFilter(lambda record: _limit.allow(record.msg) > 0)  # no client can fill the log
 
 
 def listen(addr: str) -> socket.socket:
@@ -97,22 +88,7 @@ class Server:
         Args:
             listener: Non-blocking; closed by whoever opened it.
         """
-        config = self._config()
-        async with anyio.create_task_group() as tasks:
-            try:
-                while True:
-                    await self._make_room()
-                    client = await self._accept(listener)
-                    if client is not None:
-                        connection = Connection(config, self._state, self._timings, self._connections.discard)
-                        self._connections.add(connection)
-                        tasks.start_soon(self._open, client, connection)
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await self._close()
-
-    def _config(self) -> uvicorn.Config:
-        return uvicorn.Config(
+        config = uvicorn.Config(
             self._answer,
             http=Connection,
             ws="none",
@@ -125,6 +101,18 @@ class Server:
             timeout_keep_alive=self._timings.idle_s,  # type: ignore[arg-type]  # any number of seconds will do
             h11_max_incomplete_event_size=LARGEST_HEAD,
         )
+        async with anyio.create_task_group() as tasks:
+            try:
+                while True:
+                    await self._make_room()
+                    client = await self._accept(listener)
+                    if client is not None:
+                        connection = Connection(config, self._state, self._timings, self._connections.discard)
+                        self._connections.add(connection)
+                        tasks.start_soon(self._open, client, connection)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await self._close()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         # uvicorn would log a request that is cancelled as a fault.
@@ -184,6 +172,3 @@ class Server:
             task.cancel()
         while self._state.tasks:
             await asyncio.wait(self._state.tasks)
-
-
-log.getChild("http").addFilter(_OnceAMinute())
