@@ -155,7 +155,8 @@ def test_only_what_is_wanted_is_read_and_nothing_is_changed() -> None:
 def test_another_layout_of_a_type_is_read_as_it_is_defined_the_second_time_too() -> None:
     def packed(*fields: list[str]) -> bytes:
         api = {"types": [["pair", *fields]], "messages": [["told", ["vl_api_pair_t", "pair"], {"crc": "0x1"}]]}
-        return build([api], {"told"})["told"].pack({"pair": {"a": 1, "b": 2}})
+        message: bytes = build([api], {"told"})["told"].pack({"pair": {"a": 1, "b": 2}})
+        return message
 
     assert packed(["u8", "a"], ["u16", "b"]) == b"\x01\0\x02"
     assert packed(["u16", "a"], ["u8", "b"]) == b"\0\x01\x02"

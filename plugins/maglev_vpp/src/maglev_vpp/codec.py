@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from maglev.api import DataplaneError
-from maglev_vpp.definitions import Message, Messages
+from maglev_vpp.definitions import Messages
 from maglev_vpp.framing import frame
 from maglev_vpp.messages import SOCKCLNT_CREATE_ID, SOCKCLNT_CREATE_REPLY_ID
 
@@ -19,7 +19,7 @@ class Codec:
     """
 
     def __init__(self, client_messages: Messages) -> None:
-        self.messages: dict[str, Message] = dict(client_messages)
+        self.messages: dict[str, Any] = dict(client_messages)
         self.numbers: dict[str, int] = {
             "sockclnt_create": SOCKCLNT_CREATE_ID,
             "sockclnt_create_reply": SOCKCLNT_CREATE_REPLY_ID,

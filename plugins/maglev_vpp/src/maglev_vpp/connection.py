@@ -19,7 +19,7 @@ from maglev_vpp.calls import Call
 from maglev_vpp.codec import Codec
 from maglev_vpp.framing import REPLY_START, REQUEST_START, FramingError, Splitter, retval_of
 from maglev_vpp.messages import SOCKCLNT_CREATE_REPLY_ID
-from maglev_vpp.timings import Timings
+from maglev_vpp.options import Timings
 
 log = logging.getLogger("maglev.vpp")
 
@@ -79,17 +79,13 @@ class ApiConnection(asyncio.Protocol):
 
         VPP does not mark the last row. A control_ping is sent behind the request: its reply follows the last row.
         """
-        context = self._new_context()
         now = self._loop.time()
-        deadline_s = now + self.timings.dump_s
-        dump = Call(name, -1, self._loop.create_future(), now, deadline_s, self.codec.numbers[details])
-        if self.lost_reason is None:
-            self._calls[context] = dump
+        dump = Call(name, -1, self._loop.create_future(), now, now + self.timings.dump_s, self.codec.numbers[details])
+        context, message = self._start(dump, fields)
         try:
-            self._write(self.codec.encode(name, context, fields))
-            self.counts[name, "tx", "ok"] += 1
+            self._write(message)
             end = self.send("control_ping", {})
-            end.deadline_s = deadline_s
+            end.deadline_s = dump.deadline_s
             await end.reply()
         finally:
             self._calls.pop(context, None)
@@ -108,15 +104,20 @@ class ApiConnection(asyncio.Protocol):
             number = self.codec.numbers[f"{name}_reply"]
             call = Call(name, number, self._loop.create_future(), now, now + self.timings.call_s)
             calls.append(call)
-            if self.lost_reason is not None:
-                call.finish(self._lost_error())
-                continue
-            context = self._new_context()
-            frames.append(self.codec.encode(name, context, fields))
-            self._calls[context] = call
-            self.counts[name, "tx", "ok"] += 1
+            frames.append(self._start(call, fields)[1])
         self._write(b"".join(frames))
         return calls
+
+    def _start(self, call: Call, fields: Mapping[str, Any]) -> tuple[int, bytes]:
+        """Let a call wait for its reply; returns its context, and what to write."""
+        if self.lost_reason is not None:
+            call.finish(self._lost_error())
+            return 0, b""
+        context = self._new_context()
+        message = self.codec.encode(call.name, context, fields)
+        self._calls[context] = call
+        self.counts[call.name, "tx", "ok"] += 1
+        return context, message
 
     async def until_writable(self) -> None:
         """Wait until few enough calls are in flight and VPP reads what was written."""

@@ -1,4 +1,4 @@
-"""The dataplane `vpp`: its options, and how to connect."""
+"""The dataplane `vpp`, and how to connect."""
 
 from __future__ import annotations
 
@@ -11,29 +11,13 @@ from typing import Any, ClassVar
 import anyio
 import attrs
 
-from maglev.api import Dataplane, DataplaneError, Session, option
+from maglev.api import Dataplane, DataplaneError, Session
 from maglev_vpp.handshake import VppAbsent, open_api
+from maglev_vpp.options import Timings, VppOptions
 from maglev_vpp.session import VppSession
-from maglev_vpp.stats import boot_time_s, open_stats
-from maglev_vpp.timings import Timings
+from maglev_vpp.stats import BOOT_TIME, open_stats
 
 log = logging.getLogger("maglev.vpp")
-
-
-@attrs.frozen
-class VppOptions:
-    """Where VPP is found."""
-
-    api_addr: str = option(
-        "/run/vpp/api.sock",
-        help="Unix socket of VPP's binary API; empty switches VPP off",
-        flag="vpp-api-addr",
-    )
-    stats_addr: str = option(
-        "/run/vpp/stats.sock",
-        help="Unix socket of VPP's statistics; empty does without counters",
-        flag="vpp-stats-addr",
-    )
 
 
 class VppDataplane(Dataplane):
@@ -98,7 +82,7 @@ class VppDataplane(Dataplane):
             stats = None
             if stats_addr:
                 stats = await attempt.enter_async_context(open_stats(stats_addr, self.timings.call_s))
-                boot_s = await stats.read(boot_time_s)
+                boot_s = await stats.read(lambda segment: int(segment[BOOT_TIME]))
                 capabilities = info.capabilities | {"counters"}
                 boot_id = f"{boot_s}-{info.boot_id}"
                 info = attrs.evolve(info, boot_id=boot_id, boot_time_s=boot_s, capabilities=capabilities)

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Protocol, cast
+from typing import Any
 
 import anyio.to_thread
 from vpp_papi import vpp_serializer
@@ -30,19 +30,8 @@ Api = Mapping[str, Any]
 """One file of definitions, as VPP's compiler writes it in JSON."""
 
 
-class Message(Protocol):
-    """A serializer of vpp_papi, made from one definition."""
-
-    def pack(self, data: Mapping[str, Any]) -> bytes:
-        """Encode the fields in the order of the definition; those left out are zero."""
-        ...
-
-    def unpack(self, data: bytes, offset: int = 0, result: None = None, ntc: bool = False) -> tuple[Any, int]:  # noqa: FBT001, FBT002  (theirs)
-        """Decode the fields; with `ntc` addresses stay bytes."""
-        ...
-
-
-Messages = Mapping[str, Message]
+Messages = Mapping[str, Any]
+"""vpp_papi's serializers, which have no types, by the message's name."""
 
 # At DEBUG vpp_papi logs a line for every address that is encoded or decoded.
 logging.getLogger("vpp_papi.serializer").setLevel(logging.INFO)
@@ -91,8 +80,8 @@ def build(apis: Sequence[Api], names: Collection[str]) -> Messages:
     text = json.dumps(select(apis, names))
     with _empty_registry():
         # Pass the text, not the object: vpp_papi changes the object that it reads.
-        messages, _services = VPPApiJSONFiles().process_json_str(text)
-    return cast("Messages", messages)
+        messages: Messages = VPPApiJSONFiles.process_json_str(text)[0]
+    return messages
 
 
 def select(apis: Sequence[Api], names: Collection[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from maglev_vpp.codec import Codec
 from maglev_vpp.connection import ApiConnection
 from maglev_vpp.definitions import client_messages, messages_of
 from maglev_vpp.messages import CLIENT, OPTIONAL, REQUIRED, is_request, mismatch
-from maglev_vpp.timings import Timings
+from maglev_vpp.options import Timings
 
 CLIENT_NAME = "vpp-maglev"
 

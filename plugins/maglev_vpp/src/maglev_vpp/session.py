@@ -31,8 +31,8 @@ from maglev_vpp.connection import ApiConnection
 from maglev_vpp.counters import RouteIndices, read_counters
 from maglev_vpp.dumps import conf_of, server_row, vip_row, vip_states
 from maglev_vpp.framing import retval_of
+from maglev_vpp.messages import name_of
 from maglev_vpp.requests import request
-from maglev_vpp.retvals import name_of
 from maglev_vpp.stats import StatsReader
 from maglev_vpp.vip_details import VipDetailsCache
 

@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
@@ -25,6 +25,7 @@ from maglev_vpp.handshake import VppAbsent, absent_if_refused
 LAYOUT = 2
 """The layout of the shared memory that vpp_papi reads."""
 BOOT_TIME = "/sys/boottime"
+"""When VPP started, in seconds since the epoch."""
 ROUTES = "/net/route/to"
 VIP_COUNTERS: Mapping[str, str] = {
     "existing": "packet from existing sessions",
@@ -195,8 +196,3 @@ async def open_stats(path: str, deadline_s: float) -> AsyncIterator[StatsReader]
         yield reader
     finally:
         reader.close()
-
-
-def boot_time_s(segment: Any) -> int:
-    """Return when VPP started, in seconds since the epoch."""
-    return int(segment[BOOT_TIME])

@@ -15,7 +15,7 @@ from maglev.api import DataplaneError, VipKey
 from maglev_vpp.addresses import Address
 from maglev_vpp.connection import ApiConnection
 from maglev_vpp.dumps import ServerRow, VipRow
-from maglev_vpp.retvals import name_of
+from maglev_vpp.messages import name_of
 from maglev_vpp.show_vips import COMMAND, VipDetails, parse_vip, split_vips
 
 VIPS_PER_SLICE = 100
