@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 
 import anyio.lowlevel
+import attrs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,6 +29,7 @@ _INDEX = """<!doctype html>
 """
 
 
+@attrs.frozen
 class Pages:
     """Answers requests.
 
@@ -37,10 +39,9 @@ class Pages:
         secrets: Called at each request for who may read.
     """
 
-    def __init__(self, control: Control, scrapes: Scrapes, secrets: Callable[[], Secrets]) -> None:
-        self._control = control
-        self._scrapes = scrapes
-        self._secrets = secrets
+    _control: Control
+    _scrapes: Scrapes
+    _secrets: Callable[[], Secrets]
 
     def app(self) -> Starlette:
         """The application that serves them."""

@@ -18,7 +18,8 @@ from maglev_prometheus.catalogue import Family
 
 CHUNK = 128
 """Objects written at once: well below a millisecond's worth."""
-_EXPONENTS_FROM = 1_000_000
+EXPONENTS_FROM = 1_000_000
+"""From here on numbers are written with exponents."""
 
 _T = TypeVar("_T")
 
@@ -51,7 +52,7 @@ _OFFERED = {
 
 def number(value: float) -> str:
     """A value, as Go would write it."""
-    if isinstance(value, int) and 0 <= value < _EXPONENTS_FROM:
+    if isinstance(value, int) and 0 <= value < EXPONENTS_FROM:
         return f"{value:d}.0"
     return str(floatToGoString(value))  # type: ignore[no-untyped-call]  # it is not annotated
 

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+import attrs
+
 from maglev.api import VipCounters, VipKey
 from maglev_prometheus.catalogue import ROUTE_BYTES, ROUTE_PACKETS, VIP_PACKETS
 from maglev_prometheus.text import in_chunks, number, series
 
 
+@attrs.define(eq=False)
 class MonotonicCounter:
     """One counter of the dataplane, with what was counted before it went back to 0; `line` is up to the value."""
 
-    __slots__ = ("_before", "_last", "_line")
-
-    def __init__(self, line: str) -> None:
-        self._line = line
-        self._before = 0
-        self._last = 0
+    _line: str
+    _before: int = 0
+    _last: int = 0
 
     def text(self, value: int) -> str:
         """Its whole line, for what the dataplane says now."""
