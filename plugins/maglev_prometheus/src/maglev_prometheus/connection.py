@@ -178,7 +178,7 @@ def least_useful(connections: Iterable[Connection], stalled_before_s: float) -> 
     first, then those that wait for another request, then those that do not read their response.
 
     Args:
-        connections: All of them.
+        connections: All connections.
         stalled_before_s: A client that has taken nothing of its response since then may be disconnected.
     """
     candidates = (connection for connection in connections if connection.can_be_closed(stalled_before_s))

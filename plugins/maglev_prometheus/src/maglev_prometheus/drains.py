@@ -69,18 +69,14 @@ class Drain:
         return self.ended_s - self.began_s
 
 
+@attrs.define(eq=False)
 class Drains:
-    """Puts drains together.
+    """Puts drains together; `clock_s` gives the seconds since the epoch."""
 
-    Args:
-        clock_s: Seconds since the epoch.
-    """
-
-    def __init__(self, clock_s: Callable[[], float] = time.time) -> None:
-        self._clock_s = clock_s
-        self._failing_since_s: dict[str, float] = {}
-        self._pending: dict[str, Drain] = {}
-        self._done: list[Drain] = []
+    _clock_s: Callable[[], float] = time.time
+    _failing_since_s: dict[str, float] = attrs.field(factory=dict, init=False)
+    _pending: dict[str, Drain] = attrs.field(factory=dict, init=False)
+    _done: list[Drain] = attrs.field(factory=list, init=False)
 
     def probed(self, backend: str, checker: str, result: ProbeResult, duration_ns: int) -> None:
         """Take note of one ended probe; a `maglev.api.ProbeObserver`."""

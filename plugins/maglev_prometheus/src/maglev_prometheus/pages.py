@@ -31,13 +31,7 @@ _INDEX = """<!doctype html>
 
 @attrs.frozen
 class Pages:
-    """Answers requests.
-
-    Args:
-        control: The controller.
-        scrapes: Makes the metrics.
-        secrets: Called at each request for who may read.
-    """
+    """Answers requests. `secrets` is called at each of them for who may read."""
 
     _control: Control
     _scrapes: Scrapes

@@ -98,6 +98,7 @@ def _template(type_: str, *, small: bool) -> str:
     return "".join(lines)
 
 
+@attrs.define(eq=False)
 class Probes:
     """All meters; a `maglev.api.ProbeObserver`.
 
@@ -108,11 +109,10 @@ class Probes:
         each_backend: Whether each backend has a histogram of its own, or only each type of check.
     """
 
-    def __init__(self, *, each_backend: bool) -> None:
-        self._each_backend = each_backend
-        self._meters: dict[str, Meter] = {}
-        self._replaced: dict[tuple[str, str], Meter] = {}
-        self._by_type: dict[str, Histogram] = {}
+    _each_backend: bool
+    _meters: dict[str, Meter] = attrs.field(factory=dict, init=False)
+    _replaced: dict[tuple[str, str], Meter] = attrs.field(factory=dict, init=False)
+    _by_type: dict[str, Histogram] = attrs.field(factory=dict, init=False)
 
     def __call__(self, backend: str, checker: str, result: ProbeResult, duration_ns: int) -> None:
         """Take note of one ended probe."""

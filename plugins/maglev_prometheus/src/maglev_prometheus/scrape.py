@@ -42,13 +42,7 @@ log = logging.getLogger("maglev.prometheus")
 
 @attrs.define
 class Meters:
-    """Counters. They belong to a controller, and outlive an exporter that crashes.
-
-    Args:
-        probes: Probes.
-        transitions: Changes of backends' states.
-        traffic: What the dataplane counts.
-    """
+    """Counters. They belong to a controller, and outlive an exporter that crashes."""
 
     probes: Probes
     transitions: Transitions = attrs.field(factory=Transitions)
@@ -73,12 +67,7 @@ class Cost:
 
 
 class Scrapes:
-    """Makes expositions of a controller.
-
-    Args:
-        control: The controller.
-        meters: What is counted of it.
-    """
+    """Makes expositions of a controller and of what is counted of it."""
 
     def __init__(self, control: Control, meters: Meters) -> None:
         self.cost: Cost | None = None
@@ -94,11 +83,7 @@ class Scrapes:
         self._complaints = RateLimit()
 
     async def exposition(self, form: Format) -> Sequence[bytes]:
-        """Write everything as it is now, encoded, in parts; clients that ask meanwhile share the next one.
-
-        Args:
-            form: How to write it.
-        """
+        """Write everything as it is now, encoded, in parts; clients that ask meanwhile share the next one."""
         asked_s = time.monotonic()
         async with self._turn:
             begun_s, parts = self._done.get(form, (-1.0, ()))

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import anyio
 import anyio.lowlevel
+import attrs
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
@@ -41,41 +42,26 @@ log.getChild("http").addFilter(lambda record: _limit.allow(record.msg) > 0)  # n
 
 
 def listen(addr: str) -> socket.socket:
-    """Listen on an address, without blocking from then on; may look its name up, so it belongs into a thread.
-
-    Args:
-        addr: As for `maglev.listening.listen`, which tells what is raised too.
-    """
+    """As `maglev.listening.listen`, for a socket that does not block; may look a name up, so it belongs into a thread."""
     listener = listening.listen(addr, BACKLOG)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     listener.setblocking(False)
     return listener
 
 
+@attrs.define(eq=False)
 class Server:
-    """An HTTP server over one listening socket.
+    """An HTTP server over one listening socket, with at most `most` connections.
 
-    Args:
-        app: The ASGI application that answers.
-        tls: Called at each connection for the TLS context to serve it with; `None` is clear text.
-        most: How many connections there may be.
-        timings: How long clients may take.
+    `tls` is called at each connection for the TLS context to serve it with; `None` is clear text.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        tls: Callable[[], ssl.SSLContext | None] = lambda: None,
-        most: int = MOST_CONNECTIONS,
-        timings: Timings | None = None,
-    ) -> None:
-        self._app = app
-        self._tls = tls
-        self._most = most
-        self._timings = timings or Timings()
-        self._state = ServerState()
-        self._connections: set[Connection] = set()
+    _app: ASGIApp
+    _tls: Callable[[], ssl.SSLContext | None] = lambda: None
+    _most: int = MOST_CONNECTIONS
+    _timings: Timings = attrs.field(factory=Timings)
+    _state: ServerState = attrs.field(factory=ServerState, init=False)
+    _connections: set[Connection] = attrs.field(factory=set, init=False)
 
     @property
     def connections(self) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
+import attrs
+
 from maglev.api import BackendMetrics, BackendState, DataplaneInfo, FrontendMetrics, FrontendState, LoopLag, Status
 from maglev_prometheus import catalogue
 from maglev_prometheus.catalogue import Family
@@ -19,20 +21,20 @@ T = TypeVar("T", bound=BackendMetrics | FrontendMetrics)
 Section = tuple[Family, Iterable[str]]
 
 
+@attrs.define(eq=False)
 class LineCache(Generic[T]):
     """Lines of many objects in some families, written again only where an object was replaced since the last scrape.
 
     Args:
-        families: The families.
+        families: The metric families, in their order.
         make: Makes the lines of one object, one text for each family.
         chunk: How many objects to look at in one go: about half a millisecond's worth.
     """
 
-    def __init__(self, families: Sequence[Family], make: Callable[[T], tuple[str, ...]], chunk: int) -> None:
-        self._families = families
-        self._make = make
-        self._chunk = chunk
-        self._known: dict[str, tuple[T, tuple[str, ...]]] = {}
+    _families: Sequence[Family]
+    _make: Callable[[T], tuple[str, ...]]
+    _chunk: int
+    _known: dict[str, tuple[T, tuple[str, ...]]] = attrs.field(factory=dict, init=False)
 
     def sections(self, things: Sequence[T]) -> Iterator[Section]:
         """Each family with the lines of all objects, some at a time. They must be taken in this order."""

@@ -26,12 +26,7 @@ _T = TypeVar("_T")
 
 @attrs.frozen
 class Format:
-    """One of the two formats.
-
-    Args:
-        content_type: What the response says of its body.
-        end: What closes the exposition.
-    """
+    """One of the two formats: its content type, and what closes an exposition."""
 
     content_type: str
     end: str
@@ -63,12 +58,7 @@ def escaped(value: str) -> str:
 
 
 def series(name: str, /, **labels: str) -> str:
-    """The start of a sample's line, up to the value.
-
-    Args:
-        name: The sample's.
-        labels: Its labels; a name that is a word of Python's gets an underscore behind it.
-    """
+    """A sample's line, up to the value. A label that is a word of Python's has an underscore behind it."""
     if not labels:
         return f"{name} "
     pairs = sorted((label.removesuffix("_"), escaped(value)) for label, value in labels.items())
@@ -81,13 +71,7 @@ def line(family: Family, value: float, **labels: str) -> str:
 
 
 def in_chunks(things: Sequence[_T], write: Callable[[_T], str], size: int = CHUNK) -> Iterator[str]:
-    """The lines of many objects, some objects at a time.
-
-    Args:
-        things: The objects.
-        write: Makes the lines of one.
-        size: How many objects at a time.
-    """
+    """The lines of many objects, `size` objects at a time."""
     for at in range(0, len(things), size):
         yield "".join([write(thing) for thing in things[at : at + size]])
 

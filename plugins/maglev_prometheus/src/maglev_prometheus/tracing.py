@@ -32,7 +32,7 @@ async def send_traces(
     """Send traces, in a thread of OpenTelemetry's, until the controller closes; nothing global is set.
 
     Args:
-        control: Whose backends.
+        control: The controller.
         endpoint: The URL of a collector that speaks OTLP over HTTP.
         task_status: Told once everything is listened to.
     """

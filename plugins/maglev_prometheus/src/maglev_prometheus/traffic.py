@@ -30,12 +30,12 @@ class MonotonicCounter:
         return f"{self._line}{number(self._before + value)}\n"
 
 
+@attrs.define(eq=False)
 class Traffic:
     """Counters of VIPs and of the routes to their addresses."""
 
-    def __init__(self) -> None:
-        self._counters: dict[tuple[VipKey | str, str], MonotonicCounter] = {}
-        """By VIP and kind of packets, and by prefix and name of the family."""
+    _counters: dict[tuple[VipKey | str, str], MonotonicCounter] = attrs.field(factory=dict, init=False)
+    """By VIP and kind of packets, and by prefix and name of the family."""
 
     def keep(self, configured: Collection[VipKey], counters: Sequence[VipCounters]) -> None:
         """Forget VIPs that are neither configured nor in the dataplane."""

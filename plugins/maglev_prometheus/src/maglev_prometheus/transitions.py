@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import attrs
+
 from maglev.api import BackendEvent, BackendMetrics, BackendState, Event, EventFilter, EventKind, Snapshot, Transition
 from maglev_prometheus.catalogue import TRANSITIONS
 from maglev_prometheus.probes import Count
@@ -14,12 +16,12 @@ BUFFER = 100_000
 """Undelivered events: a reload that removes ten thousand backends tells of all of them at once."""
 
 
+@attrs.define(eq=False)
 class Transitions:
     """Counters of transitions. A backend's are kept as `Probes` keeps its own."""
 
-    def __init__(self) -> None:
-        self._counts: dict[str, dict[tuple[BackendState, BackendState], Count]] = {}
-        self._counted_until_s = 0.0
+    _counts: dict[str, dict[tuple[BackendState, BackendState], Count]] = attrs.field(factory=dict, init=False)
+    _counted_until_s: float = attrs.field(default=0.0, init=False)
 
     def begin(self, snapshot: Snapshot) -> None:
         """Count what happened before (or while nobody) listened, as far as histories go."""

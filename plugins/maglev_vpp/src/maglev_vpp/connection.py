@@ -16,8 +16,7 @@ from typing import Any, cast
 
 from maglev.api import DataplaneError, LostKind, LostReason
 from maglev_vpp.calls import Call
-from maglev_vpp.codec import Codec
-from maglev_vpp.framing import REPLY_START, REQUEST_START, FramingError, Splitter, retval_of
+from maglev_vpp.codec import REPLY_START, REQUEST_START, Codec, FramingError, Splitter, retval_of
 from maglev_vpp.messages import SOCKCLNT_CREATE_REPLY_ID
 from maglev_vpp.options import Timings
 
@@ -29,13 +28,7 @@ CHECKS_PER_DEADLINE = 20
 
 
 class ApiConnection(asyncio.Protocol):
-    """One connection. Made by `handshake.open_api`.
-
-    Args:
-        codec: The messages that can be sent, to begin with.
-        timings: Deadlines.
-        path: The socket, for error messages.
-    """
+    """One connection. Made by `handshake.open_api`. The path of the socket is for error messages."""
 
     def __init__(self, codec: Codec, timings: Timings, path: str) -> None:
         self.codec = codec
@@ -52,7 +45,7 @@ class ApiConnection(asyncio.Protocol):
         self._contexts = count(1)
         self._may_send = asyncio.Event()
         self._write_paused = False
-        self._lost = asyncio.Event()
+        self._lost: asyncio.Future[LostReason] = self._loop.create_future()
         self._closed = asyncio.Event()
         self._received_s = self._pinged_s = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
@@ -60,11 +53,7 @@ class ApiConnection(asyncio.Protocol):
     # ---------------------------------------------------------------------------------------------- requests
 
     async def call(self, name: str, /, **fields: Any) -> Any:
-        """Send one request and wait for its reply.
-
-        Args:
-            name: The message's name.
-            fields: Its fields; those left out are zero.
+        """Send one request and wait for its reply. Fields that are left out are zero.
 
         Returns:
             The reply, as vpp_papi's named tuple; addresses are bytes.
@@ -225,7 +214,7 @@ class ApiConnection(asyncio.Protocol):
         for call in calls.values():
             call.finish(self._lost_error())
         self._may_send.set()
-        self._lost.set()
+        self._lost.set_result(self.lost_reason)
         if self._transport is not None:
             self._transport.abort()
 
@@ -239,10 +228,7 @@ class ApiConnection(asyncio.Protocol):
 
     async def lost(self) -> LostReason:
         """Wait until the connection is lost; returns why."""
-        await self._lost.wait()
-        if self.lost_reason is None:
-            raise AssertionError("lost without a reason")
-        return self.lost_reason
+        return await asyncio.shield(self._lost)
 
     async def close(self) -> None:
         """Deregister and close the socket. VPP keeps its configuration."""

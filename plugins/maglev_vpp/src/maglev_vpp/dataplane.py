@@ -21,12 +21,7 @@ log = logging.getLogger("maglev.vpp")
 
 
 class VppDataplane(Dataplane):
-    """VPP's lb plugin.
-
-    Args:
-        options: Where VPP is found.
-        timings: How long to wait for it.
-    """
+    """VPP's lb plugin."""
 
     name: ClassVar[str] = "vpp"
     Options: ClassVar[type[Any]] = VppOptions

@@ -40,11 +40,6 @@ _base_types = frozenset(vpp_serializer.types)
 _registry_lock = threading.Lock()
 
 
-async def client_messages() -> Messages:
-    """Make serializers of the messages by which clients register: vpp_papi has their definitions."""
-    return await anyio.to_thread.run_sync(_client_messages)
-
-
 async def messages_of(definitions: str, names: Collection[str]) -> Messages:
     """Make serializers from the definitions that VPP sends.
 
@@ -60,7 +55,8 @@ async def messages_of(definitions: str, names: Collection[str]) -> Messages:
 
 
 @cache
-def _client_messages() -> Messages:
+def client_messages() -> Messages:
+    """Make serializers of the messages by which clients register: vpp_papi has their definitions. Blocks."""
     data = pkgutil.get_data("vpp_papi", "data/memclnt.api.json")
     if data is None:
         raise ValueError("this vpp_papi lacks data/memclnt.api.json")
@@ -68,15 +64,7 @@ def _client_messages() -> Messages:
 
 
 def build(apis: Sequence[Api], names: Collection[str]) -> Messages:
-    """Make serializers of some messages.
-
-    Args:
-        apis: Files of definitions.
-        names: The messages to include. Those that are not defined are missing from the result.
-
-    Raises:
-        ValueError: The definitions do not fit together.
-    """
+    """Make serializers of some messages from files of definitions; otherwise as `messages_of`."""
     text = json.dumps(select(apis, names))
     with _empty_registry():
         # Pass the text, not the object: vpp_papi changes the object that it reads.
@@ -85,11 +73,9 @@ def build(apis: Sequence[Api], names: Collection[str]) -> Messages:
 
 
 def select(apis: Sequence[Api], names: Collection[str]) -> dict[str, Any]:
-    """Reduce definitions to some messages and the types that these use.
+    """Reduce files of definitions to some messages and the types that these use.
 
-    Args:
-        apis: Files of definitions. Where several define one type, they define the same.
-        names: The messages to include.
+    Where several files define one type, they define the same.
 
     Raises:
         ValueError: These are not definitions.

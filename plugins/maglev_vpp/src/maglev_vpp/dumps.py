@@ -79,13 +79,9 @@ def conf_of(reply: Any) -> DataplaneConf:
 def vip_states(
     known: Mapping[VipKey, VipDetails], vips: Sequence[VipRow], servers: Sequence[ServerRow], *, flows: bool
 ) -> dict[VipKey, VipState]:
-    """Combine dumps and details into what VPP holds.
+    """Combine dumps and details into what VPP holds, with or without established flows.
 
-    Args:
-        known: What the dumps do not tell. A VIP that is not in it is left out: it was removed meanwhile.
-        vips: The dump of VIPs.
-        servers: The dump of servers.
-        flows: Whether to include established flows.
+    A VIP that is not known is left out: it was removed meanwhile.
     """
     in_use: dict[VipKey, dict[Address, ServerState]] = {row.key: {} for row in vips if row.key in known}
     for row in servers:

@@ -38,15 +38,11 @@ def absent_if_refused(path: str) -> Iterator[None]:
 async def open_api(path: str, timings: Timings) -> AsyncIterator[tuple[ApiConnection, DataplaneInfo]]:
     """Connect to VPP's API; the connection is closed when the context ends.
 
-    Args:
-        path: Its unix socket.
-        timings: Deadlines.
-
     Raises:
         VppAbsent: Nobody listens on the socket.
         DataplaneError: What listens is not a VPP that can be used, or does not answer in time.
     """
-    codec = Codec(await client_messages())
+    codec = Codec(await anyio.to_thread.run_sync(client_messages))
     connection = ApiConnection(codec, timings, path)
     loop = asyncio.get_running_loop()
     try:
