@@ -39,7 +39,6 @@ class PrometheusExporter(Exporter):
         self.port: int | None = None
         """The port that is listened on, once `ready` was called."""
         self.scrapes: Scrapes | None = None
-        self.server: Server | None = None
         self._secrets = Secrets()
 
     @property
@@ -68,7 +67,7 @@ class PrometheusExporter(Exporter):
             meters = _METERS.setdefault(control, Meters(Probes(each_backend=each_backend)))
             scrapes = self.scrapes = Scrapes(control, meters)
             pages = Pages(control, scrapes, lambda: self._secrets)
-            server = self.server = Server(pages.app(), tls=lambda: self._secrets.tls)
+            server = Server(pages.app(), tls=lambda: self._secrets.tls)
             async with control.observe_probes(meters.probes), anyio.create_task_group() as tasks:
                 await tasks.start(_count, control, meters)
                 if self.options.traces:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import anyio
 import anyio.lowlevel
@@ -99,17 +100,17 @@ class Scrapes:
     async def _make(self, form: Format) -> Sequence[bytes]:
         counters = await self._counters()
         process = await anyio.to_thread.run_sync(render, self._process, form)
-        sliced = _SlicedText()
+        sections = (chain([header(family, form)], texts) for family, texts in self._sections(counters))
+        texts = chain(chain.from_iterable(sections), [process + form.end])
+        self.cost = Cost()
+        parts = []
         try:
-            for family, texts in self._sections(counters):
-                sliced.write(header(family, form))
-                for text in texts:
-                    await sliced.write_in_slices(text)
-            sliced.write(process + form.end)
-            return sliced.finish()
+            while (part := _slice(texts, self.cost)) is not None:
+                parts.append(part)
+                await anyio.lowlevel.checkpoint()
+            return parts
         finally:
-            self.cost = sliced.cost
-            self._not_before_s = time.monotonic() + sliced.cost.busy_s
+            self._not_before_s = time.monotonic() + self.cost.busy_s
 
     def _sections(self, counters: Sequence[VipCounters]) -> Iterator[Section]:
         metrics = self._control.metrics()
@@ -139,34 +140,20 @@ class Scrapes:
             return ()
 
 
-class _SlicedText:
-    """Collects text, encodes it, and yields to the event loop when a slice is over."""
-
-    def __init__(self) -> None:
-        self.cost = Cost()
-        self._parts: list[bytes] = []
-        self._gathered: list[str] = []
-        self._began_s = time.perf_counter()
-
-    def write(self, text: str) -> None:
-        self._gathered.append(text)
-
-    async def write_in_slices(self, text: str) -> None:
-        self._gathered.append(text)
-        if time.perf_counter() - self._began_s >= SLICE_S:
-            self._end_slice()
-            await anyio.lowlevel.checkpoint()
-            self._began_s = time.perf_counter()
-
-    def finish(self) -> Sequence[bytes]:
-        self._end_slice()
-        return self._parts
-
-    def _end_slice(self) -> None:
-        self._parts.append("".join(self._gathered).encode("utf-8", "replace"))
-        self._gathered.clear()
-        took_s = time.perf_counter() - self._began_s
-        self.cost.busy_s += took_s
-        self.cost.longest_s = max(self.cost.longest_s, took_s)
-        self.cost.slices += 1
-        self.cost.size += len(self._parts[-1])
+def _slice(texts: Iterator[str], cost: Cost) -> bytes | None:
+    """Take texts until a slice is over, and encode them; `None` if there were none."""
+    began_s = time.perf_counter()
+    taken = []
+    for text in texts:
+        taken.append(text)
+        if time.perf_counter() - began_s >= SLICE_S:
+            break
+    if not taken:
+        return None
+    part = "".join(taken).encode("utf-8", "replace")
+    took_s = time.perf_counter() - began_s
+    cost.busy_s += took_s
+    cost.longest_s = max(cost.longest_s, took_s)
+    cost.slices += 1
+    cost.size += len(part)
+    return part

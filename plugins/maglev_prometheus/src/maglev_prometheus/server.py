@@ -42,7 +42,7 @@ log.getChild("http").addFilter(lambda record: _limit.allow(record.msg) > 0)  # n
 
 
 def listen(addr: str) -> socket.socket:
-    """As `maglev.listening.listen`, for a socket that does not block; may look a name up, so it belongs into a thread."""
+    """Listen as `maglev.listening.listen` does; the socket does not block. Call it in a thread: names are looked up."""
     listener = listening.listen(addr, BACKLOG)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     listener.setblocking(False)

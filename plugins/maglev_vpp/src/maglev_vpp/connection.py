@@ -100,7 +100,7 @@ class ApiConnection(asyncio.Protocol):
     def _start(self, call: Call, fields: Mapping[str, Any]) -> tuple[int, bytes]:
         """Let a call wait for its reply; returns its context, and what to write."""
         if self.lost_reason is not None:
-            call.finish(self._lost_error())
+            call.finish(DataplaneError(self.lost_reason.detail))
             return 0, b""
         context = self._new_context()
         message = self.codec.encode(call.name, context, fields)
@@ -212,7 +212,7 @@ class ApiConnection(asyncio.Protocol):
             self._timer.cancel()
         calls, self._calls = self._calls, {}
         for call in calls.values():
-            call.finish(self._lost_error())
+            call.finish(DataplaneError(detail))
         self._may_send.set()
         self._lost.set_result(self.lost_reason)
         if self._transport is not None:
@@ -221,10 +221,7 @@ class ApiConnection(asyncio.Protocol):
     def check(self) -> None:
         """Raise DataplaneError if the connection is lost."""
         if self.lost_reason is not None:
-            raise self._lost_error()
-
-    def _lost_error(self) -> DataplaneError:
-        return DataplaneError(self.lost_reason.detail if self.lost_reason else "not connected to VPP")
+            raise DataplaneError(self.lost_reason.detail)
 
     async def lost(self) -> LostReason:
         """Wait until the connection is lost; returns why."""

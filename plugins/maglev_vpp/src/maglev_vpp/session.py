@@ -108,7 +108,7 @@ class VppSession:
         if retval < 0:
             return Failed(name_of(retval))
         if isinstance(operation, AddVip | DeleteVip):
-            self._details.forget(operation.vip)
+            self._details.known.pop(operation.vip, None)
             (self._vips.add if isinstance(operation, AddVip) else self._vips.discard)(operation.vip)
         return Ok()
 

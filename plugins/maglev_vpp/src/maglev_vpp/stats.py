@@ -74,23 +74,22 @@ class Segment(VPPStats):  # type: ignore[misc]  # vpp_papi has no types
     def __init__(self, path: str, deadline_s: float) -> None:
         super().__init__(path, deadline_s)
         self.lock = _Lock(self)
-        self.deadline_s = deadline_s
         self._until_s = 0.0
 
     def read(self, call: Callable[[Segment], _T]) -> _T:
         """Call something that reads, and give it until the deadline from now on."""
-        self._until_s = time.monotonic() + self.deadline_s
+        self._until_s = time.monotonic() + self.timeout
         return call(self)
 
     def check_deadline(self) -> None:
         """Raise StatsError after the deadline."""
         if time.monotonic() > self._until_s:
-            raise StatsError(f"VPP's statistics could not be read within {self.deadline_s:g} s")
+            raise StatsError(f"VPP's statistics could not be read within {self.timeout:g} s")
 
     def connect(self) -> None:
         """Map the memory. vpp_papi's own method leaks sockets when it fails."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
-            sock.settimeout(self.deadline_s)
+            sock.settimeout(self.timeout)
             sock.connect(self.socketname)
             _message, descriptors, _flags, _address = socket.recv_fds(sock, 1, 1)
         if not descriptors:
@@ -155,7 +154,7 @@ class StatsReader:
         async with self._one_at_a_time:
             try:
                 # The thread ends by its own deadline; the extra second is for one that hangs in the kernel.
-                with anyio.fail_after(segment.deadline_s + 1.0), absent_if_refused(path):
+                with anyio.fail_after(segment.timeout + 1.0), absent_if_refused(path):
                     return await anyio.to_thread.run_sync(segment.read, call, abandon_on_cancel=True)
             except TimeoutError:
                 raise DataplaneError(f"VPP's statistics at {path} cannot be read: no end of it") from None

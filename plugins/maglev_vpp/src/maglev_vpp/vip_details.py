@@ -75,10 +75,6 @@ class VipDetailsCache:
             await self.refresh()
         return self.known
 
-    def forget(self, vip: VipKey) -> None:
-        """Drop a VIP that we created or removed."""
-        self.known.pop(vip, None)
-
 
 def leftovers(servers: Sequence[ServerRow]) -> Counter[tuple[VipKey, Address, int]]:
     """Find the removed rows of servers that have another row in use: their VIP was removed and created again.
