@@ -55,7 +55,7 @@ class VppDataplane(Dataplane):
         until_s = time.monotonic() + (self.timings.wait_again_s if self._absent else self.timings.wait_s)
         while True:
             try:
-                session = await self._open_session(stack)
+                session = await stack.enter_async_context(self._open_session())
             except VppAbsent as error:
                 if self._absent != str(error):
                     log.info("%s; looking for it every %g s", error, self.timings.poll_s)
@@ -67,22 +67,20 @@ class VppDataplane(Dataplane):
                 return session
             await anyio.sleep(self.timings.poll_s)
 
-    async def _open_session(self, stack: AsyncExitStack) -> Session:
+    @asynccontextmanager
+    async def _open_session(self) -> AsyncIterator[Session]:
         """Connect to the API, then to the statistics: while the API connection lives, they are of the same VPP."""
-        api_addr, stats_addr = self.options.api_addr, self.options.stats_addr
+        stats_addr = self.options.stats_addr
         if stats_addr and not await anyio.Path(stats_addr).exists():
             raise VppAbsent(f"VPP is not there: {stats_addr}: No such file or directory")
-        async with AsyncExitStack() as attempt:
-            connection, info = await attempt.enter_async_context(open_api(api_addr, self.timings))
-            stats = None
-            if stats_addr:
-                stats = await attempt.enter_async_context(open_stats(stats_addr, self.timings.call_s))
+        async with open_api(self.options.api_addr, self.timings) as (connection, info):
+            if not stats_addr:
+                lacking = "counters, and the time of VPP's start: vpp-stats-addr is empty"
+                yield VppSession(connection, None, attrs.evolve(info, missing=(*info.missing, lacking)))
+                return
+            async with open_stats(stats_addr, self.timings.call_s) as stats:
                 boot_s = await stats.read(lambda segment: int(segment[BOOT_TIME]))
                 capabilities = info.capabilities | {"counters"}
                 boot_id = f"{boot_s}-{info.boot_id}"
-                info = attrs.evolve(info, boot_id=boot_id, boot_time_s=boot_s, capabilities=capabilities)
-            else:
-                lacking = "counters, and the time of VPP's start: vpp-stats-addr is empty"
-                info = attrs.evolve(info, missing=(*info.missing, lacking))
-            stack.push_async_exit(attempt.pop_all())
-            return VppSession(connection, stats, info)
+                full = attrs.evolve(info, boot_id=boot_id, boot_time_s=boot_s, capabilities=capabilities)
+                yield VppSession(connection, stats, full)

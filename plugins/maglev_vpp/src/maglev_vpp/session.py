@@ -120,7 +120,9 @@ class VppSession:
         if self._stats is None:
             return ()
         async with self._reading:
-            details = await self._details.get(self._vips)
+            if not self._vips <= self._details.known.keys():
+                await self._details.refresh()
+            details = self._details.known
             self._vips &= details.keys()
             routes = await self._routes.get(details)
             try:

@@ -6,7 +6,7 @@ The command may stop VPP's workers while it runs, so it is run only when a dump 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import anyio.lowlevel
@@ -64,16 +64,6 @@ class VipDetailsCache:
         except ValueError as error:
             raise DataplaneError(f"the output of VPP's command line cannot be parsed: {error}") from error
         self.known = known
-
-    async def get(self, vips: Collection[VipKey]) -> Mapping[VipKey, VipDetails]:
-        """Return all that is known, asking VPP first if one of these VIPs is not.
-
-        Raises:
-            DataplaneError: VPP could not be asked.
-        """
-        if not self.known.keys() >= set(vips):
-            await self.refresh()
-        return self.known
 
 
 def leftovers(servers: Sequence[ServerRow]) -> Counter[tuple[VipKey, Address, int]]:
