@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from maglev_prometheus.catalogue import FAMILIES, Family
-from maglev_prometheus.histogram import BOUNDS_S
+from maglev_prometheus.probes import BOUNDS_S
 from maglev_prometheus.text import number
 
 _HEAD = """# Metrics

@@ -37,7 +37,7 @@ from maglev.api import (
     VipKey,
 )
 from maglev_prometheus import catalogue
-from maglev_prometheus.histogram import BOUNDS_S
+from maglev_prometheus.probes import BOUNDS_S
 
 INFO = DataplaneInfo("vpp", "25.06", "1", build_date="2026-01-02", pid=4711, boot_time_s=100.0, connected_at_s=250.0)
 

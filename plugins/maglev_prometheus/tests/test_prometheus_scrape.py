@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import ip_address
+from itertools import chain
 
 import anyio
 import anyio.lowlevel
@@ -156,7 +157,7 @@ def counted(value: int, *, port: int = 443) -> VipCounters:
 
 
 def said(traffic: Traffic, *counters: VipCounters) -> list[float]:
-    text = "".join([*traffic.packets(counters), *traffic.routes(counters)])
+    text = "".join([*traffic.packets(counters), *chain(*traffic.routes(counters))])
     return [float(line.rsplit(" ", 1)[1]) for line in text.splitlines()]
 
 

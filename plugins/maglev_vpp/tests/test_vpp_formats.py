@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from vpp_papi import vpp_serializer
 
 from maglev.api import Encap, IPProtocol, VipKey
+from maglev_vpp.codec import MAX_LENGTH, FramingError, Splitter, frame
 from maglev_vpp.definitions import build, client_messages, messages_of, select
 from maglev_vpp.dumps import VipRow
-from maglev_vpp.framing import MAX_LENGTH, FramingError, Splitter, frame
 from maglev_vpp.handshake import flow_hash
 from maglev_vpp.messages import CLIENT, OPTIONAL, REQUIRED, mismatch
 from maglev_vpp.show_vips import VipDetails, parse_vip, split_vips
@@ -137,7 +137,7 @@ async def test_definitions_are_read_and_the_processs_own_are_left_as_they_were()
     before = dict(vpp_serializer.types), dict(vpp_serializer.message_cache)
     messages = await messages_of(Vocabulary().api_json(), {*REQUIRED, *OPTIONAL})
     assert set(messages) == {*REQUIRED, *OPTIONAL}
-    assert set(await client_messages()) == set(CLIENT)
+    assert set(client_messages()) == set(CLIENT)
     assert (vpp_serializer.types, vpp_serializer.message_cache) == before
 
 
@@ -155,7 +155,8 @@ def test_only_what_is_wanted_is_read_and_nothing_is_changed() -> None:
 def test_another_layout_of_a_type_is_read_as_it_is_defined_the_second_time_too() -> None:
     def packed(*fields: list[str]) -> bytes:
         api = {"types": [["pair", *fields]], "messages": [["told", ["vl_api_pair_t", "pair"], {"crc": "0x1"}]]}
-        return build([api], {"told"})["told"].pack({"pair": {"a": 1, "b": 2}})
+        message: bytes = build([api], {"told"})["told"].pack({"pair": {"a": 1, "b": 2}})
+        return message
 
     assert packed(["u8", "a"], ["u16", "b"]) == b"\x01\0\x02"
     assert packed(["u16", "a"], ["u8", "b"]) == b"\0\x01\x02"

@@ -109,11 +109,7 @@ CONNECTED_FOR = Family(
     "maglev_vpp_connected_seconds", "gauge", "Time since the connection was made", series="1, while connected"
 )
 INFO = Family(
-    "maglev_vpp_info",
-    "info",
-    "Version of the dataplane",
-    ("build_date", "pid", "version"),
-    "1, while connected",
+    "maglev_vpp_info", "info", "Version of the dataplane", ("build_date", "pid", "version"), "1, while connected"
 )
 MESSAGES = Family(
     "maglev_vpp_api_total",
@@ -170,27 +166,5 @@ RELOADED_AT = Family(
     "When the running configuration was loaded, in seconds since the epoch",
 )
 
-FAMILIES = (
-    PROBES,
-    DURATIONS,
-    TRANSITIONS,
-    BACKEND_STATE,
-    BACKEND_HEALTH,
-    BACKEND_ENABLED,
-    FRONTEND_STATE,
-    WEIGHT,
-    EFFECTIVE_WEIGHT,
-    CONNECTED,
-    UPTIME,
-    CONNECTED_FOR,
-    INFO,
-    MESSAGES,
-    SYNCS,
-    VIP_PACKETS,
-    ROUTE_PACKETS,
-    ROUTE_BYTES,
-    LAG,
-    RELOADS,
-    RELOADED_AT,
-)
+FAMILIES = tuple(family for family in list(globals().values()) if isinstance(family, Family))
 """All of ours, in the order of the exposition. `process_…`, which prometheus_client gives, comes last."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from enum import IntEnum
-from urllib.parse import urlsplit
 
 import anyio
 import attrs
@@ -18,6 +18,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 log = logging.getLogger("maglev.prometheus.http")
+
+_SCHEME_AND_HOST = re.compile("^[A-Za-z]+://[^/]*")
+"""What stands before the path in a request that is meant for a proxy."""
 
 
 @attrs.frozen
@@ -53,14 +56,7 @@ class Phase(IntEnum):
 
 
 class Connection(H11Protocol):
-    """One connection.
-
-    Args:
-        config: uvicorn's configuration.
-        state: What all connections of the server share.
-        timings: How long the client may take.
-        ended: Called with the connection once it is closed.
-    """
+    """One connection; `ended` is called with it once it is closed."""
 
     # None until the first request: uvicorn does not say so.
     cycle: RequestResponseCycle | None  # type: ignore[assignment]
@@ -94,11 +90,7 @@ class Connection(H11Protocol):
         return Phase.SENDING if self.cycle.response_started else Phase.WORKING
 
     def can_be_closed(self, stalled_before_s: float) -> bool:
-        """Whether it may be closed in favour of another client.
-
-        Args:
-            stalled_before_s: A client that has taken nothing of its response since then may be disconnected.
-        """
+        """Whether it may be closed in favour of another client; `least_useful` explains the argument."""
         if self.phase is Phase.SENDING:
             return self.flow.write_paused and self.since_s < stalled_before_s
         return self.phase is not Phase.WORKING
@@ -137,7 +129,7 @@ class Connection(H11Protocol):
             return
         self._head_begun = False
         self._limit(self._timings.response_s)
-        self.scope["path"] = _path(self.scope["path"])
+        self.scope["path"] = _SCHEME_AND_HOST.sub("", self.scope["path"]) or "/"
         if self.conn.their_state is h11.SEND_BODY:
             self.headers.append(CLOSE_HEADER)  # no page takes a body, so none is read
 
@@ -186,18 +178,8 @@ def least_useful(connections: Iterable[Connection], stalled_before_s: float) -> 
     first, then those that wait for another request, then those that do not read their response.
 
     Args:
-        connections: All of them.
+        connections: All connections.
         stalled_before_s: A client that has taken nothing of its response since then may be disconnected.
     """
     candidates = (connection for connection in connections if connection.can_be_closed(stalled_before_s))
     return min(candidates, key=lambda connection: (connection.phase, connection.since_s), default=None)
-
-
-def _path(target: str) -> str:
-    """The path of a request, also where it has the form that is meant for a proxy."""
-    if target.startswith("/"):
-        return target
-    try:
-        return urlsplit(target).path or "/"
-    except ValueError:
-        return target

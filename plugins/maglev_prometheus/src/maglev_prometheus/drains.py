@@ -31,7 +31,7 @@ class Write:
     errors: tuple[str, ...]
 
 
-@attrs.frozen
+@attrs.define
 class Drain:
     """One backend that lost its weight. Times are in seconds since the epoch.
 
@@ -40,18 +40,23 @@ class Drain:
         began_s: When the first probe of the failures in a row started; for a command, when the state changed.
         transition: The change of its state.
         frontends: Where it carried weight.
+        waiting: Those of them that the dataplane has not acknowledged.
         writes: The passes, in order; the last one's success ends the drain.
-        finished: Whether the dataplane has acknowledged all of it.
-        why_not: What came in between, if not.
+        why_not: What came in between, if it did not end.
     """
 
     backend: str
     began_s: float
     transition: Transition
-    frontends: tuple[str, ...]
-    writes: tuple[Write, ...]
-    finished: bool
+    frontends: tuple[str, ...] = ()
+    waiting: set[str] = attrs.field(factory=set)
+    writes: list[Write] = attrs.field(factory=list)
     why_not: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the dataplane has acknowledged all of it."""
+        return not self.waiting
 
     @property
     def ended_s(self) -> float:
@@ -64,27 +69,14 @@ class Drain:
         return self.ended_s - self.began_s
 
 
-@attrs.define
-class _Pending:
-    began_s: float
-    transition: Transition
-    frontends: list[str] = attrs.field(factory=list)
-    waiting: set[str] = attrs.field(factory=set)
-    writes: list[Write] = attrs.field(factory=list)
-
-
+@attrs.define(eq=False)
 class Drains:
-    """Puts drains together.
+    """Puts drains together; `clock_s` gives the seconds since the epoch."""
 
-    Args:
-        clock_s: Seconds since the epoch.
-    """
-
-    def __init__(self, clock_s: Callable[[], float] = time.time) -> None:
-        self._clock_s = clock_s
-        self._failing_since_s: dict[str, float] = {}
-        self._pending: dict[str, _Pending] = {}
-        self._done: list[Drain] = []
+    _clock_s: Callable[[], float] = time.time
+    _failing_since_s: dict[str, float] = attrs.field(factory=dict, init=False)
+    _pending: dict[str, Drain] = attrs.field(factory=dict, init=False)
+    _done: list[Drain] = attrs.field(factory=list, init=False)
 
     def probed(self, backend: str, checker: str, result: ProbeResult, duration_ns: int) -> None:
         """Take note of one ended probe; a `maglev.api.ProbeObserver`."""
@@ -97,15 +89,12 @@ class Drains:
     def take(self, events: Iterable[Event]) -> tuple[Drain, ...]:
         """Take note of events that were published without a pause in between, and return the drains that ended."""
         for event in events:
-            match event:
-                case BackendEvent():
-                    self._moved(event.backend, event.transition)
-                case WeightEvent(effective=0) if event.previous > 0:
-                    self._lowered(event)
-                case SyncEvent():
-                    self._written(event)
-                case _:
-                    continue
+            if isinstance(event, BackendEvent):
+                self._moved(event.backend, event.transition)
+            elif isinstance(event, WeightEvent) and event.effective == 0 < event.previous:
+                self._lowered(event)
+            elif isinstance(event, SyncEvent):
+                self._written(event)
         self._settle()
         done, self._done = tuple(self._done), []
         return done
@@ -115,26 +104,26 @@ class Drains:
         if transition.to_state in _DRAINED and transition.from_state is not transition.to_state:
             probed = transition.result is not None
             began_s = self._failing_since_s.get(backend, transition.at_s) if probed else transition.at_s
-            self._pending[backend] = _Pending(min(began_s, transition.at_s), transition)
+            self._pending[backend] = Drain(backend, min(began_s, transition.at_s), transition)
         if transition.to_state is BackendState.REMOVED:
             self._failing_since_s.pop(backend, None)
 
     def _lowered(self, event: WeightEvent) -> None:
         pending = self._pending.get(event.backend)
         if pending is not None and event.frontend not in pending.waiting:
-            pending.frontends.append(event.frontend)
+            pending.frontends += (event.frontend,)
             pending.waiting.add(event.frontend)
 
     def _written(self, event: SyncEvent) -> None:
         began_s = event.at_s - event.duration_s
         for backend, pending in list(self._pending.items()):
-            touched = pending.waiting.intersection(event.frontends) if event.frontends else set(pending.waiting)
+            touched = pending.waiting.intersection(event.frontends) if event.frontends else pending.waiting
             if not touched or began_s < pending.transition.at_s - _CLOCKS_DIFFER_S:
                 continue
             names = tuple(name for name in pending.frontends if name in touched)
             pending.writes.append(Write(event.scope, began_s, event.at_s, names, event.errors))
             if not event.errors:
-                pending.waiting -= touched
+                pending.waiting = pending.waiting - touched
                 if not pending.waiting:
                     self._end(backend)
 
@@ -148,17 +137,7 @@ class Drains:
                 self._end(backend, f"not written within {GIVE_UP_S:g} s")
 
     def _end(self, backend: str, why_not: str = "") -> None:
-        pending = self._pending.pop(backend, None)
-        if pending is None or not pending.frontends:
-            return
-        self._done.append(
-            Drain(
-                backend,
-                pending.began_s,
-                pending.transition,
-                tuple(pending.frontends),
-                tuple(pending.writes),
-                finished=not why_not,
-                why_not=why_not,
-            )
-        )
+        drain = self._pending.pop(backend, None)
+        if drain is not None and drain.frontends:
+            drain.why_not = why_not
+            self._done.append(drain)

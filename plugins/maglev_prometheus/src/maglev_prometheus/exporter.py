@@ -39,7 +39,6 @@ class PrometheusExporter(Exporter):
         self.port: int | None = None
         """The port that is listened on, once `ready` was called."""
         self.scrapes: Scrapes | None = None
-        self.server: Server | None = None
         self._secrets = Secrets()
 
     @property
@@ -64,10 +63,11 @@ class PrometheusExporter(Exporter):
             self.port = listener.getsockname()[1]
             if self._secrets.credentials is not None and self._secrets.tls is None:
                 log.warning("the password for metrics goes over the network in clear text: set cert and key")
-            meters = _meters(control, each_backend=self.options.probe_histogram == "backend")
+            each_backend = self.options.probe_histogram == "backend"
+            meters = _METERS.setdefault(control, Meters(Probes(each_backend=each_backend)))
             scrapes = self.scrapes = Scrapes(control, meters)
             pages = Pages(control, scrapes, lambda: self._secrets)
-            server = self.server = Server(pages.app(), tls=lambda: self._secrets.tls)
+            server = Server(pages.app(), tls=lambda: self._secrets.tls)
             async with control.observe_probes(meters.probes), anyio.create_task_group() as tasks:
                 await tasks.start(_count, control, meters)
                 if self.options.traces:
@@ -76,13 +76,6 @@ class PrometheusExporter(Exporter):
                     await tasks.start(tracing.send_traces, control, self.options.traces)
                 ready()
                 await server.serve(listener)
-
-
-def _meters(control: Control, *, each_backend: bool) -> Meters:
-    meters = _METERS.get(control)
-    if meters is None:
-        meters = _METERS[control] = Meters(Probes(each_backend=each_backend))
-    return meters
 
 
 async def _count(

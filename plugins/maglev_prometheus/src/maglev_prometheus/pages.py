@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 
 import anyio.lowlevel
+import attrs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,19 +29,13 @@ _INDEX = """<!doctype html>
 """
 
 
+@attrs.frozen
 class Pages:
-    """Answers requests.
+    """Answers requests. `secrets` is called at each of them for who may read."""
 
-    Args:
-        control: The controller.
-        scrapes: Makes the metrics.
-        secrets: Called at each request for who may read.
-    """
-
-    def __init__(self, control: Control, scrapes: Scrapes, secrets: Callable[[], Secrets]) -> None:
-        self._control = control
-        self._scrapes = scrapes
-        self._secrets = secrets
+    _control: Control
+    _scrapes: Scrapes
+    _secrets: Callable[[], Secrets]
 
     def app(self) -> Starlette:
         """The application that serves them."""

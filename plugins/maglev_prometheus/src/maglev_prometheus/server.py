@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import anyio
 import anyio.lowlevel
+import attrs
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
@@ -36,55 +37,31 @@ _LOOK_AGAIN_S = 0.1
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 log = logging.getLogger("maglev.prometheus")
-
-
-class _OnceAMinute(logging.Filter):
-    """Lets each message through once a minute, so that no client can fill the log."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._limit = RateLimit()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return self._limit.allow(record.msg) > 0
+_limit = RateLimit()
+log.getChild("http").addFilter(lambda record: _limit.allow(record.msg) > 0)  # no client can fill the log
 
 
 def listen(addr: str) -> socket.socket:
-    """Listen on an address, without blocking from then on; may look its name up, so it belongs into a thread.
-
-    Args:
-        addr: As for `maglev.listening.listen`, which tells what is raised too.
-    """
+    """Listen as `maglev.listening.listen` does; the socket does not block. Call it in a thread: names are looked up."""
     listener = listening.listen(addr, BACKLOG)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     listener.setblocking(False)
     return listener
 
 
+@attrs.define(eq=False)
 class Server:
-    """An HTTP server over one listening socket.
+    """An HTTP server over one listening socket, with at most `most` connections.
 
-    Args:
-        app: The ASGI application that answers.
-        tls: Called at each connection for the TLS context to serve it with; `None` is clear text.
-        most: How many connections there may be.
-        timings: How long clients may take.
+    `tls` is called at each connection for the TLS context to serve it with; `None` is clear text.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        tls: Callable[[], ssl.SSLContext | None] = lambda: None,
-        most: int = MOST_CONNECTIONS,
-        timings: Timings | None = None,
-    ) -> None:
-        self._app = app
-        self._tls = tls
-        self._most = most
-        self._timings = timings or Timings()
-        self._state = ServerState()
-        self._connections: set[Connection] = set()
+    _app: ASGIApp
+    _tls: Callable[[], ssl.SSLContext | None] = lambda: None
+    _most: int = MOST_CONNECTIONS
+    _timings: Timings = attrs.field(factory=Timings)
+    _state: ServerState = attrs.field(factory=ServerState, init=False)
+    _connections: set[Connection] = attrs.field(factory=set, init=False)
 
     @property
     def connections(self) -> int:
@@ -97,22 +74,7 @@ class Server:
         Args:
             listener: Non-blocking; closed by whoever opened it.
         """
-        config = self._config()
-        async with anyio.create_task_group() as tasks:
-            try:
-                while True:
-                    await self._make_room()
-                    client = await self._accept(listener)
-                    if client is not None:
-                        connection = Connection(config, self._state, self._timings, self._connections.discard)
-                        self._connections.add(connection)
-                        tasks.start_soon(self._open, client, connection)
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await self._close()
-
-    def _config(self) -> uvicorn.Config:
-        return uvicorn.Config(
+        config = uvicorn.Config(
             self._answer,
             http=Connection,
             ws="none",
@@ -125,6 +87,18 @@ class Server:
             timeout_keep_alive=self._timings.idle_s,  # type: ignore[arg-type]  # any number of seconds will do
             h11_max_incomplete_event_size=LARGEST_HEAD,
         )
+        async with anyio.create_task_group() as tasks:
+            try:
+                while True:
+                    await self._make_room()
+                    client = await self._accept(listener)
+                    if client is not None:
+                        connection = Connection(config, self._state, self._timings, self._connections.discard)
+                        self._connections.add(connection)
+                        tasks.start_soon(self._open, client, connection)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await self._close()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         # uvicorn would log a request that is cancelled as a fault.
@@ -184,6 +158,3 @@ class Server:
             task.cancel()
         while self._state.tasks:
             await asyncio.wait(self._state.tasks)
-
-
-log.getChild("http").addFilter(_OnceAMinute())

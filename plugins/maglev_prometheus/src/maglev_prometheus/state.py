@@ -2,142 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Generic, TypeVar
 
-from maglev.api import BackendMetrics, BackendState, FrontendMetrics, FrontendState, LoopLag, Status
-from maglev_prometheus.catalogue import (
-    BACKEND_ENABLED,
-    BACKEND_HEALTH,
-    BACKEND_STATE,
-    CONNECTED,
-    CONNECTED_FOR,
-    EFFECTIVE_WEIGHT,
-    FRONTEND_STATE,
-    INFO,
-    LAG,
-    MESSAGES,
-    RELOADED_AT,
-    RELOADS,
-    SYNCS,
-    UPTIME,
-    WEIGHT,
-    Family,
-)
-from maglev_prometheus.text import number, series
+import attrs
+
+from maglev.api import BackendMetrics, BackendState, DataplaneInfo, FrontendMetrics, FrontendState, LoopLag, Status
+from maglev_prometheus import catalogue
+from maglev_prometheus.catalogue import Family
+from maglev_prometheus.text import line
 
 BACKEND_STATES = tuple(state for state in BackendState if state is not BackendState.REMOVED)
 """A removed backend has no series any more."""
-
-
-SCOPES = ("transition", "periodic", "operator", "reload", "fill")
-_NO_ERRORS = {(scope, "error"): 0 for scope in SCOPES}
+_NO_ERRORS = {(scope, "error"): 0 for scope in ("transition", "periodic", "operator", "reload", "fill")}
 """There before the first error: the rise of a series from nothing to 1 cannot be seen."""
 
-
-class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
+T = TypeVar("T", bound=BackendMetrics | FrontendMetrics)
+Section = tuple[Family, Iterable[str]]
 
 
-T = TypeVar("T", bound=_Named)
-
-
+@attrs.define(eq=False)
 class LineCache(Generic[T]):
-    """Lines of many objects in some columns, written again only where an object was replaced since the last scrape.
+    """Lines of many objects in some families, written again only where an object was replaced since the last scrape.
 
     Args:
-        make: Makes the lines of one thing, one text for each column.
-        chunk: How many things to look at in one go: about half a millisecond's worth.
+        families: The metric families, in their order.
+        make: Makes the lines of one object, one text for each family.
+        chunk: How many objects to look at in one go: about half a millisecond's worth.
     """
 
-    def __init__(self, make: Callable[[T], tuple[str, ...]], chunk: int) -> None:
-        self._make = make
-        self._chunk = chunk
-        self._known: dict[str, tuple[T, tuple[str, ...]]] = {}
-        self._rows: list[list[tuple[str, ...]]] = []
+    _families: Sequence[Family]
+    _make: Callable[[T], tuple[str, ...]]
+    _chunk: int
+    _known: dict[str, tuple[T, tuple[str, ...]]] = attrs.field(factory=dict, init=False)
 
-    def first(self, things: Sequence[T]) -> Iterator[str]:
-        """Look at all things; the texts of the first column."""
-        before, self._known, self._rows = self._known, {}, []
+    def sections(self, things: Sequence[T]) -> Iterator[Section]:
+        """Each family with the lines of all objects, some at a time. They must be taken in this order."""
+        rows: list[list[tuple[str, ...]]] = []
+        yield self._families[0], self._first(things, rows)
+        for index, family in enumerate(self._families[1:], 1):
+            yield family, ("".join([row[index] for row in some]) for some in rows)
+
+    def _first(self, things: Sequence[T], rows: list[list[tuple[str, ...]]]) -> Iterator[str]:
+        before, self._known = self._known, {}
         for at in range(0, len(things), self._chunk):
-            rows = []
+            some = []
             for thing in things[at : at + self._chunk]:
                 entry = before.get(thing.name)
                 if entry is None or entry[0] is not thing:
                     entry = thing, self._make(thing)
                 self._known[thing.name] = entry
-                rows.append(entry[1])
-            self._rows.append(rows)
-            yield "".join([row[0] for row in rows])
-
-    def column(self, index: int) -> Iterator[str]:
-        """The texts of a further column, of the things that `first` was exhausted with."""
-        for rows in self._rows:
-            yield "".join([row[index] for row in rows])
+                some.append(entry[1])
+            rows.append(some)
+            yield "".join([row[0] for row in some])
 
 
-BACKEND_COLUMNS = (BACKEND_STATE, BACKEND_HEALTH, BACKEND_ENABLED)
-FRONTEND_COLUMNS = (FRONTEND_STATE, WEIGHT, EFFECTIVE_WEIGHT)
+BACKEND_FAMILIES = (catalogue.BACKEND_STATE, catalogue.BACKEND_HEALTH, catalogue.BACKEND_ENABLED)
+FRONTEND_FAMILIES = (catalogue.FRONTEND_STATE, catalogue.WEIGHT, catalogue.EFFECTIVE_WEIGHT)
 
 
 def backend_lines(backend: BackendMetrics) -> tuple[str, ...]:
-    """The lines of one backend, by `BACKEND_COLUMNS`."""
+    """The lines of one backend, by `BACKEND_FAMILIES`."""
+    state, health, enabled = BACKEND_FAMILIES
     name = backend.name
-    states = [(series(BACKEND_STATE.name, backend=name, state=s.value), s is backend.state) for s in BACKEND_STATES]
     return (
-        "".join([f"{line}{number(is_it)}\n" for line, is_it in states]),
+        "".join([line(state, each is backend.state, backend=name, state=each.value) for each in BACKEND_STATES]),
         # A backend that is not probed has no health.
-        "" if backend.type is None else f"{series(BACKEND_HEALTH.name, backend=name)}{number(backend.counter)}\n",
-        f"{series(BACKEND_ENABLED.name, backend=name)}{number(backend.state is not BackendState.DISABLED)}\n",
+        "" if backend.type is None else line(health, backend.counter, backend=name),
+        line(enabled, backend.state is not BackendState.DISABLED, backend=name),
     )
 
 
 def frontend_lines(frontend: FrontendMetrics) -> tuple[str, ...]:
-    """The lines of one frontend, by `FRONTEND_COLUMNS`."""
+    """The lines of one frontend, by `FRONTEND_FAMILIES`."""
+    state, weight, effective = FRONTEND_FAMILIES
     name = frontend.name
-    states = [(series(FRONTEND_STATE.name, frontend=name, state=s.value), s is frontend.state) for s in FrontendState]
     places = [({"frontend": name, "pool": m.pool, "backend": m.backend}, m) for m in frontend.members]
     return (
-        "".join([f"{line}{number(is_it)}\n" for line, is_it in states]),
-        "".join([f"{series(WEIGHT.name, **place)}{number(m.weight)}\n" for place, m in places]),
-        "".join([f"{series(EFFECTIVE_WEIGHT.name, **place)}{number(m.effective_weight)}\n" for place, m in places]),
+        "".join([line(state, each is frontend.state, frontend=name, state=each.value) for each in FrontendState]),
+        "".join([line(weight, m.weight, **place) for place, m in places]),
+        "".join([line(effective, m.effective_weight, **place) for place, m in places]),
     )
 
 
-def dataplane_lines(status: Status) -> Iterator[tuple[Family, str]]:
+def dataplane_lines(status: Status) -> Iterator[Section]:
     """The lines of the connection to the dataplane, family by family."""
     dataplane, info = status.dataplane, status.dataplane.info
-    yield CONNECTED, _one(CONNECTED, dataplane.connected)
-    started = info.boot_time_s if info else None
-    yield UPTIME, "" if started is None else _one(UPTIME, max(0.0, status.at_s - started))
-    connected = info.connected_at_s if info else None
-    yield CONNECTED_FOR, "" if connected is None else _one(CONNECTED_FOR, max(0.0, status.at_s - connected))
-    yield INFO, info_line(status)
+    yield catalogue.CONNECTED, [line(catalogue.CONNECTED, dataplane.connected)]
+    started_s, connected_s = (info.boot_time_s, info.connected_at_s) if info else (None, None)
+    for family, at_s in (catalogue.UPTIME, started_s), (catalogue.CONNECTED_FOR, connected_s):
+        yield family, [] if at_s is None else [line(family, max(0.0, status.at_s - at_s))]
+    yield catalogue.INFO, [] if info is None else [info_line(info)]
     messages = sorted(dataplane.api_messages.items())
-    lines = [(series(MESSAGES.name, msg=key[0], direction=key[1], result=key[2]), count) for key, count in messages]
-    yield MESSAGES, "".join([f"{line}{number(count)}\n" for line, count in lines])
-    operations = {**_NO_ERRORS, **dataplane.operations}
-    done = [(series(SYNCS.name, scope=key[0], kind=key[1]), operations[key]) for key in sorted(operations)]
-    yield SYNCS, "".join([f"{line}{number(count)}\n" for line, count in done])
+    lines = [line(catalogue.MESSAGES, n, msg=key[0], direction=key[1], result=key[2]) for key, n in messages]
+    yield catalogue.MESSAGES, lines
+    operations = sorted({**_NO_ERRORS, **dataplane.operations}.items())
+    yield catalogue.SYNCS, [line(catalogue.SYNCS, n, scope=key[0], kind=key[1]) for key, n in operations]
 
 
-def info_line(status: Status) -> str:
-    """The line of `maglev_vpp_info`; empty while not connected."""
-    info = status.dataplane.info
-    if info is None:
-        return ""
+def info_line(info: DataplaneInfo) -> str:
+    """The line of `maglev_vpp_info`."""
     pid = "" if info.pid is None else str(info.pid)
-    return f"{series(INFO.name, version=info.version, build_date=info.build_date, pid=pid)}1.0\n"
+    return line(catalogue.INFO, 1, version=info.version, build_date=info.build_date, pid=pid)
 
 
-def daemon_lines(status: Status, lag: LoopLag) -> Iterator[tuple[Family, str]]:
+def daemon_lines(status: Status, lag: LoopLag) -> Iterator[Section]:
     """The lines of the daemon itself, family by family."""
-    yield LAG, _one(LAG, lag.last_s)
-    reloads = [(series(RELOADS.name, result=result), count) for result, count in status.reloads.items()]
-    yield RELOADS, "".join([f"{line}{number(count)}\n" for line, count in reloads])
-    yield RELOADED_AT, _one(RELOADED_AT, status.config_loaded_at_s)
-
-
-def _one(family: Family, value: float) -> str:
-    return f"{series(family.name)}{number(value)}\n"
+    yield catalogue.LAG, [line(catalogue.LAG, lag.last_s)]
+    yield catalogue.RELOADS, [line(catalogue.RELOADS, n, result=result) for result, n in status.reloads.items()]
+    yield catalogue.RELOADED_AT, [line(catalogue.RELOADED_AT, status.config_loaded_at_s)]

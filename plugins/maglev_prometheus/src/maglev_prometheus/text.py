@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from types import SimpleNamespace
+from typing import Any, TypeVar
 
 import attrs
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
-from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from maglev_prometheus.catalogue import Family
 
-_EXPONENTS_FROM = 1_000_000
+CHUNK = 128
+"""Objects written at once: well below a millisecond's worth."""
+EXPONENTS_FROM = 1_000_000
+"""From here on numbers are written with exponents."""
+
+_T = TypeVar("_T")
 
 
 @attrs.frozen
 class Format:
-    """One of the two formats.
-
-    Args:
-        content_type: What the response says of its body.
-        end: What closes the exposition.
-    """
+    """One of the two formats: its content type, and what closes an exposition."""
 
     content_type: str
     end: str
@@ -34,9 +36,18 @@ TEXT = Format("text/plain; version=0.0.4; charset=utf-8", "")
 OPENMETRICS = Format(openmetrics.CONTENT_TYPE_LATEST, "# EOF\n")
 
 
+_OFFERED = {
+    "application/openmetrics-text": (OPENMETRICS, ("", "1.0.0")),
+    "text/plain": (TEXT, ("", "0.0.4")),
+    "text/*": (TEXT, ("",)),
+    "*/*": (TEXT, ("",)),
+}
+"""The format for a media type, and the versions of it that we have."""
+
+
 def number(value: float) -> str:
     """A value, as Go would write it."""
-    if isinstance(value, int) and 0 <= value < _EXPONENTS_FROM:
+    if isinstance(value, int) and 0 <= value < EXPONENTS_FROM:
         return f"{value:d}.0"
     return str(floatToGoString(value))  # type: ignore[no-untyped-call]  # it is not annotated
 
@@ -47,16 +58,22 @@ def escaped(value: str) -> str:
 
 
 def series(name: str, /, **labels: str) -> str:
-    """The start of a sample's line, up to the value.
-
-    Args:
-        name: The sample's.
-        labels: Its labels; a name that is a word of Python's gets an underscore behind it.
-    """
+    """A sample's line, up to the value. A label that is a word of Python's has an underscore behind it."""
     if not labels:
         return f"{name} "
     pairs = sorted((label.removesuffix("_"), escaped(value)) for label, value in labels.items())
     return f"{name}{{{','.join([f'{label}={chr(34)}{value}{chr(34)}' for label, value in pairs])}}} "
+
+
+def line(family: Family, value: float, **labels: str) -> str:
+    """A sample's whole line; labels as for `series`."""
+    return f"{series(family.name, **labels)}{number(value)}\n"
+
+
+def in_chunks(things: Sequence[_T], write: Callable[[_T], str], size: int = CHUNK) -> Iterator[str]:
+    """The lines of many objects, `size` objects at a time."""
+    for at in range(0, len(things), size):
+        yield "".join([write(thing) for thing in things[at : at + size]])
 
 
 @cache
@@ -64,26 +81,13 @@ def header(family: Family, form: Format) -> str:
     """The lines before a family's samples: prometheus_client's own."""
     name = family.name.removesuffix("_total") if family.kind == "counter" else family.name
     name = name.removesuffix("_info") if family.kind == "info" else name
-    registry = CollectorRegistry()
-    registry.register(_Only(Metric(name, family.help, family.kind)))
-    return render_registry(registry, form)
+    return render(SimpleNamespace(collect=lambda: [Metric(name, family.help, family.kind)]), form)
 
 
-def render_registry(registry: CollectorRegistry, form: Format) -> str:
-    """What prometheus_client makes of a registry, without the mark at the end."""
-    if form is OPENMETRICS:
-        whole: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]  # it is not annotated
-    else:
-        whole = generate_latest(registry)
-    return whole.decode().removesuffix(form.end)
-
-
-class _Only(Collector):
-    def __init__(self, metric: Metric) -> None:
-        self._metric = metric
-
-    def collect(self) -> Iterable[Metric]:
-        return [self._metric]
+def render(collector: Any, form: Format) -> str:
+    """What prometheus_client makes of a collector, without the mark at the end."""
+    generate: Callable[[Any], bytes] = openmetrics.generate_latest if form is OPENMETRICS else generate_latest
+    return generate(collector).decode().removesuffix(form.end)
 
 
 def negotiate(accept: str) -> Format:
@@ -96,23 +100,9 @@ def negotiate(accept: str) -> Format:
     for offer in accept.split(","):
         media, *parameters = (part.strip() for part in offer.split(";"))
         settings = dict(parameter.partition("=")[::2] for parameter in parameters)
-        form = _form(media.lower(), settings.get("version", ""))
-        quality = _quality(settings.get("q", "1"))
-        if form is not None and quality > best:
-            best, chosen = quality, form
+        form, versions = _OFFERED.get(media.lower(), (TEXT, ()))
+        with contextlib.suppress(ValueError):
+            quality = float(settings.get("q", "1"))
+            if settings.get("version", "") in versions and quality > best:
+                best, chosen = quality, form
     return chosen
-
-
-def _form(media: str, version: str) -> Format | None:
-    if media == "application/openmetrics-text" and version in ("", "1.0.0"):
-        return OPENMETRICS
-    if media == "text/plain" and version in ("", "0.0.4"):
-        return TEXT
-    return TEXT if media in ("*/*", "text/*") else None
-
-
-def _quality(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0

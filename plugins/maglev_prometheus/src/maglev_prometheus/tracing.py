@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
 
 import anyio
 import anyio.abc
@@ -27,35 +26,24 @@ GOODBYE_S = 2.0
 Attributes = Mapping[str, str | bool | float | tuple[str, ...]]
 
 
-@asynccontextmanager
-async def provider_for(endpoint: str) -> AsyncIterator[TracerProvider]:
-    """A provider that sends to a collector, in a thread of its own; nothing global is set.
+async def send_traces(
+    control: Control, endpoint: str, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    """Send traces, in a thread of OpenTelemetry's, until the controller closes; nothing global is set.
 
     Args:
+        control: The controller.
         endpoint: The URL of a collector that speaks OTLP over HTTP.
+        task_status: Told once everything is listened to.
     """
     provider = TracerProvider(resource=Resource({SERVICE_NAME: "maglevd"}), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
     try:
-        yield provider
+        await trace(control, provider.get_tracer("maglev"), task_status=task_status)
     finally:
         # A collector that does not answer would keep us.
         with anyio.CancelScope(shield=True), anyio.move_on_after(GOODBYE_S):
             await anyio.to_thread.run_sync(provider.shutdown, abandon_on_cancel=True)
-
-
-async def send_traces(
-    control: Control, endpoint: str, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
-) -> None:
-    """Send traces until the controller closes.
-
-    Args:
-        control: Whose backends.
-        endpoint: As in `provider_for`.
-        task_status: Told once everything is listened to.
-    """
-    async with provider_for(endpoint) as provider:
-        await trace(control, provider.get_tracer("maglev"), task_status=task_status)
 
 
 async def trace(

@@ -7,25 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+import attrs
+
 from maglev.api import VipCounters, VipKey
 from maglev_prometheus.catalogue import ROUTE_BYTES, ROUTE_PACKETS, VIP_PACKETS
-from maglev_prometheus.probes import CHUNK
-from maglev_prometheus.text import number, series
+from maglev_prometheus.text import in_chunks, number, series
 
 
+@attrs.define(eq=False)
 class MonotonicCounter:
-    """One counter of the dataplane, with what was counted before it went back to 0.
+    """One counter of the dataplane, with what was counted before it went back to 0; `line` is up to the value."""
 
-    Args:
-        line: Its line up to the value.
-    """
-
-    __slots__ = ("_before", "_last", "_line")
-
-    def __init__(self, line: str) -> None:
-        self._line = line
-        self._before = 0
-        self._last = 0
+    _line: str
+    _before: int = 0
+    _last: int = 0
 
     def text(self, value: int) -> str:
         """Its whole line, for what the dataplane says now."""
@@ -35,32 +30,27 @@ class MonotonicCounter:
         return f"{self._line}{number(self._before + value)}\n"
 
 
+@attrs.define(eq=False)
 class Traffic:
     """Counters of VIPs and of the routes to their addresses."""
 
-    def __init__(self) -> None:
-        self._vips: dict[tuple[VipKey, str], MonotonicCounter] = {}
-        self._routes: dict[tuple[str, str], MonotonicCounter] = {}
+    _counters: dict[tuple[VipKey | str, str], MonotonicCounter] = attrs.field(factory=dict, init=False)
+    """By VIP and kind of packets, and by prefix and name of the family."""
 
     def keep(self, configured: Collection[VipKey], counters: Sequence[VipCounters]) -> None:
         """Forget VIPs that are neither configured nor in the dataplane."""
-        known = {*configured, *(counted.vip for counted in counters)}
-        prefixes = {_prefix(vip) for vip in known}
-        self._vips = {key: counter for key, counter in self._vips.items() if key[0] in known}
-        self._routes = {key: counter for key, counter in self._routes.items() if key[0] in prefixes}
+        vips = {*configured, *(counted.vip for counted in counters)}
+        known = vips | {_prefix(vip) for vip in vips}
+        self._counters = {key: counter for key, counter in self._counters.items() if key[0] in known}
 
     def packets(self, counters: Sequence[VipCounters]) -> Iterator[str]:
         """The lines of `maglev_vpp_vip_packets_total`, some at a time."""
-        for at in range(0, len(counters), CHUNK):
-            yield "".join(
-                [
-                    self._vip(counted.vip, kind).text(value)
-                    for counted in counters[at : at + CHUNK]
-                    for kind, value in counted.packets.items()
-                ]
-            )
+        return in_chunks(counters, self._packets)
 
-    def routes(self, counters: Sequence[VipCounters]) -> tuple[str, str]:
+    def _packets(self, counted: VipCounters) -> str:
+        return "".join([self._vip(counted.vip, kind).text(value) for kind, value in counted.packets.items()])
+
+    def routes(self, counters: Sequence[VipCounters]) -> tuple[list[str], list[str]]:
         """The lines of `maglev_vpp_vip_route_packets_total` and of `maglev_vpp_vip_route_bytes_total`."""
         # All VIPs of an address share its route.
         by_prefix = {_prefix(counted.vip): counted for counted in counters}
@@ -70,19 +60,19 @@ class Traffic:
                 packets.append(self._route(prefix, ROUTE_PACKETS.name).text(counted.route_packets))
             if counted.route_bytes is not None:
                 octets.append(self._route(prefix, ROUTE_BYTES.name).text(counted.route_bytes))
-        return "".join(packets), "".join(octets)
+        return packets, octets
 
     def _vip(self, vip: VipKey, kind: str) -> MonotonicCounter:
-        counter = self._vips.get((vip, kind))
+        counter = self._counters.get((vip, kind))
         if counter is None:
             labels = {"prefix": _prefix(vip), "protocol": vip.protocol.value, "port": str(vip.port), "kind": kind}
-            counter = self._vips[vip, kind] = MonotonicCounter(series(VIP_PACKETS.name, **labels))
+            counter = self._counters[vip, kind] = MonotonicCounter(series(VIP_PACKETS.name, **labels))
         return counter
 
     def _route(self, prefix: str, name: str) -> MonotonicCounter:
-        counter = self._routes.get((prefix, name))
+        counter = self._counters.get((prefix, name))
         if counter is None:
-            counter = self._routes[prefix, name] = MonotonicCounter(series(name, prefix=prefix))
+            counter = self._counters[prefix, name] = MonotonicCounter(series(name, prefix=prefix))
         return counter
 
 

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from maglev.api import (
-    BackendEvent,
-    BackendMetrics,
-    BackendState,
-    Event,
-    EventFilter,
-    EventKind,
-    Snapshot,
-    Transition,
-)
+import attrs
+
+from maglev.api import BackendEvent, BackendMetrics, BackendState, Event, EventFilter, EventKind, Snapshot, Transition
 from maglev_prometheus.catalogue import TRANSITIONS
-from maglev_prometheus.probes import CHUNK, Count
-from maglev_prometheus.text import series
+from maglev_prometheus.probes import Count
+from maglev_prometheus.text import in_chunks, series
 
 WANTED = EventFilter(kinds=frozenset({EventKind.BACKEND}))
 BUFFER = 100_000
 """Undelivered events: a reload that removes ten thousand backends tells of all of them at once."""
 
-_Change = tuple[BackendState, BackendState]
 
-
+@attrs.define(eq=False)
 class Transitions:
     """Counters of transitions. A backend's are kept as `Probes` keeps its own."""
 
-    def __init__(self) -> None:
-        self._counts: dict[str, dict[_Change, Count]] = {}
-        self._counted_until_s = 0.0
+    _counts: dict[str, dict[tuple[BackendState, BackendState], Count]] = attrs.field(factory=dict, init=False)
+    _counted_until_s: float = attrs.field(default=0.0, init=False)
 
     def begin(self, snapshot: Snapshot) -> None:
         """Count what happened before (or while nobody) listened, as far as histories go."""
@@ -59,8 +50,6 @@ class Transitions:
 
     def lines(self, backends: Sequence[BackendMetrics]) -> Iterator[str]:
         """The lines of `maglev_backend_transitions_total`, some at a time; what is not configured is forgotten."""
-        all_ = self._counts
-        kept = self._counts = {b.name: all_[b.name] for b in backends if b.name in all_}
-        changes = list(kept.values())
-        for at in range(0, len(changes), CHUNK):
-            yield "".join([count.text() for counts in changes[at : at + CHUNK] for count in counts.values()])
+        counts = self._counts
+        self._counts = {b.name: counts[b.name] for b in backends if b.name in counts}
+        return in_chunks(list(self._counts.values()), lambda changes: "".join([c.text() for c in changes.values()]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maglev_vpp.dataplane import VppDataplane, VppOptions
-from maglev_vpp.timings import Timings
+from maglev_vpp.dataplane import VppDataplane
+from maglev_vpp.options import Timings, VppOptions
 
 __all__ = ["Timings", "VppDataplane", "VppOptions"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from maglev.api import IPProtocol, VipKey
+from maglev.api import Encap, IPProtocol, VipKey
 
 Address = IPv4Address | IPv6Address
 
 ALL_ONES_4, ALL_ONES_6 = b"\xff" * 4, b"\xff" * 16
 """An outer source address that was never set."""
+
+ENCAPS = (Encap.GRE4, Encap.GRE6)
+"""By VPP's numbers; it has others, which maglevd never makes."""
 
 _PROTOCOLS = {protocol.number: protocol for protocol in IPProtocol}
 

@@ -16,10 +16,9 @@ from typing import Any, cast
 
 from maglev.api import DataplaneError, LostKind, LostReason
 from maglev_vpp.calls import Call
-from maglev_vpp.codec import Codec
-from maglev_vpp.framing import REPLY_START, REQUEST_START, FramingError, Splitter, retval_of
+from maglev_vpp.codec import REPLY_START, REQUEST_START, Codec, FramingError, Splitter, retval_of
 from maglev_vpp.messages import SOCKCLNT_CREATE_REPLY_ID
-from maglev_vpp.timings import Timings
+from maglev_vpp.options import Timings
 
 log = logging.getLogger("maglev.vpp")
 
@@ -29,13 +28,7 @@ CHECKS_PER_DEADLINE = 20
 
 
 class ApiConnection(asyncio.Protocol):
-    """One connection. Made by `handshake.open_api`.
-
-    Args:
-        codec: The messages that can be sent, to begin with.
-        timings: Deadlines.
-        path: The socket, for error messages.
-    """
+    """One connection. Made by `handshake.open_api`. The path of the socket is for error messages."""
 
     def __init__(self, codec: Codec, timings: Timings, path: str) -> None:
         self.codec = codec
@@ -52,7 +45,7 @@ class ApiConnection(asyncio.Protocol):
         self._contexts = count(1)
         self._may_send = asyncio.Event()
         self._write_paused = False
-        self._lost = asyncio.Event()
+        self._lost: asyncio.Future[LostReason] = self._loop.create_future()
         self._closed = asyncio.Event()
         self._received_s = self._pinged_s = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
@@ -60,11 +53,7 @@ class ApiConnection(asyncio.Protocol):
     # ---------------------------------------------------------------------------------------------- requests
 
     async def call(self, name: str, /, **fields: Any) -> Any:
-        """Send one request and wait for its reply.
-
-        Args:
-            name: The message's name.
-            fields: Its fields; those left out are zero.
+        """Send one request and wait for its reply. Fields that are left out are zero.
 
         Returns:
             The reply, as vpp_papi's named tuple; addresses are bytes.
@@ -79,17 +68,13 @@ class ApiConnection(asyncio.Protocol):
 
         VPP does not mark the last row. A control_ping is sent behind the request: its reply follows the last row.
         """
-        context = self._new_context()
         now = self._loop.time()
-        deadline_s = now + self.timings.dump_s
-        dump = Call(name, -1, self._loop.create_future(), now, deadline_s, self.codec.numbers[details])
-        if self.lost_reason is None:
-            self._calls[context] = dump
+        dump = Call(name, -1, self._loop.create_future(), now, now + self.timings.dump_s, self.codec.numbers[details])
+        context, message = self._start(dump, fields)
         try:
-            self._write(self.codec.encode(name, context, fields))
-            self.counts[name, "tx", "ok"] += 1
+            self._write(message)
             end = self.send("control_ping", {})
-            end.deadline_s = deadline_s
+            end.deadline_s = dump.deadline_s
             await end.reply()
         finally:
             self._calls.pop(context, None)
@@ -108,15 +93,20 @@ class ApiConnection(asyncio.Protocol):
             number = self.codec.numbers[f"{name}_reply"]
             call = Call(name, number, self._loop.create_future(), now, now + self.timings.call_s)
             calls.append(call)
-            if self.lost_reason is not None:
-                call.finish(self._lost_error())
-                continue
-            context = self._new_context()
-            frames.append(self.codec.encode(name, context, fields))
-            self._calls[context] = call
-            self.counts[name, "tx", "ok"] += 1
+            frames.append(self._start(call, fields)[1])
         self._write(b"".join(frames))
         return calls
+
+    def _start(self, call: Call, fields: Mapping[str, Any]) -> tuple[int, bytes]:
+        """Let a call wait for its reply; returns its context, and what to write."""
+        if self.lost_reason is not None:
+            call.finish(DataplaneError(self.lost_reason.detail))
+            return 0, b""
+        context = self._new_context()
+        message = self.codec.encode(call.name, context, fields)
+        self._calls[context] = call
+        self.counts[call.name, "tx", "ok"] += 1
+        return context, message
 
     async def until_writable(self) -> None:
         """Wait until few enough calls are in flight and VPP reads what was written."""
@@ -222,26 +212,20 @@ class ApiConnection(asyncio.Protocol):
             self._timer.cancel()
         calls, self._calls = self._calls, {}
         for call in calls.values():
-            call.finish(self._lost_error())
+            call.finish(DataplaneError(detail))
         self._may_send.set()
-        self._lost.set()
+        self._lost.set_result(self.lost_reason)
         if self._transport is not None:
             self._transport.abort()
 
     def check(self) -> None:
         """Raise DataplaneError if the connection is lost."""
         if self.lost_reason is not None:
-            raise self._lost_error()
-
-    def _lost_error(self) -> DataplaneError:
-        return DataplaneError(self.lost_reason.detail if self.lost_reason else "not connected to VPP")
+            raise DataplaneError(self.lost_reason.detail)
 
     async def lost(self) -> LostReason:
         """Wait until the connection is lost; returns why."""
-        await self._lost.wait()
-        if self.lost_reason is None:
-            raise AssertionError("lost without a reason")
-        return self.lost_reason
+        return await asyncio.shield(self._lost)
 
     async def close(self) -> None:
         """Deregister and close the socket. VPP keeps its configuration."""

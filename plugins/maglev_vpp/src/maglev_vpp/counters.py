@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+import attrs
+
 from maglev.api import VipCounters, VipKey
 from maglev_vpp.addresses import Address, pack_prefix
 from maglev_vpp.calls import Call
@@ -17,16 +19,12 @@ MAIN_TABLE = 0
 """VPP's routing table, in which the lb plugin puts its VIPs' routes."""
 
 
+@attrs.define(eq=False)
 class RouteIndices:
-    """Finds and keeps the counter index of each VIP's route. All VIPs of one address share one route.
+    """Finds and keeps the counter index of each VIP's route. All VIPs of one address share one route."""
 
-    Args:
-        connection: Where to ask.
-    """
-
-    def __init__(self, connection: ApiConnection) -> None:
-        self._connection = connection
-        self._known: dict[Address, tuple[frozenset[int], int]] = {}
+    _connection: ApiConnection
+    _known: dict[Address, tuple[frozenset[int], int]] = attrs.field(factory=dict, init=False)
 
     async def get(self, vips: Mapping[VipKey, VipDetails]) -> Mapping[Address, int]:
         """Return the indices of all VIPs' routes, asking only for new ones.
@@ -64,13 +62,7 @@ class RouteIndices:
 async def read_counters(
     stats: StatsReader, details: Mapping[VipKey, VipDetails], vips: Collection[VipKey], routes: Mapping[Address, int]
 ) -> list[VipCounters]:
-    """Read what VIPs carried since VPP created them.
-
-    Args:
-        stats: Where to read.
-        details: The VIPs' indices.
-        vips: Which VIPs; those without details are left out.
-        routes: The indices of their routes, as far as known.
+    """Read what VIPs carried since VPP created them, where their details are known, and of routes with an index.
 
     Raises:
         DataplaneError: The statistics could not be read.

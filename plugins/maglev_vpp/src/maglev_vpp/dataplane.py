@@ -1,4 +1,4 @@
-"""The dataplane `vpp`: its options, and how to connect."""
+"""The dataplane `vpp`, and how to connect."""
 
 from __future__ import annotations
 
@@ -11,38 +11,17 @@ from typing import Any, ClassVar
 import anyio
 import attrs
 
-from maglev.api import Dataplane, DataplaneError, Session, option
+from maglev.api import Dataplane, DataplaneError, Session
 from maglev_vpp.handshake import VppAbsent, open_api
+from maglev_vpp.options import Timings, VppOptions
 from maglev_vpp.session import VppSession
-from maglev_vpp.stats import boot_time_s, open_stats
-from maglev_vpp.timings import Timings
+from maglev_vpp.stats import BOOT_TIME, open_stats
 
 log = logging.getLogger("maglev.vpp")
 
 
-@attrs.frozen
-class VppOptions:
-    """Where VPP is found."""
-
-    api_addr: str = option(
-        "/run/vpp/api.sock",
-        help="Unix socket of VPP's binary API; empty switches VPP off",
-        flag="vpp-api-addr",
-    )
-    stats_addr: str = option(
-        "/run/vpp/stats.sock",
-        help="Unix socket of VPP's statistics; empty does without counters",
-        flag="vpp-stats-addr",
-    )
-
-
 class VppDataplane(Dataplane):
-    """VPP's lb plugin.
-
-    Args:
-        options: Where VPP is found.
-        timings: How long to wait for it.
-    """
+    """VPP's lb plugin."""
 
     name: ClassVar[str] = "vpp"
     Options: ClassVar[type[Any]] = VppOptions
@@ -76,7 +55,7 @@ class VppDataplane(Dataplane):
         until_s = time.monotonic() + (self.timings.wait_again_s if self._absent else self.timings.wait_s)
         while True:
             try:
-                session = await self._open_session(stack)
+                session = await stack.enter_async_context(self._open_session())
             except VppAbsent as error:
                 if self._absent != str(error):
                     log.info("%s; looking for it every %g s", error, self.timings.poll_s)
@@ -88,22 +67,20 @@ class VppDataplane(Dataplane):
                 return session
             await anyio.sleep(self.timings.poll_s)
 
-    async def _open_session(self, stack: AsyncExitStack) -> Session:
+    @asynccontextmanager
+    async def _open_session(self) -> AsyncIterator[Session]:
         """Connect to the API, then to the statistics: while the API connection lives, they are of the same VPP."""
-        api_addr, stats_addr = self.options.api_addr, self.options.stats_addr
+        stats_addr = self.options.stats_addr
         if stats_addr and not await anyio.Path(stats_addr).exists():
             raise VppAbsent(f"VPP is not there: {stats_addr}: No such file or directory")
-        async with AsyncExitStack() as attempt:
-            connection, info = await attempt.enter_async_context(open_api(api_addr, self.timings))
-            stats = None
-            if stats_addr:
-                stats = await attempt.enter_async_context(open_stats(stats_addr, self.timings.call_s))
-                boot_s = await stats.read(boot_time_s)
+        async with open_api(self.options.api_addr, self.timings) as (connection, info):
+            if not stats_addr:
+                lacking = "counters, and the time of VPP's start: vpp-stats-addr is empty"
+                yield VppSession(connection, None, attrs.evolve(info, missing=(*info.missing, lacking)))
+                return
+            async with open_stats(stats_addr, self.timings.call_s) as stats:
+                boot_s = await stats.read(lambda segment: int(segment[BOOT_TIME]))
                 capabilities = info.capabilities | {"counters"}
                 boot_id = f"{boot_s}-{info.boot_id}"
-                info = attrs.evolve(info, boot_id=boot_id, boot_time_s=boot_s, capabilities=capabilities)
-            else:
-                lacking = "counters, and the time of VPP's start: vpp-stats-addr is empty"
-                info = attrs.evolve(info, missing=(*info.missing, lacking))
-            stack.push_async_exit(attempt.pop_all())
-            return VppSession(connection, stats, info)
+                full = attrs.evolve(info, boot_id=boot_id, boot_time_s=boot_s, capabilities=capabilities)
+                yield VppSession(connection, stats, full)

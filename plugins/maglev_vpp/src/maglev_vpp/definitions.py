@@ -14,7 +14,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Protocol, cast
+from typing import Any
 
 import anyio.to_thread
 from vpp_papi import vpp_serializer
@@ -30,30 +30,14 @@ Api = Mapping[str, Any]
 """One file of definitions, as VPP's compiler writes it in JSON."""
 
 
-class Message(Protocol):
-    """A serializer of vpp_papi, made from one definition."""
-
-    def pack(self, data: Mapping[str, Any]) -> bytes:
-        """Encode the fields in the order of the definition; those left out are zero."""
-        ...
-
-    def unpack(self, data: bytes, offset: int = 0, result: None = None, ntc: bool = False) -> tuple[Any, int]:  # noqa: FBT001, FBT002  (theirs)
-        """Decode the fields; with `ntc` addresses stay bytes."""
-        ...
-
-
-Messages = Mapping[str, Message]
+Messages = Mapping[str, Any]
+"""vpp_papi's serializers, which have no types, by the message's name."""
 
 # At DEBUG vpp_papi logs a line for every address that is encoded or decoded.
 logging.getLogger("vpp_papi.serializer").setLevel(logging.INFO)
 
 _base_types = frozenset(vpp_serializer.types)
 _registry_lock = threading.Lock()
-
-
-async def client_messages() -> Messages:
-    """Make serializers of the messages by which clients register: vpp_papi has their definitions."""
-    return await anyio.to_thread.run_sync(_client_messages)
 
 
 async def messages_of(definitions: str, names: Collection[str]) -> Messages:
@@ -71,7 +55,8 @@ async def messages_of(definitions: str, names: Collection[str]) -> Messages:
 
 
 @cache
-def _client_messages() -> Messages:
+def client_messages() -> Messages:
+    """Make serializers of the messages by which clients register: vpp_papi has their definitions. Blocks."""
     data = pkgutil.get_data("vpp_papi", "data/memclnt.api.json")
     if data is None:
         raise ValueError("this vpp_papi lacks data/memclnt.api.json")
@@ -79,28 +64,18 @@ def _client_messages() -> Messages:
 
 
 def build(apis: Sequence[Api], names: Collection[str]) -> Messages:
-    """Make serializers of some messages.
-
-    Args:
-        apis: Files of definitions.
-        names: The messages to include. Those that are not defined are missing from the result.
-
-    Raises:
-        ValueError: The definitions do not fit together.
-    """
+    """Make serializers of some messages from files of definitions; otherwise as `messages_of`."""
     text = json.dumps(select(apis, names))
     with _empty_registry():
         # Pass the text, not the object: vpp_papi changes the object that it reads.
-        messages, _services = VPPApiJSONFiles().process_json_str(text)
-    return cast("Messages", messages)
+        messages: Messages = VPPApiJSONFiles.process_json_str(text)[0]
+    return messages
 
 
 def select(apis: Sequence[Api], names: Collection[str]) -> dict[str, Any]:
-    """Reduce definitions to some messages and the types that these use.
+    """Reduce files of definitions to some messages and the types that these use.
 
-    Args:
-        apis: Files of definitions. Where several define one type, they define the same.
-        names: The messages to include.
+    Where several files define one type, they define the same.
 
     Raises:
         ValueError: These are not definitions.

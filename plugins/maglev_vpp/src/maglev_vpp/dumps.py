@@ -9,10 +9,9 @@ from typing import Any
 import attrs
 
 from maglev.api import DataplaneConf, Encap, ServerState, VipAttributes, VipKey, VipState
-from maglev_vpp.addresses import ALL_ONES_4, ALL_ONES_6, Address, unpack_address, unpack_vip
+from maglev_vpp.addresses import ALL_ONES_4, ALL_ONES_6, ENCAPS, Address, unpack_address, unpack_vip
 from maglev_vpp.show_vips import VipDetails
 
-ENCAPS = {0: Encap.GRE4, 1: Encap.GRE6}
 MAX_TABLE_LENGTH = 65536
 """The table length that reads as 0: the field has 16 bits."""
 USED = 1
@@ -49,7 +48,9 @@ def vip_row(details: Any) -> VipRow | None:
     key = unpack_vip(details.vip)
     if key is None:
         return None
-    return VipRow(key, ENCAPS.get(int(details.encap), Encap.OTHER), details.flow_table_length or MAX_TABLE_LENGTH)
+    number = int(details.encap)
+    encap = ENCAPS[number] if number < len(ENCAPS) else Encap.OTHER
+    return VipRow(key, encap, details.flow_table_length or MAX_TABLE_LENGTH)
 
 
 def server_row(details: Any) -> ServerRow | None:
@@ -78,13 +79,9 @@ def conf_of(reply: Any) -> DataplaneConf:
 def vip_states(
     known: Mapping[VipKey, VipDetails], vips: Sequence[VipRow], servers: Sequence[ServerRow], *, flows: bool
 ) -> dict[VipKey, VipState]:
-    """Combine dumps and details into what VPP holds.
+    """Combine dumps and details into what VPP holds, with or without established flows.
 
-    Args:
-        known: What the dumps do not tell. A VIP that is not in it is left out: it was removed meanwhile.
-        vips: The dump of VIPs.
-        servers: The dump of servers.
-        flows: Whether to include established flows.
+    A VIP that is not known is left out: it was removed meanwhile.
     """
     in_use: dict[VipKey, dict[Address, ServerState]] = {row.key: {} for row in vips if row.key in known}
     for row in servers:

@@ -16,7 +16,7 @@ from maglev_vpp.codec import Codec
 from maglev_vpp.connection import ApiConnection
 from maglev_vpp.definitions import client_messages, messages_of
 from maglev_vpp.messages import CLIENT, OPTIONAL, REQUIRED, is_request, mismatch
-from maglev_vpp.timings import Timings
+from maglev_vpp.options import Timings
 
 CLIENT_NAME = "vpp-maglev"
 
@@ -38,15 +38,11 @@ def absent_if_refused(path: str) -> Iterator[None]:
 async def open_api(path: str, timings: Timings) -> AsyncIterator[tuple[ApiConnection, DataplaneInfo]]:
     """Connect to VPP's API; the connection is closed when the context ends.
 
-    Args:
-        path: Its unix socket.
-        timings: Deadlines.
-
     Raises:
         VppAbsent: Nobody listens on the socket.
         DataplaneError: What listens is not a VPP that can be used, or does not answer in time.
     """
-    codec = Codec(await client_messages())
+    codec = Codec(await anyio.to_thread.run_sync(client_messages))
     connection = ApiConnection(codec, timings, path)
     loop = asyncio.get_running_loop()
     try:

@@ -1,4 +1,4 @@
-"""Lists the messages that we use, each with the checksum of its layout.
+"""Lists the messages that we use, each with the checksum of its layout, and the names of return values.
 
 VPP sends a table of `name_crc` for all its messages when a client connects. The checksum covers a message's fields and
 their types: an equal checksum means an equal layout.
@@ -53,6 +53,36 @@ OPTIONAL: Final[dict[str, str]] = {
 SOCKCLNT_CREATE_ID, SOCKCLNT_CREATE_REPLY_ID = 15, 16
 """The only messages whose numbers are fixed. The reply has the table of all others."""
 
+RETVALS: Final[Mapping[int, str]] = {
+    -1: "UNSPECIFIED",
+    -3: "NO_SUCH_FIB",
+    -6: "NO_SUCH_ENTRY",
+    -7: "INVALID_VALUE",
+    -8: "INVALID_VALUE_2",
+    -9: "UNIMPLEMENTED",
+    -11: "SYSCALL_ERROR_1",
+    -30: "FEATURE_DISABLED",
+    -31: "INVALID_REGISTRATION",
+    -57: "INVALID_SRC_ADDRESS",
+    -58: "INVALID_DST_ADDRESS",
+    -59: "ADDRESS_LENGTH_MISMATCH",
+    -62: "IP6_NOT_ENABLED",
+    -65: "NO_SUCH_TABLE",
+    -70: "INVALID_MEMORY_SIZE",
+    -73: "INVALID_ARGUMENT",
+    -77: "RESPONSE_NOT_READY",
+    -81: "VALUE_EXIST",
+    -88: "IP_PREFIX_INVALID",
+    -97: "INVALID_ADDRESS_FAMILY",
+    -99: "TABLE_TOO_BIG",
+    -107: "QUEUE_FULL",
+    -116: "ENTRY_ALREADY_EXISTS",
+    -126: "UNSUPPORTED",
+    -144: "INIT_FAILED",
+}
+"""VPP's names of return values (the field `retval` of replies): those that the lb plugin, the command line and the API
+itself can return, and some related ones."""
+
 
 def mismatch(table: Collection[str], wanted: Mapping[str, str]) -> str:
     """Describe the messages that a VPP lacks, or has with another layout; empty if there are none.
@@ -78,3 +108,8 @@ def mismatch(table: Collection[str], wanted: Mapping[str, str]) -> str:
 def is_request(name: str) -> bool:
     """Tell whether a message is a request, not a reply or a row of a dump."""
     return not name.endswith(("_reply", "_details"))
+
+
+def name_of(retval: int) -> str:
+    """Return VPP's name of a return value, or `retval -N`."""
+    return RETVALS.get(retval, f"retval {retval}")

@@ -15,15 +15,13 @@ from maglev.api import (
     DataplaneConf,
     DeleteServer,
     DeleteVip,
-    Encap,
     Failed,
     Operation,
     SetConf,
     SetWeight,
 )
-from maglev_vpp.addresses import ALL_ONES_4, ALL_ONES_6, pack_address, pack_vip
+from maglev_vpp.addresses import ALL_ONES_4, ALL_ONES_6, ENCAPS, pack_address, pack_vip
 
-ENCAPS = {Encap.GRE4: 0, Encap.GRE6: 1}
 ANY_TABLE_LENGTH = 1024
 """Sent as the table length of a VIP that is deleted: VPP ignores it, but it must never be 0."""
 INVALID_SIZE = "INVALID_MEMORY_SIZE"
@@ -60,7 +58,7 @@ def _add_vip(operation: AddVip) -> Request | Failed:
         return Failed(INVALID_SIZE)
     return "lb_add_del_vip_v2", {
         **pack_vip(operation.vip),
-        "encap": ENCAPS[attributes.encap],
+        "encap": ENCAPS.index(attributes.encap),
         "new_flows_table_length": attributes.table_length,
         "src_ip_sticky": attributes.sticky,
     }

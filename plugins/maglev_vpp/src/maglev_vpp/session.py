@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -27,12 +26,12 @@ from maglev.api import (
     VipKey,
 )
 from maglev_vpp.calls import Call
+from maglev_vpp.codec import retval_of
 from maglev_vpp.connection import ApiConnection
 from maglev_vpp.counters import RouteIndices, read_counters
 from maglev_vpp.dumps import conf_of, server_row, vip_row, vip_states
-from maglev_vpp.framing import retval_of
+from maglev_vpp.messages import name_of
 from maglev_vpp.requests import request
-from maglev_vpp.retvals import name_of
 from maglev_vpp.stats import StatsReader
 from maglev_vpp.vip_details import VipDetailsCache
 
@@ -43,27 +42,17 @@ _T = TypeVar("_T")
 
 
 class VppSession:
-    """A `maglev.api.Session`.
-
-    Args:
-        connection: The connection to VPP's API.
-        stats: VPP's statistics; `None` where they are switched off.
-        info: Describes the VPP that answered.
-    """
+    """A `maglev.api.Session`. There are no statistics where they are switched off."""
 
     def __init__(self, connection: ApiConnection, stats: StatsReader | None, info: DataplaneInfo) -> None:
         self.info = info
+        self.api_counts = connection.counts
         self._connection = connection
         self._stats = stats
         self._details = VipDetailsCache(connection)
         self._routes = RouteIndices(connection)
         self._vips: set[VipKey] = set()
         self._reading = anyio.Lock()
-
-    @property
-    def api_counts(self) -> Counter[tuple[str, str, str]]:
-        """Messages of the API so far, by (name, `tx` or `rx`, `ok` or `error`)."""
-        return self._connection.counts
 
     # ------------------------------------------------------------------------------------------------ reading
 
@@ -119,7 +108,7 @@ class VppSession:
         if retval < 0:
             return Failed(name_of(retval))
         if isinstance(operation, AddVip | DeleteVip):
-            self._details.forget(operation.vip)
+            self._details.known.pop(operation.vip, None)
             (self._vips.add if isinstance(operation, AddVip) else self._vips.discard)(operation.vip)
         return Ok()
 
@@ -131,7 +120,9 @@ class VppSession:
         if self._stats is None:
             return ()
         async with self._reading:
-            details = await self._details.get(self._vips)
+            if not self._vips <= self._details.known.keys():
+                await self._details.refresh()
+            details = self._details.known
             self._vips &= details.keys()
             routes = await self._routes.get(details)
             try:

@@ -13,10 +13,12 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from itertools import zip_longest
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
+import attrs
 from vpp_papi.vpp_stats import StatsVector, VPPStats
 
 from maglev.api import DataplaneError
@@ -25,6 +27,7 @@ from maglev_vpp.handshake import VppAbsent, absent_if_refused
 LAYOUT = 2
 """The layout of the shared memory that vpp_papi reads."""
 BOOT_TIME = "/sys/boottime"
+"""When VPP started, in seconds since the epoch."""
 ROUTES = "/net/route/to"
 VIP_COUNTERS: Mapping[str, str] = {
     "existing": "packet from existing sessions",
@@ -71,22 +74,22 @@ class Segment(VPPStats):  # type: ignore[misc]  # vpp_papi has no types
     def __init__(self, path: str, deadline_s: float) -> None:
         super().__init__(path, deadline_s)
         self.lock = _Lock(self)
-        self._deadline_s = deadline_s
         self._until_s = 0.0
 
-    def start_clock(self) -> None:
-        """Start the deadline of the next read."""
-        self._until_s = time.monotonic() + self._deadline_s
+    def read(self, call: Callable[[Segment], _T]) -> _T:
+        """Call something that reads, and give it until the deadline from now on."""
+        self._until_s = time.monotonic() + self.timeout
+        return call(self)
 
     def check_deadline(self) -> None:
         """Raise StatsError after the deadline."""
         if time.monotonic() > self._until_s:
-            raise StatsError(f"VPP's statistics could not be read within {self._deadline_s:g} s")
+            raise StatsError(f"VPP's statistics could not be read within {self.timeout:g} s")
 
     def connect(self) -> None:
         """Map the memory. vpp_papi's own method leaks sockets when it fails."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
-            sock.settimeout(self._deadline_s)
+            sock.settimeout(self.timeout)
             sock.connect(self.socketname)
             _message, descriptors, _flags, _address = socket.recv_fds(sock, 1, 1)
         if not descriptors:
@@ -107,8 +110,7 @@ class Segment(VPPStats):  # type: ignore[misc]  # vpp_papi has no types
             threads = self[name]
         except KeyError:
             return ()
-        width = max(map(len, threads), default=0)
-        return [sum(thread[i] for thread in threads if i < len(thread)) for i in range(width)]
+        return [sum(column) for column in zip_longest(*threads, fillvalue=0)]
 
     def pairs(self, name: str, indices: Iterable[int]) -> dict[int, tuple[int, int]]:
         """Read some (packets, bytes) of a combined counter, summed over the threads.
@@ -134,19 +136,12 @@ class Segment(VPPStats):  # type: ignore[misc]  # vpp_papi has no types
         return {index: (sum(row[0] for row in of), sum(row[1] for row in of)) for index, of in rows.items() if of}
 
 
+@attrs.define(eq=False)
 class StatsReader:
-    """Reads one VPP's statistics without blocking the event loop. Made by `open_stats`.
+    """Reads one VPP's statistics without blocking the event loop. Made by `open_stats`."""
 
-    Args:
-        path: The unix socket that hands the memory out.
-        deadline_s: For one read, in seconds.
-    """
-
-    def __init__(self, path: str, deadline_s: float) -> None:
-        self._path = path
-        self._deadline_s = deadline_s
-        self._segment = Segment(path, deadline_s)
-        self._one_at_a_time = anyio.Lock()
+    _segment: Segment
+    _one_at_a_time: anyio.Lock = attrs.field(factory=anyio.Lock, init=False)
 
     async def read(self, call: Callable[[Segment], _T]) -> _T:
         """Read in a worker thread.
@@ -155,22 +150,19 @@ class StatsReader:
             VppAbsent: Nobody listens on the socket.
             DataplaneError: It could not be read, or not within the deadline.
         """
+        segment, path = self._segment, self._segment.socketname
         async with self._one_at_a_time:
             try:
                 # The thread ends by its own deadline; the extra second is for one that hangs in the kernel.
-                with anyio.fail_after(self._deadline_s + 1.0), absent_if_refused(self._path):
-                    return await anyio.to_thread.run_sync(self._read, call, abandon_on_cancel=True)
+                with anyio.fail_after(segment.timeout + 1.0), absent_if_refused(path):
+                    return await anyio.to_thread.run_sync(segment.read, call, abandon_on_cancel=True)
             except TimeoutError:
-                raise DataplaneError(f"VPP's statistics at {self._path} cannot be read: no end of it") from None
+                raise DataplaneError(f"VPP's statistics at {path} cannot be read: no end of it") from None
             except VppAbsent:
                 raise
             except Exception as error:  # vpp_papi raises what its parts raise, for memory with unexpected contents
                 what = str(error) or type(error).__name__
-                raise DataplaneError(f"VPP's statistics at {self._path} cannot be read: {what}") from error
-
-    def _read(self, call: Callable[[Segment], _T]) -> _T:
-        self._segment.start_clock()
-        return call(self._segment)
+                raise DataplaneError(f"VPP's statistics at {path} cannot be read: {what}") from error
 
     def close(self) -> None:
         """Unmap the memory. A thread that still reads it fails; nobody waits for it any more."""
@@ -179,24 +171,15 @@ class StatsReader:
 
 @asynccontextmanager
 async def open_stats(path: str, deadline_s: float) -> AsyncIterator[StatsReader]:
-    """Map VPP's statistics while the context lasts.
-
-    Args:
-        path: The unix socket that hands the memory out.
-        deadline_s: For one read, in seconds.
+    """Map VPP's statistics while the context lasts. Arguments as for `Segment`.
 
     Raises:
         VppAbsent: Nobody listens on the socket.
         DataplaneError: The memory could not be mapped or read.
     """
-    reader = StatsReader(path, deadline_s)
+    reader = StatsReader(Segment(path, deadline_s))
     try:
         await reader.read(lambda segment: segment.connect())
         yield reader
     finally:
         reader.close()
-
-
-def boot_time_s(segment: Any) -> int:
-    """Return when VPP started, in seconds since the epoch."""
-    return int(segment[BOOT_TIME])

@@ -6,41 +6,33 @@ The command may stop VPP's workers while it runs, so it is run only when a dump 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import anyio.lowlevel
+import attrs
 
 from maglev.api import DataplaneError, VipKey
 from maglev_vpp.addresses import Address
 from maglev_vpp.connection import ApiConnection
 from maglev_vpp.dumps import ServerRow, VipRow
-from maglev_vpp.retvals import name_of
+from maglev_vpp.messages import name_of
 from maglev_vpp.show_vips import COMMAND, VipDetails, parse_vip, split_vips
 
 VIPS_PER_SLICE = 100
 """VIPs parsed in one turn of the event loop."""
 
 
+@attrs.define(eq=False)
 class VipDetailsCache:
-    """The sticky flag, index and exact table length of VIPs, and their established flows when last asked.
+    """The sticky flag, index and exact table length of VIPs, and their established flows when last asked."""
 
-    Args:
-        connection: Where to ask.
-    """
-
-    def __init__(self, connection: ApiConnection) -> None:
-        self.known: dict[VipKey, VipDetails] = {}
-        self._connection = connection
-        self._leftovers: Counter[tuple[VipKey, Address, int]] = Counter()
+    _connection: ApiConnection
+    known: dict[VipKey, VipDetails] = attrs.field(factory=dict, init=False)
+    _leftovers: Counter[tuple[VipKey, Address, int]] = attrs.field(factory=Counter, init=False)
 
     async def update(self, vips: Sequence[VipRow], servers: Sequence[ServerRow], *, refresh: bool) -> None:
-        """Make what is known fit a dump; asks VPP only if it must.
-
-        Args:
-            vips: The dump of VIPs.
-            servers: The dump of servers.
-            refresh: Ask in any case.
+        """Make what is known fit the dumps; asks VPP only if it must, or is told to.
 
         Raises:
             DataplaneError: VPP could not be asked.
@@ -73,20 +65,6 @@ class VipDetailsCache:
             raise DataplaneError(f"the output of VPP's command line cannot be parsed: {error}") from error
         self.known = known
 
-    async def get(self, vips: Collection[VipKey]) -> Mapping[VipKey, VipDetails]:
-        """Return all that is known, asking VPP first if one of these VIPs is not.
-
-        Raises:
-            DataplaneError: VPP could not be asked.
-        """
-        if not self.known.keys() >= set(vips):
-            await self.refresh()
-        return self.known
-
-    def forget(self, vip: VipKey) -> None:
-        """Drop a VIP that we created or removed."""
-        self.known.pop(vip, None)
-
 
 def leftovers(servers: Sequence[ServerRow]) -> Counter[tuple[VipKey, Address, int]]:
     """Find the removed rows of servers that have another row in use: their VIP was removed and created again.
@@ -103,11 +81,6 @@ def is_outdated(known: Mapping[VipKey, VipDetails], vips: Sequence[VipRow], *, n
 
     It must if a VIP is not known, if there are new `leftovers`, or if the dump, which is in the order of VPP's indices,
     contradicts the indices that are known.
-
-    Args:
-        known: What is known.
-        vips: The dump of VIPs, in its order.
-        new_leftovers: Whether there are leftovers that were not there when VPP was last asked.
     """
     if new_leftovers or any(row.key not in known for row in vips):
         return True

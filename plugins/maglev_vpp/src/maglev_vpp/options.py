@@ -1,8 +1,26 @@
-"""Deadlines and intervals of the connection to VPP."""
+"""What can be set of the dataplane `vpp`, and its deadlines."""
 
 from __future__ import annotations
 
 import attrs
+
+from maglev.api import option
+
+
+@attrs.frozen
+class VppOptions:
+    """Where VPP is found."""
+
+    api_addr: str = option(
+        "/run/vpp/api.sock",
+        help="Unix socket of VPP's binary API; empty switches VPP off",
+        flag="vpp-api-addr",
+    )
+    stats_addr: str = option(
+        "/run/vpp/stats.sock",
+        help="Unix socket of VPP's statistics; empty does without counters",
+        flag="vpp-stats-addr",
+    )
 
 
 @attrs.frozen
