@@ -68,7 +68,7 @@ async def _guarded(invocation: Invocation) -> int:
     settings = Settings(
         source=invocation.config,
         plugins=invocation.plugins,
-        overrides=invocation.overrides,
+        flag_values=invocation.flag_values,
         state_dir=invocation.state_dir,
         observe=invocation.observe,
     )

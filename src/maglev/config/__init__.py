@@ -1,8 +1,8 @@
 """The configuration: values, the loader, the rules, and what is derived from them."""
 
 from maglev.config.errors import ConfigError, Loaded
+from maglev.config.flag_values import FlaggedOption, FlagValue, FlagValues, collect_flag_values, flagged_options
 from maglev.config.loader import check, load, load_in_subprocess, load_mapping, load_text, load_vips
-from maglev.config.overrides import FlaggedOption, Override, Overrides, collect_overrides, flagged_options
 from maglev.config.plugins import Installed, PluginSet
 from maglev.config.schema import (
     BackendConfig,
@@ -21,6 +21,8 @@ __all__ = [
     "BackendConfig",
     "Config",
     "ConfigError",
+    "FlagValue",
+    "FlagValues",
     "FlaggedOption",
     "FrontendConfig",
     "HealthCheckConfig",
@@ -29,12 +31,10 @@ __all__ = [
     "LbConfig",
     "Loaded",
     "MemberConfig",
-    "Override",
-    "Overrides",
     "PluginSet",
     "PoolConfig",
     "check",
-    "collect_overrides",
+    "collect_flag_values",
     "flagged_options",
     "format_duration",
     "load",

@@ -9,7 +9,7 @@ import attrs
 
 from maglev.config.draft import CORE_KEYS, Draft
 from maglev.config.faults import Fault, Path
-from maglev.config.overrides import Overrides
+from maglev.config.flag_values import FlagValues
 from maglev.config.plugins import OFFICIAL, Installed, explain_missing
 from maglev.config.schema import BackendConfig, Config, FrontendConfig, HealthCheckConfig, HealthCheckerConfig, LbConfig
 from maglev.config.sections import is_enabled, read_exporters, read_options, read_params
@@ -18,17 +18,17 @@ _TOP = "maglev"
 _MEMORY = "memory"
 
 
-def assemble(data: Any, plugins: Installed, overrides: Overrides) -> Draft:
+def assemble(data: Any, plugins: Installed, flag_values: FlagValues) -> Draft:
     """Read the data of a document.
 
     Args:
         data: What the whole file holds.
         plugins: What is installed.
-        overrides: Options from the command line and the environment.
+        flag_values: Options from the command line and the environment.
     """
     draft = Draft(plugins)
     section = _top(draft, data)
-    dataplanes = _Dataplanes(draft, section, overrides)
+    dataplanes = _Dataplanes(draft, section, flag_values)
     for key in section:
         if key not in CORE_KEYS and key not in dataplanes.sections:
             known = [*CORE_KEYS, *sorted(plugins.dataplanes)]
@@ -40,7 +40,7 @@ def assemble(data: Any, plugins: Installed, overrides: Overrides) -> Draft:
     draft.backends = _named(draft, section, "backends", BackendConfig)
     draft.frontends = _named(draft, section, "frontends", FrontendConfig)
     dataplanes.read()
-    read_exporters(draft, section.get("exporters"), overrides)
+    read_exporters(draft, section.get("exporters"), flag_values)
     for name, check in list(draft.healthchecks.items()):
         read_params(draft, name, check)
     return draft
@@ -94,10 +94,10 @@ def _named(draft: Draft, section: Mapping[str, Any], key: str, cls: type[Any]) -
 class _Dataplanes:
     """The sections of the dataplanes, and which of them is meant."""
 
-    def __init__(self, draft: Draft, section: Mapping[str, Any], overrides: Overrides) -> None:
+    def __init__(self, draft: Draft, section: Mapping[str, Any], flag_values: FlagValues) -> None:
         self._draft = draft
         self._section = section
-        self._overrides = overrides
+        self._flag_values = flag_values
         self._known = draft.plugins.dataplanes
         explicit = section.get("dataplane")
         official = {name for kind, name in OFFICIAL if kind == "dataplane"}
@@ -146,7 +146,7 @@ class _Dataplanes:
             cls = self._known.get(name)
             if cls is None or name == _MEMORY:
                 continue
-            options = _Dataplanes(quiet, self._section, self._overrides).read_options(name)
+            options = _Dataplanes(quiet, self._section, self._flag_values).read_options(name)
             if not is_enabled(quiet, (_TOP, name), cls, options):
                 return name
         return ""
@@ -160,8 +160,8 @@ class _Dataplanes:
         """Read what an installed dataplane's section says beside `lb`; returns as `sections.read_options`."""
         raw = self._section.get(name)
         own = {key: value for key, value in raw.items() if key != "lb"} if isinstance(raw, Mapping) else raw
-        overrides = self._overrides.get(("dataplane", name), {})
-        return read_options(self._draft, (_TOP, name), own, self._known[name].Options, overrides)
+        flag_values = self._flag_values.get(("dataplane", name), {})
+        return read_options(self._draft, (_TOP, name), own, self._known[name].Options, flag_values)
 
     def _check_unused(self, name: str, chosen: str, *, is_off: bool) -> None:
         if name in self._known:

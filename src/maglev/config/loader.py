@@ -17,27 +17,27 @@ from maglev.config.draft import Draft
 from maglev.config.errors import ConfigError, Loaded
 from maglev.config.faults import Fault, show_path
 from maglev.config.faults import Path as KeyPath
+from maglev.config.flag_values import FlagValues
 from maglev.config.meaning import wrong_meanings
-from maglev.config.overrides import Overrides
 from maglev.config.plugins import Installed, PluginSet
 from maglev.config.schema import Config
 
 MAX_BYTES = 64 * 1024 * 1024
 
 
-def load(path: str | os.PathLike[str], plugins: Installed, *, overrides: Overrides | None = None) -> Loaded:
+def load(path: str | os.PathLike[str], plugins: Installed, *, flag_values: FlagValues | None = None) -> Loaded:
     """Read and check a file.
 
     Args:
         path: Of a YAML file.
         plugins: What is installed.
-        overrides: Options of exporters and dataplanes that win over the file's.
+        flag_values: Options of exporters and dataplanes that win over the file's.
 
     Raises:
         ConfigError: With all that is wrong: with the file itself, its shape, its meaning.
     """
     file = os.fspath(path)
-    return load_text(_read(file), plugins, file=file, overrides=overrides)
+    return load_text(_read(file), plugins, file=file, flag_values=flag_values)
 
 
 def load_vips(path: str | os.PathLike[str]) -> Config:
@@ -81,20 +81,22 @@ def _read(file: str) -> bytes:
     return source
 
 
-def load_text(text: str | bytes, plugins: Installed, *, file: str = "", overrides: Overrides | None = None) -> Loaded:
+def load_text(
+    text: str | bytes, plugins: Installed, *, file: str = "", flag_values: FlagValues | None = None
+) -> Loaded:
     """Check YAML text.
 
     Args:
         text: The document; bytes must be UTF-8.
         plugins: What is installed.
         file: A name for messages.
-        overrides: Options of exporters and dataplanes that win over the text's.
+        flag_values: Options of exporters and dataplanes that win over the text's.
 
     Raises:
         ConfigError: With all that is wrong.
     """
     document = _document(text, file)
-    draft = assemble(document.data, plugins, overrides or {})
+    draft = assemble(document.data, plugins, flag_values or {})
     draft.complain(*document.faults)
     return _loaded(draft, document)
 
@@ -107,9 +109,9 @@ def _document(text: str | bytes, file: str) -> Document:
         raise ConfigError([Problem("", error.message, file, line, column)]) from error
 
 
-def load_mapping(data: Mapping[str, Any], plugins: Installed, *, overrides: Overrides | None = None) -> Loaded:
+def load_mapping(data: Mapping[str, Any], plugins: Installed, *, flag_values: FlagValues | None = None) -> Loaded:
     """Check plain data, as YAML would give it: `{"maglev": {…}}`. As `load_text`."""
-    return _loaded(assemble(data, plugins, overrides or {}), Document(data))
+    return _loaded(assemble(data, plugins, flag_values or {}), Document(data))
 
 
 def check(config: Config, plugins: Installed) -> Loaded:
@@ -126,19 +128,19 @@ def check(config: Config, plugins: Installed) -> Loaded:
 
 
 async def load_in_subprocess(
-    path: str | os.PathLike[str], plugins: Installed, *, overrides: Overrides | None = None
+    path: str | os.PathLike[str], plugins: Installed, *, flag_values: FlagValues | None = None
 ) -> Loaded:
     """As `load`, in another process: reading ten thousand backends would hold up this one's probes for a second.
 
     Raises:
         ConfigError: With all that is wrong.
     """
-    arguments = (os.fspath(path), PluginSet.of(plugins), dict(overrides or {}))
+    arguments = (os.fspath(path), PluginSet.of(plugins), dict(flag_values or {}))
     return await anyio.to_process.run_sync(_load, *arguments, cancellable=True)
 
 
-def _load(path: str, plugins: PluginSet, overrides: Overrides) -> Loaded:
-    return load(path, plugins, overrides=overrides)
+def _load(path: str, plugins: PluginSet, flag_values: FlagValues) -> Loaded:
+    return load(path, plugins, flag_values=flag_values)
 
 
 def _loaded(draft: Draft, document: Document) -> Loaded:

@@ -12,12 +12,12 @@ from maglev.api import Dataplane
 from maglev.config.draft import Draft
 from maglev.config.faults import Fault, MisfitError, Path, Severity
 from maglev.config.fields import keys_of, message_of
-from maglev.config.overrides import Override, Overrides, plain_from_text
+from maglev.config.flag_values import FlagValue, FlagValues, plain_from_text
 from maglev.config.plugins import explain_missing
 from maglev.config.schema import HealthCheckConfig
 
 
-def read_options(draft: Draft, path: Path, raw: Any, cls: type[Any], overrides: Mapping[str, Override]) -> Any:
+def read_options(draft: Draft, path: Path, raw: Any, cls: type[Any], flag_values: Mapping[str, FlagValue]) -> Any:
     """Read a plugin's options, with what comes from outside the file put over it.
 
     Args:
@@ -25,7 +25,7 @@ def read_options(draft: Draft, path: Path, raw: Any, cls: type[Any], overrides: 
         path: Of the section.
         raw: What stands there; an instance of `cls` (of a configuration made in code) is taken as it is.
         cls: The plugin's `Options`.
-        overrides: By field name.
+        flag_values: By field name.
 
     Returns:
         An instance, in part at least; `attrs.NOTHING` if it could not be made.
@@ -35,14 +35,14 @@ def read_options(draft: Draft, path: Path, raw: Any, cls: type[Any], overrides: 
     sources: dict[str, str] = {}
     section = dict(draft.mapping(path, raw))
     for key in keys_of(cls):
-        override = overrides.get(key.attribute.name)
-        if override is None:
+        value = flag_values.get(key.attribute.name)
+        if value is None:
             continue
         try:
-            section[key.name] = plain_from_text(override.value, key.type)
-            sources[key.name] = override.source
+            section[key.name] = plain_from_text(value.value, key.type)
+            sources[key.name] = value.source
         except MisfitError as error:
-            draft.complain(*(attrs.evolve(fault, source=override.source) for fault in error.faults))
+            draft.complain(*(attrs.evolve(fault, source=value.source) for fault in error.faults))
     try:
         return draft.structurer.structure(section, cls)
     except MisfitError as error:
@@ -75,7 +75,7 @@ def try_constructor(draft: Draft, path: Path, cls: Any, options: Any, severity: 
         return None
 
 
-def read_exporters(draft: Draft, raw: Any, overrides: Overrides) -> None:
+def read_exporters(draft: Draft, raw: Any, flag_values: FlagValues) -> None:
     """Read `exporters`: the options of all that are installed, and complain of those that are not."""
     path: Path = ("maglev", "exporters")
     named = draft.mapping(path, raw)
@@ -85,7 +85,7 @@ def read_exporters(draft: Draft, raw: Any, overrides: Overrides) -> None:
             message = explain_missing("exporter", name, known, draft.plugins, draft.structurer.speller)
             draft.complain(Fault((*path, name), message, "meaning", at_key=True))
     for name, cls in sorted(known.items()):
-        given = overrides.get(("exporter", name), {})
+        given = flag_values.get(("exporter", name), {})
         if name not in named and not given and any(key.required for key in keys_of(cls.Options)):
             continue  # installed, and nobody asked for it
         before = len(draft.faults)

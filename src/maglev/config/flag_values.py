@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 import attrs
 
@@ -13,14 +13,12 @@ from maglev.api import Dataplane, Exporter, OptionInfo
 from maglev.config.describe import describe_type
 from maglev.config.faults import misfit
 from maglev.config.fields import Key, keys_of
-from maglev.config.plugins import Installed
+from maglev.config.plugins import Installed, Kind
 from maglev.config.scalars import resolve
-
-OverrideKind = Literal["dataplane", "exporter"]
 
 
 @attrs.frozen
-class Override:
+class FlagValue:
     """One value from outside the file.
 
     Args:
@@ -32,7 +30,7 @@ class Override:
     source: str
 
 
-Overrides = Mapping[tuple[OverrideKind, str], Mapping[str, Override]]
+FlagValues = Mapping[tuple[Kind, str], Mapping[str, FlagValue]]
 """By kind and name of the plugin, then by name of the options' field (`api_addr`)."""
 
 
@@ -49,7 +47,7 @@ class FlaggedOption:
         info: Help, flag, environment variable.
     """
 
-    kind: OverrideKind
+    kind: Kind
     plugin: str
     field: str
     type: Any
@@ -64,7 +62,7 @@ class FlaggedOption:
 
 def flagged_options(plugins: Installed) -> tuple[FlaggedOption, ...]:
     """Return all options with a flag of the installed exporters and dataplanes, in the order of the plugins' names."""
-    groups: tuple[tuple[OverrideKind, Mapping[str, type[Exporter | Dataplane]]], ...] = (
+    groups: tuple[tuple[Kind, Mapping[str, type[Exporter | Dataplane]]], ...] = (
         ("exporter", plugins.exporters),
         ("dataplane", plugins.dataplanes),
     )
@@ -81,9 +79,9 @@ def _default(key: Key) -> Any:
     return None if key.default is attrs.NOTHING else key.default
 
 
-def collect_overrides(
+def collect_flag_values(
     options: Sequence[FlaggedOption], flags: Mapping[str, str], environ: Mapping[str, str]
-) -> Overrides:
+) -> FlagValues:
     """Gather what the command line and the environment say; the command line wins.
 
     Args:
@@ -91,18 +89,18 @@ def collect_overrides(
         flags: Text by flag, without dashes (`grpc-addr`); only those that were given.
         environ: The environment.
     """
-    collected: dict[tuple[OverrideKind, str], dict[str, Override]] = {}
+    collected: dict[tuple[Kind, str], dict[str, FlagValue]] = {}
     for option in options:
-        for override in _given(option.info, flags, environ):
-            collected.setdefault((option.kind, option.plugin), {})[option.field] = override
+        for value in _given(option.info, flags, environ):
+            collected.setdefault((option.kind, option.plugin), {})[option.field] = value
     return collected
 
 
-def _given(info: OptionInfo, flags: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[Override]:
+def _given(info: OptionInfo, flags: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[FlagValue]:
     if info.flag in flags:
-        yield Override(flags[info.flag], f"--{info.flag}")
+        yield FlagValue(flags[info.flag], f"--{info.flag}")
     elif info.envvar in environ:
-        yield Override(environ[info.envvar], info.envvar)
+        yield FlagValue(environ[info.envvar], info.envvar)
 
 
 _SWITCH_WORDS = {
