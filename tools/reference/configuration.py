@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Union, get_args, get_origin
 
@@ -119,7 +119,7 @@ def _type_words(wanted: Any) -> str:
         return _type_words(arguments[0])
     if origin in (dict, Mapping):
         return f"mapping of names to {_type_words(arguments[1])}"
-    if origin in (list, tuple) and arguments:
+    if origin in (list, tuple, Sequence) and arguments:
         return f"list of {_type_words(arguments[0])}"
     if wanted is Any or attrs.has(origin or wanted):
         return "mapping"

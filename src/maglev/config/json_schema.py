@@ -20,7 +20,7 @@ import attrs
 from maglev.api import Checker
 from maglev.config.fields import Key, keys_of
 from maglev.config.plugins import Installed
-from maglev.config.rules import SchemaValidator, allowed_by
+from maglev.config.rules import Rule, allowed_by
 from maglev.config.schema import BackendConfig, FrontendConfig, HealthCheckConfig, HealthCheckerConfig, LbConfig
 from maglev.config.values import DURATION_PATTERN, format_duration
 
@@ -149,8 +149,8 @@ def _checked(validator: Any) -> Schema:
     """Return what a validator adds to the schema, if it can tell."""
     made: Schema = {}
     for part in getattr(validator, "_validators", (validator,)):  # attrs.validators.and_ keeps its parts there
-        if isinstance(part, SchemaValidator):
-            made |= part.json_schema()
+        if isinstance(part, Rule):
+            made |= part.json_schema
     return made
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from fractions import Fraction
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
 
 Address = IPv4Address | IPv6Address
 Duration = timedelta | float | str
@@ -128,15 +126,5 @@ def address(value: Address | str) -> Address:
     return found
 
 
-def ipv4_or_none(value: IPv4Address | str | None) -> IPv4Address | None:
-    """Take an IPv4 address or its text; `None` stays `None`."""
-    return None if value is None else IPv4Address(value)
-
-
-def ipv6_or_none(value: IPv6Address | str | None) -> IPv6Address | None:
-    """Take an IPv6 address or its text; `None` stays `None`."""
-    return None if value is None else IPv6Address(value)
-
-
-FRIENDLY: set[Callable[[Any], Any]] = {address, duration, duration_or_none, ipv4_or_none, ipv6_or_none}
+FRIENDLY = (address, duration, duration_or_none)
 """Converters that let code give values in more forms than YAML may: there the field's own annotation decides."""
