@@ -11,6 +11,7 @@ from maglev.config.faults import Fault, MisfitError, Path
 from maglev.config.plugins import Installed
 from maglev.config.schema import BackendConfig, Config, FrontendConfig, HealthCheckConfig, HealthCheckerConfig, LbConfig
 from maglev.config.structure import Structurer
+from maglev.domain.names import Speller
 
 CORE_KEYS = ("healthchecker", "dataplane", "exporters", "healthchecks", "backends", "frontends")
 
@@ -45,6 +46,11 @@ class Draft:
     lb: LbConfig = attrs.field(factory=LbConfig)
     lb_path: Path = ("maglev",)
 
+    @property
+    def speller(self) -> Speller:
+        """Finds names that were probably meant."""
+        return self.structurer.speller
+
     def complain(self, *faults: Fault) -> None:
         """Note faults whose paths begin at the top."""
         self.faults += faults
@@ -72,13 +78,4 @@ class Draft:
 
     def config(self) -> Config:
         """Return the finished configuration; only of a draft without faults."""
-        return Config(
-            healthchecker=self.healthchecker,
-            dataplane=self.dataplane,
-            lb=self.lb,
-            dataplane_options=self.dataplane_options,
-            exporters=self.exporters,
-            healthchecks=self.healthchecks,
-            backends=self.backends,
-            frontends=self.frontends,
-        )
+        return Config(**{field.name: getattr(self, field.name) for field in attrs.fields(Config)})

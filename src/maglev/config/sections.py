@@ -82,7 +82,7 @@ def read_exporters(draft: Draft, raw: Any, flag_values: FlagValues) -> None:
     known = draft.plugins.exporters
     for name in named:
         if name not in known:
-            message = explain_missing("exporter", name, known, draft.plugins, draft.structurer.speller)
+            message = explain_missing("exporter", name, known, draft.plugins, draft.speller)
             draft.complain(Fault((*path, name), message, "meaning", at_key=True))
     for name, cls in sorted(known.items()):
         given = flag_values.get(("exporter", name), {})
@@ -104,7 +104,7 @@ def read_params(draft: Draft, name: str, check: HealthCheckConfig) -> None:
     cls = draft.plugins.checkers.get(check.type)
     if cls is None:
         known = draft.plugins.checkers
-        message = explain_missing("checker", check.type, known, draft.plugins, draft.structurer.speller)
+        message = explain_missing("checker", check.type, known, draft.plugins, draft.speller)
         draft.complain(Fault((*path, "type"), message, "meaning"))
         return
     before = len(draft.faults)

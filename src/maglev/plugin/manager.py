@@ -12,7 +12,7 @@ import attrs
 
 from maglev.api import Checker, Dataplane, Exporter
 from maglev.plugin import finding
-from maglev.plugin.hooks import RefusedError, call, new_pluggy, register
+from maglev.plugin.hooks import HOOKS, RefusedError, call, new_pluggy, register
 
 BUILT_IN = "built-in"
 
@@ -69,14 +69,6 @@ class PluginProblem:
         return f"plugin {self.plugin}{by}: {self.message}"
 
 
-@attrs.define(eq=False)
-class _Registry:
-    """All classes of one kind, and the plugins that provide them."""
-
-    classes: dict[str, Any] = attrs.field(factory=dict)
-    owners: dict[str, PluginInfo] = attrs.field(factory=dict)
-
-
 class PluginManager:
     """The installed plugins. The constructor loads them all; plugins that cannot be used are in `problems`.
 
@@ -96,7 +88,8 @@ class PluginManager:
         environment = os.environ if environ is None else environ
         self._tracing = environment.get(finding.TRACE, "") not in ("", "0")
         self._pluggy = new_pluggy()
-        self._registries = {hook: _Registry() for hook in ("maglev_checkers", "maglev_dataplanes", "maglev_exporters")}
+        self._classes: dict[str, dict[str, Any]] = {hook: {} for hook in HOOKS}
+        self._owners: dict[tuple[str, str], PluginInfo] = {}
         self._plugins: list[PluginInfo] = []
         self._problems: list[PluginProblem] = []
         for plugin in builtins:
@@ -110,17 +103,17 @@ class PluginManager:
     @property
     def checkers(self) -> Mapping[str, type[Checker]]:
         """All checkers, by the name after `type:`."""
-        return self._registries["maglev_checkers"].classes
+        return self._classes["maglev_checkers"]
 
     @property
     def dataplanes(self) -> Mapping[str, type[Dataplane]]:
         """All dataplanes, by name."""
-        return self._registries["maglev_dataplanes"].classes
+        return self._classes["maglev_dataplanes"]
 
     @property
     def exporters(self) -> Mapping[str, type[Exporter]]:
         """All exporters, by name."""
-        return self._registries["maglev_exporters"].classes
+        return self._classes["maglev_exporters"]
 
     @property
     def plugins(self) -> tuple[PluginInfo, ...]:
@@ -166,15 +159,14 @@ class PluginManager:
 
     def _add_class(self, hook: str, cls: Any, info: PluginInfo) -> bool:
         """Register a class, unless another plugin has one of that name: then neither is used."""
-        registry = self._registries[hook]
         name: str = cls.name
-        other = registry.owners.setdefault(name, info)
+        other = self._owners.setdefault((hook, name), info)
         if other is info:
-            registry.classes[name] = cls
+            self._classes[hook][name] = cls
             return True
         kind = hook.removeprefix("maglev_").removesuffix("s")
         message = f"{kind} {name!r} is given by {other.label} and by {info.label}: neither is used, remove one"
-        if registry.classes.pop(name, None) is not None:
+        if self._classes[hook].pop(name, None) is not None:
             self._refuse(other, message)
         self._refuse(info, message)
         return False
