@@ -47,9 +47,6 @@ log = get_logger("maglev.daemon")
 def run(invocation: Invocation) -> int:
     """Run the daemon until a signal stops it.
 
-    Args:
-        invocation: Options and plugins.
-
     Returns:
         The exit status: 0 when stopped by a signal, 1 or 2 when the configuration is refused, 1 for any other failure.
     """
@@ -176,12 +173,7 @@ async def serve(
 ) -> None:
     """Run exporters, watchdog and reloads until a signal stops them.
 
-    Args:
-        controller: The running controller.
-        invocation: Options and plugins.
-        signals: SIGHUP, SIGTERM and SIGINT as they come.
-        notifier: The service manager.
-        stopping: Called once, when the daemon starts to stop.
+    `signals` gives SIGHUP, SIGTERM and SIGINT as they come; `stopping` is called once, when the daemon starts to stop.
     """
     daemon = _Daemon(controller, notifier)
     async with anyio.create_task_group() as tasks:

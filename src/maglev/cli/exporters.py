@@ -16,13 +16,7 @@ from maglev.runtime.restart_only import without_restart_only
 def start_exporters(
     controller: LiveControl, classes: Mapping[str, type[Exporter]], tasks: anyio.abc.TaskGroup
 ) -> Supervisor:
-    """Start all exporters; they run, and get new options with reloads, until the tasks are cancelled.
-
-    Args:
-        controller: What they export.
-        classes: The exporters by name.
-        tasks: Where they run.
-    """
+    """Start all exporters; they run, and get new options with reloads, until the tasks are cancelled."""
     options: dict[str, Any] = dict(controller.config.exporters)
     supervisor = Supervisor(controller)
 

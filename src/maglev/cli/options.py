@@ -21,7 +21,6 @@ class Invocation:
     """One start of `maglevd`.
 
     Args:
-        plugins: What is installed.
         flag_values: Options of exporters and dataplanes from flags and the environment.
     """
 
@@ -47,12 +46,7 @@ class Invocation:
 
     @classmethod
     def parsed(cls, plugins: PluginManager, values: Mapping[str, Any]) -> Invocation:
-        """Read what click has parsed.
-
-        Args:
-            plugins: What is installed.
-            values: By parameter name, as `core_options` and `plugin_options` name them.
-        """
+        """Read what click has parsed."""
         flagged = own_flags(plugins)
         flags = {one.info.flag: _text(value) for one in flagged if (value := values[_name(one)]) is not None}
         flag_values = collect_flag_values(flagged, flags, os.environ)

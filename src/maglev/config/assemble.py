@@ -19,13 +19,7 @@ _MEMORY = "memory"
 
 
 def assemble(data: Any, plugins: Installed, flag_values: FlagValues) -> Draft:
-    """Read the data of a document.
-
-    Args:
-        data: What the whole file holds.
-        plugins: What is installed.
-        flag_values: Options from the command line and the environment.
-    """
+    """Read the data of a document."""
     draft = Draft(plugins)
     section = _top(draft, data)
     dataplanes = _Dataplanes(draft, section, flag_values)
@@ -53,11 +47,8 @@ def assemble_config(config: Config, plugins: Installed) -> Draft:
     draft.lb = config.lb
     draft.dataplane = config.dataplane
     draft.lb_path = (_TOP, config.dataplane, "lb")
-    for name, values in (
-        ("healthchecks", config.healthchecks),
-        ("backends", config.backends),
-        ("frontends", config.frontends),
-    ):
+    for name in ("healthchecks", "backends", "frontends"):
+        values = getattr(config, name)
         draft.named[name] = frozenset(values)
         getattr(draft, name).update(values)
     dataplanes = _Dataplanes(draft, {"dataplane": config.dataplane, config.dataplane: config.dataplane_options}, {})

@@ -26,12 +26,7 @@ Marks = dict[str | int, tuple[Position, Position]]
 
 
 class NotYamlError(Exception):
-    """Text that cannot be read at all.
-
-    Args:
-        message: Why not.
-        position: Where.
-    """
+    """Text that cannot be read at all."""
 
     def __init__(self, message: str, position: Position) -> None:
         self.message = message

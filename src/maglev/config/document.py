@@ -17,9 +17,7 @@ _FORBIDDEN = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U00
 def read_document(source: str | bytes, file: str = "") -> Document:
     """Parse YAML.
 
-    Args:
-        source: Text, or UTF-8 with or without a byte order mark.
-        file: Where it came from, for messages.
+    Bytes are UTF-8 with or without a byte order mark.
 
     Raises:
         NotYamlError: It cannot be read.

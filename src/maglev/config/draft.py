@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -21,7 +21,6 @@ class Draft:
     """What has been read of a configuration.
 
     Args:
-        plugins: What is installed.
         structurer: Makes values, and knows how names are probably meant.
         faults: All that was found wrong.
         healthchecks: Those that could be read; likewise `backends` and `frontends`.
@@ -55,21 +54,17 @@ class Draft:
         """Note faults whose paths begin at the top."""
         self.faults += faults
 
-    def attempt(self, path: Path, make: Callable[[], Any]) -> Any:
-        """Do something that may not fit, and note what does not.
+    def structure(self, path: Path, value: Any, wanted: Any) -> Any:
+        """Structure the value at a path, and note what does not fit.
 
         Returns:
             What was made, in part at least; `attrs.NOTHING` if it could not be.
         """
         try:
-            return make()
+            return self.structurer.structure(value, wanted)
         except MisfitError as error:
             self.faults += (fault.below(*path) for fault in error.faults)
             return error.partial
-
-    def structure(self, path: Path, value: Any, wanted: Any) -> Any:
-        """Structure the value at a path; returns as `attempt`."""
-        return self.attempt(path, lambda: self.structurer.structure(value, wanted))
 
     def mapping(self, path: Path, value: Any) -> Mapping[str, Any]:
         """Take the mapping at a path, as it is; an empty one where there is none."""

@@ -39,12 +39,8 @@ class FlaggedOption:
     """An option that has a command-line flag.
 
     Args:
-        kind: Of which kind its plugin is.
         plugin: The exporter's or dataplane's name.
-        field: The field's name.
-        type: What it takes.
         default: Its default; `None` where it has none.
-        info: Help, flag, environment variable.
     """
 
     kind: Kind
@@ -84,10 +80,7 @@ def collect_flag_values(
 ) -> FlagValues:
     """Gather what the command line and the environment say; the command line wins.
 
-    Args:
-        options: What may be set.
-        flags: Text by flag, without dashes (`grpc-addr`); only those that were given.
-        environ: The environment.
+    `flags` holds text by flag, without dashes (`grpc-addr`), and only of those that were given.
     """
     collected: dict[tuple[Kind, str], dict[str, FlagValue]] = {}
     for option in options:
@@ -111,10 +104,6 @@ _SWITCH_WORDS = {
 
 def plain_from_text(text: str, wanted: Any) -> Any:
     """Turn a flag's text into what would stand in YAML, so that the same rules can judge it.
-
-    Args:
-        text: What was given.
-        wanted: The option's type.
 
     Raises:
         MisfitError: No such value can be written on a command line.

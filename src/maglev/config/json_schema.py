@@ -52,7 +52,12 @@ def schema(plugins: Installed) -> Schema:
         "properties": {
             "healthchecker": object_schema(HealthCheckerConfig),
             "dataplane": {"enum": sorted(plugins.dataplanes), "description": "Which dataplane holds the VIPs"},
-            "exporters": _exporters(plugins),
+            "exporters": {
+                "description": "Options of the installed exporters",
+                "type": ["object", "null"],
+                "properties": {name: object_schema(cls.Options) for name, cls in sorted(plugins.exporters.items())},
+                "additionalProperties": False,
+            },
             "healthchecks": _by_name(_healthcheck(plugins), "How backends are probed"),
             "backends": _by_name(object_schema(BackendConfig), "The servers"),
             "frontends": _by_name(_frontend(), "The VIPs, and who serves them"),
@@ -84,21 +89,11 @@ def object_schema(cls: type[Any]) -> Schema:
 
 
 def _by_name(element: Schema, description: str) -> Schema:
-    names = {"pattern": r"^\S{1,200}$"}
     return {
         "description": description,
         "type": ["object", "null"],
-        "propertyNames": names,
+        "propertyNames": {"pattern": r"^\S{1,200}$"},
         "additionalProperties": element,
-    }
-
-
-def _exporters(plugins: Installed) -> Schema:
-    return {
-        "description": "Options of the installed exporters",
-        "type": ["object", "null"],
-        "properties": {name: object_schema(cls.Options) for name, cls in sorted(plugins.exporters.items())},
-        "additionalProperties": False,
     }
 
 
@@ -137,8 +132,7 @@ def _key(key: Key) -> Schema:
     made |= _checked(key.attribute.validator)
     allowed = allowed_by(key.attribute)
     made["description"] = f"{key.info.help} ({allowed})" if allowed else key.info.help
-    default = plain(key.default)
-    if default is not None:
+    if (default := plain(key.default)) is not None:
         made["default"] = default
     if key.info.examples:
         made["examples"] = [plain(example) for example in key.info.examples]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,7 @@ MAX_BYTES = 64 * 1024 * 1024
 def load(path: str | os.PathLike[str], plugins: Installed, *, flag_values: FlagValues | None = None) -> Loaded:
     """Read and check a file.
 
-    Args:
-        path: Of a YAML file.
-        plugins: What is installed.
-        flag_values: Options of exporters and dataplanes that win over the file's.
+    `flag_values` are options of exporters and dataplanes that win over the file's.
 
     Raises:
         ConfigError: With all that is wrong: with the file itself, its shape, its meaning.
@@ -45,9 +43,6 @@ def load_vips(path: str | os.PathLike[str]) -> Config:
 
     Needs no plugin: what belongs to plugins is neither judged nor needed where the dataplane and its certificates are
     not.
-
-    Args:
-        path: Of a YAML file.
 
     Returns:
         Frontends, backends and health checks, whose `params` are as they stand in the file. The rest is at its default.
@@ -86,11 +81,7 @@ def load_text(
 ) -> Loaded:
     """Check YAML text.
 
-    Args:
-        text: The document; bytes must be UTF-8.
-        plugins: What is installed.
-        file: A name for messages.
-        flag_values: Options of exporters and dataplanes that win over the text's.
+    Bytes must be UTF-8. `file` is a name for messages; `flag_values` as for `load`.
 
     Raises:
         ConfigError: With all that is wrong.
@@ -117,9 +108,7 @@ def load_mapping(data: Mapping[str, Any], plugins: Installed, *, flag_values: Fl
 def check(config: Config, plugins: Installed) -> Loaded:
     """Check a configuration that was made in code, and put in what it leaves to defaults.
 
-    Args:
-        config: Options of plugins in it may be instances of their `Options`, mappings of YAML keys, or `None`.
-        plugins: What is installed.
+    Options of plugins in it may be instances of their `Options`, mappings of YAML keys, or `None`.
 
     Raises:
         ConfigError: With all that is wrong.
@@ -135,12 +124,8 @@ async def load_in_subprocess(
     Raises:
         ConfigError: With all that is wrong.
     """
-    arguments = (os.fspath(path), PluginSet.of(plugins), dict(flag_values or {}))
-    return await anyio.to_process.run_sync(_load, *arguments, cancellable=True)
-
-
-def _load(path: str, plugins: PluginSet, flag_values: FlagValues) -> Loaded:
-    return load(path, plugins, flag_values=flag_values)
+    work = partial(load, os.fspath(path), PluginSet.of(plugins), flag_values=dict(flag_values or {}))
+    return await anyio.to_process.run_sync(work, cancellable=True)
 
 
 def _loaded(draft: Draft, document: Document) -> Loaded:

@@ -89,15 +89,7 @@ _Class = TypeVar("_Class")
 
 
 def explain_missing(kind: Kind, name: str, known: Mapping[str, _Class], plugins: Installed, speller: Speller) -> str:
-    """Say why there is nothing of a kind under a name, and what to do about it.
-
-    Args:
-        kind: What was looked for.
-        name: Under which name.
-        known: What there is of that kind.
-        plugins: For what failed to load.
-        speller: Finds the name that was probably meant.
-    """
+    """Say why there is nothing of a kind under a name, and what to do about it."""
     word = _WORDS[kind]
     official = OFFICIAL.get((kind, name))
     for problem in plugins.problems:

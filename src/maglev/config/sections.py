@@ -20,12 +20,7 @@ from maglev.config.schema import HealthCheckConfig
 def read_options(draft: Draft, path: Path, raw: Any, cls: type[Any], flag_values: Mapping[str, FlagValue]) -> Any:
     """Read a plugin's options, with what comes from outside the file put over it.
 
-    Args:
-        draft: Notes what is wrong.
-        path: Of the section.
-        raw: What stands there; an instance of `cls` (of a configuration made in code) is taken as it is.
-        cls: The plugin's `Options`.
-        flag_values: By field name.
+    `raw` is what stands at the path; an instance of `cls` (of a configuration made in code) is taken as it is.
 
     Returns:
         An instance, in part at least; `attrs.NOTHING` if it could not be made.
@@ -58,12 +53,7 @@ def _placed(fault: Fault, path: Path, sources: Mapping[str, str]) -> Fault:
 def try_constructor(draft: Draft, path: Path, cls: Any, options: Any, severity: Severity = "meaning") -> Any:
     """Make a checker, dataplane or exporter once, to learn whether it takes its options.
 
-    Args:
-        draft: Where a complaint goes.
-        path: What it is about.
-        cls: What makes it.
-        options: Its options.
-        severity: How bad it is if it does not.
+    `severity` says how bad it is if it does not.
 
     Returns:
         It, or `None`.
@@ -109,7 +99,9 @@ def read_params(draft: Draft, name: str, check: HealthCheckConfig) -> None:
         return
     before = len(draft.faults)
     options = read_options(draft, (*path, "params"), check.params, cls.Options, {})
-    draft.healthchecks[name] = _with_params(check, None if options is attrs.NOTHING else options)
+    # `attrs.evolve` would refuse a check that is in part wrong already.
+    draft.healthchecks[name] = changed = copy.copy(check)
+    object.__setattr__(changed, "params", None if options is attrs.NOTHING else options)
     if len(draft.faults) > before:
         return
     checker = try_constructor(draft, (*path, "params"), cls.build, options)
@@ -119,13 +111,6 @@ def read_params(draft: Draft, name: str, check: HealthCheckConfig) -> None:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
             message = f"checker {check.type} could not be closed: {type(error).__name__}: {error}"
             draft.complain(Fault((*path, "type"), message, "warning"))
-
-
-def _with_params(check: HealthCheckConfig, params: Any) -> HealthCheckConfig:
-    """Return a copy with other params; `attrs.evolve` would refuse one that is in part wrong already."""
-    changed = copy.copy(check)
-    object.__setattr__(changed, "params", params)
-    return changed
 
 
 def is_enabled(draft: Draft, path: Path, cls: type[Dataplane], options: Any) -> bool:

@@ -55,9 +55,7 @@ class Structurer:
     def structure(self, value: Any, wanted: Any) -> Any:
         """Make a value of a type.
 
-        Args:
-            value: Plain data: mappings, lists and scalars.
-            wanted: The type.
+        `value` is plain data: mappings, lists and scalars.
 
         Raises:
             MisfitError: With everything that does not fit.

@@ -34,11 +34,6 @@ def new_pluggy() -> pluggy.PluginManager:
 def register(manager: pluggy.PluginManager, plugin: object, name: str) -> dict[str, Callable[[], Any]]:
     """Register a plugin.
 
-    Args:
-        manager: pluggy's manager.
-        plugin: A module or an object.
-        name: The name to register it under.
-
     Returns:
         Its implementations by hook.
 

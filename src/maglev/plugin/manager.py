@@ -95,10 +95,10 @@ class PluginManager:
         for plugin in builtins:
             origin = str(getattr(plugin, "__name__", type(plugin).__name__))
             self._add(plugin, PluginInfo(origin.removesuffix(".plugin").rpartition(".")[2], BUILT_IN, "", origin))
-        candidates, absent = finding.wanted(finding.find(entry_points), environment)
+        points, absent = finding.wanted(finding.find(entry_points), environment)
         self._problems += (PluginProblem(name, "", f"named in {finding.LOAD}, but not installed") for name in absent)
-        for candidate in candidates:
-            self._load(candidate)
+        for point in points:
+            self._load(point)
 
     @property
     def checkers(self) -> Mapping[str, type[Checker]]:
@@ -133,10 +133,10 @@ class PluginManager:
         """What cannot be used, and why."""
         return tuple(self._problems)
 
-    def _load(self, candidate: finding.Candidate) -> None:
-        info = PluginInfo(candidate.plugin, candidate.distribution, candidate.version, candidate.entry_point.value)
+    def _load(self, point: EntryPoint) -> None:
+        info = PluginInfo(point.name, *finding.distribution_of(point), point.value)
         try:
-            plugin = candidate.entry_point.load()
+            plugin = point.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001  (code of others: whatever it raises, the daemon starts)
             self._refuse(info, f"{type(error).__name__}: {error}")
             return

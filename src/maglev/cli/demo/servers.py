@@ -40,9 +40,7 @@ class Server:
     """One HTTP server.
 
     Args:
-        name: The backend's name.
         address: A loopback address of its own.
-        port: The port.
     """
 
     def __init__(self, name: str, address: IPv4Address, port: int) -> None:
