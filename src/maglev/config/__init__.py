@@ -15,7 +15,6 @@ from maglev.config.schema import (
     PoolConfig,
 )
 from maglev.config.values import format_duration, nanoseconds, parse_duration
-from maglev.domain.names import nearest
 
 __all__ = [
     "BackendConfig",
@@ -43,6 +42,5 @@ __all__ = [
     "load_text",
     "load_vips",
     "nanoseconds",
-    "nearest",
     "parse_duration",
 ]

@@ -10,9 +10,9 @@ from typing import Any, Union, get_args, get_origin
 import attrs
 
 from maglev.api import Dataplane, Exporter, OptionInfo
-from maglev.config.describe import describe_type
+from maglev.config.describe import describe_type, is_list, is_mapping
 from maglev.config.faults import misfit
-from maglev.config.fields import Key, keys_of
+from maglev.config.fields import keys_of
 from maglev.config.plugins import Installed, Kind
 from maglev.config.scalars import resolve
 
@@ -63,16 +63,14 @@ def flagged_options(plugins: Installed) -> tuple[FlaggedOption, ...]:
         ("dataplane", plugins.dataplanes),
     )
     return tuple(
-        FlaggedOption(kind, name, key.attribute.name, key.type, _default(key), key.info)
+        FlaggedOption(
+            kind, name, key.attribute.name, key.type, None if key.default is attrs.NOTHING else key.default, key.info
+        )
         for kind, classes in groups
         for name, cls in sorted(classes.items())
         for key in keys_of(cls.Options)
         if key.info.flag
     )
-
-
-def _default(key: Key) -> Any:
-    return None if key.default is attrs.NOTHING else key.default
 
 
 def collect_flag_values(
@@ -114,12 +112,11 @@ def plain_from_text(text: str, wanted: Any) -> Any:
         return _SWITCH_WORDS[text.lower()]
     if wanted in (int, float, timedelta):
         return resolve(text)
-    origin = get_origin(wanted)
-    if origin in (Union, types.UnionType):
+    if get_origin(wanted) in (Union, types.UnionType):
         return _for_union(text, get_args(wanted))
-    if origin in (list, tuple, set, frozenset) or "Sequence" in str(origin):
+    if is_list(wanted):
         return [plain_from_text(part.strip(), get_args(wanted)[0]) for part in text.split(",") if part.strip()]
-    if attrs.has(wanted) or "apping" in str(origin) or origin is dict:
+    if attrs.has(wanted) or is_mapping(wanted):
         raise misfit(f"must be {describe_type(wanted)}: it can only be set in the file")
     return text
 

@@ -18,6 +18,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import attrs
 
 from maglev.api import Checker
+from maglev.config.describe import is_mapping
 from maglev.config.fields import Key, keys_of
 from maglev.config.plugins import Installed
 from maglev.config.rules import Rule, allowed_by
@@ -161,7 +162,7 @@ def type_schema(wanted: Any) -> Schema:
         return {"enum": [member.value for member in wanted]}
     if attrs.has(origin or wanted):
         return object_schema(origin or wanted)
-    if origin in (dict, Mapping):
+    if is_mapping(wanted):
         return {"type": ["object", "null"], "additionalProperties": type_schema(arguments[1])}
     if origin is tuple and arguments[-1] is not Ellipsis:
         return {"type": "array", "prefixItems": [type_schema(part) for part in arguments], "items": False}

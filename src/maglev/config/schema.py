@@ -222,14 +222,9 @@ class Config:
     """Everything under `maglev:`.
 
     Args:
-        healthchecker: What holds for all health checks.
         dataplane: Which dataplane holds the VIPs.
-        lb: How it is kept.
         dataplane_options: Its own options; `None` for the defaults, which loading and checking put in place.
         exporters: Options by exporter; those that are installed and not named get their defaults.
-        healthchecks: By name.
-        backends: By name.
-        frontends: By name.
     """
 
     healthchecker: HealthCheckerConfig = attrs.field(factory=HealthCheckerConfig)

@@ -7,7 +7,7 @@ cattrs dispatches on types; the hooks are our own, so that nothing is coerced (5
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from enum import Enum
@@ -18,16 +18,13 @@ from typing import Any, Literal, Union, get_args, get_origin
 import attrs
 import cattrs
 
-from maglev.config.describe import describe_type, describe_value
+from maglev.config.describe import describe_type, describe_value, is_list, is_mapping
 from maglev.config.faults import Fault, MisfitError, misfit
 from maglev.config.fields import Maker
 from maglev.config.values import Address, parse_duration, seconds_to_duration
 from maglev.domain.names import Speller
 
 Hook = Callable[[Any, Any], Any]
-
-_LISTS = (list, tuple, Sequence, Iterable, set, frozenset, AbstractSet)
-_MAPPINGS = (dict, Mapping)
 
 
 class Structurer:
@@ -41,8 +38,8 @@ class Structurer:
         self.speller = Speller()
         self._converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False)
         factories: list[tuple[Callable[[Any], bool], Callable[[Any], Hook]]] = [
-            (lambda t: get_origin(t) in _MAPPINGS or t in _MAPPINGS, self._mapping_hook),
-            (_is_list, self._list_hook),
+            (is_mapping, self._mapping_hook),
+            (is_list, self._list_hook),
             (lambda t: get_origin(t) is Literal, _choice_hook),
             (lambda t: get_origin(t) in (Union, types.UnionType), self._union_hook),
             (lambda t: attrs.has(get_origin(t) or t), lambda t: Maker(t, self.structure, self.speller)),
@@ -132,14 +129,6 @@ def _likeliest(errors: list[MisfitError], wanted: Any, value: Any) -> MisfitErro
     if told_more:
         return told_more[0]
     return _wrong(value, wanted)
-
-
-def _is_list(wanted: Any) -> bool:
-    origin = get_origin(wanted) or wanted
-    arguments = get_args(wanted)
-    if origin is tuple:
-        return not arguments or (len(arguments) == 2 and arguments[1] is Ellipsis)
-    return origin in _LISTS
 
 
 def _is_enum(wanted: Any) -> bool:
