@@ -20,6 +20,11 @@ HOOKS: dict[str, type[Any]] = {
 """The base of the classes that each hook returns."""
 
 
+def kind_of(hook: str) -> str:
+    """Return the kind of the classes that a hook returns: `checker`, `dataplane` or `exporter`."""
+    return hook.removeprefix("maglev_").removesuffix("s")
+
+
 class RefusedError(Exception):
     """A plugin, or a class of it, cannot be used; the message says why."""
 

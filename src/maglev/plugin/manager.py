@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint
+from operator import itemgetter
 from typing import Any
 
 import attrs
 
 from maglev.api import Checker, Dataplane, Exporter
 from maglev.plugin import finding
-from maglev.plugin.hooks import HOOKS, RefusedError, call, new_pluggy, register
+from maglev.plugin.hooks import HOOKS, RefusedError, call, kind_of, new_pluggy, register
 
 BUILT_IN = "built-in"
 
@@ -26,28 +27,20 @@ class PluginInfo:
         distribution: Its distribution; `built-in` for the core's own.
         version: Of the distribution; empty for the core's own.
         origin: The module it was loaded from.
-        checkers: The names of the checkers that it provides; likewise `dataplanes` and `exporters`.
+        gives: Kind and name of all that it provides: `(("checker", "http"), ("checker", "https"))`.
     """
 
     plugin: str
     distribution: str
     version: str
     origin: str
-    checkers: tuple[str, ...] = ()
-    dataplanes: tuple[str, ...] = ()
-    exporters: tuple[str, ...] = ()
+    gives: tuple[tuple[str, str], ...] = ()
 
     @property
     def label(self) -> str:
         """Its name in messages: `http (maglev-http 0.1.0)`."""
         by = " ".join(filter(None, (self.distribution, self.version)))
         return f"{self.plugin} ({by})" if by else self.plugin
-
-    @property
-    def gives(self) -> tuple[tuple[str, str], ...]:
-        """Kind and name of all that it provides: `(("checker", "http"), ("checker", "https"))`."""
-        groups = (("checker", self.checkers), ("dataplane", self.dataplanes), ("exporter", self.exporters))
-        return tuple((kind, name) for kind, names in groups for name in names)
 
 
 @attrs.frozen
@@ -88,7 +81,7 @@ class PluginManager:
         environment = os.environ if environ is None else environ
         self._tracing = environment.get(finding.TRACE, "") not in ("", "0")
         self._pluggy = new_pluggy()
-        self._classes: dict[str, dict[str, Any]] = {hook: {} for hook in HOOKS}
+        self._classes: dict[str, dict[str, Any]] = {kind_of(hook): {} for hook in HOOKS}
         self._owners: dict[tuple[str, str], PluginInfo] = {}
         self._plugins: list[PluginInfo] = []
         self._problems: list[PluginProblem] = []
@@ -103,28 +96,23 @@ class PluginManager:
     @property
     def checkers(self) -> Mapping[str, type[Checker]]:
         """All checkers, by the name after `type:`."""
-        return self._classes["maglev_checkers"]
+        return self._classes["checker"]
 
     @property
     def dataplanes(self) -> Mapping[str, type[Dataplane]]:
         """All dataplanes, by name."""
-        return self._classes["maglev_dataplanes"]
+        return self._classes["dataplane"]
 
     @property
     def exporters(self) -> Mapping[str, type[Exporter]]:
         """All exporters, by name."""
-        return self._classes["maglev_exporters"]
+        return self._classes["exporter"]
 
     @property
     def plugins(self) -> tuple[PluginInfo, ...]:
         """The loaded plugins, the core's own first, each with those of its classes that are used."""
         return tuple(
-            attrs.evolve(
-                info,
-                checkers=tuple(name for name in info.checkers if name in self.checkers),
-                dataplanes=tuple(name for name in info.dataplanes if name in self.dataplanes),
-                exporters=tuple(name for name in info.exporters if name in self.exporters),
-            )
+            attrs.evolve(info, gives=tuple((kind, name) for kind, name in info.gives if name in self._classes[kind]))
             for info in self._plugins
         )
 
@@ -150,23 +138,22 @@ class PluginManager:
         except RefusedError as error:
             self._refuse(info, str(error))
             return
+        gives: list[tuple[str, str]] = []
         for hook, classes in returned.items():
             self._trace(f"{hook}() of {info.label}: {', '.join(cls.name for cls in classes) or 'nothing'}")
-            names = tuple(cls.name for cls in classes if self._add_class(hook, cls, info))
-            provided: Any = {hook.removeprefix("maglev_"): names}
-            info = attrs.evolve(info, **provided)
-        self._plugins.append(info)
+            kind = kind_of(hook)
+            gives += ((kind, cls.name) for cls in classes if self._add_class(kind, cls, info))
+        self._plugins.append(attrs.evolve(info, gives=tuple(sorted(gives, key=itemgetter(0)))))
 
-    def _add_class(self, hook: str, cls: Any, info: PluginInfo) -> bool:
+    def _add_class(self, kind: str, cls: Any, info: PluginInfo) -> bool:
         """Register a class, unless another plugin has one of that name: then neither is used."""
         name: str = cls.name
-        other = self._owners.setdefault((hook, name), info)
+        other = self._owners.setdefault((kind, name), info)
         if other is info:
-            self._classes[hook][name] = cls
+            self._classes[kind][name] = cls
             return True
-        kind = hook.removeprefix("maglev_").removesuffix("s")
         message = f"{kind} {name!r} is given by {other.label} and by {info.label}: neither is used, remove one"
-        if self._classes[hook].pop(name, None) is not None:
+        if self._classes[kind].pop(name, None) is not None:
             self._refuse(other, message)
         self._refuse(info, message)
         return False
