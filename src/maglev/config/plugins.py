@@ -33,17 +33,14 @@ class FailedPlugin(Protocol):
     @property
     def plugin(self) -> str:
         """Its entry point's name."""
-        ...
 
     @property
     def distribution(self) -> str:
         """Its distribution; empty if not known."""
-        ...
 
     @property
     def message(self) -> str:
         """Why it could not be loaded."""
-        ...
 
 
 class Installed(Protocol):
@@ -52,22 +49,18 @@ class Installed(Protocol):
     @property
     def checkers(self) -> Mapping[str, type[Checker]]:
         """Checkers by name."""
-        ...
 
     @property
     def dataplanes(self) -> Mapping[str, type[Dataplane]]:
         """Dataplanes by name."""
-        ...
 
     @property
     def exporters(self) -> Mapping[str, type[Exporter]]:
         """Exporters by name."""
-        ...
 
     @property
     def problems(self) -> Sequence[FailedPlugin]:
         """What could not be loaded."""
-        ...
 
 
 @attrs.frozen

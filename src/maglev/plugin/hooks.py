@@ -10,7 +10,6 @@ import attrs
 import pluggy
 
 from maglev.api import Checker, Dataplane, Exporter
-from maglev.plugin import spec
 
 HOOKS: dict[str, type[Any]] = {
     "maglev_checkers": Checker,
@@ -27,13 +26,6 @@ def kind_of(hook: str) -> str:
 
 class RefusedError(Exception):
     """A plugin, or a class of it, cannot be used; the message says why."""
-
-
-def new_pluggy() -> pluggy.PluginManager:
-    """Return a pluggy manager that knows the hooks and no plugin."""
-    manager = pluggy.PluginManager("maglev")
-    manager.add_hookspecs(spec)
-    return manager
 
 
 def register(manager: pluggy.PluginManager, plugin: object, name: str) -> dict[str, Callable[[], Any]]:

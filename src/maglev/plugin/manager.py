@@ -10,10 +10,11 @@ from operator import itemgetter
 from typing import Any
 
 import attrs
+import pluggy
 
 from maglev.api import Checker, Dataplane, Exporter
-from maglev.plugin import finding
-from maglev.plugin.hooks import HOOKS, RefusedError, call, kind_of, new_pluggy, register
+from maglev.plugin import finding, spec
+from maglev.plugin.hooks import HOOKS, RefusedError, call, kind_of, register
 
 BUILT_IN = "built-in"
 
@@ -80,7 +81,8 @@ class PluginManager:
     ) -> None:
         environment = os.environ if environ is None else environ
         self._tracing = environment.get(finding.TRACE, "") not in ("", "0")
-        self._pluggy = new_pluggy()
+        self._pluggy = pluggy.PluginManager("maglev")
+        self._pluggy.add_hookspecs(spec)
         self._classes: dict[str, dict[str, Any]] = {kind_of(hook): {} for hook in HOOKS}
         self._owners: dict[tuple[str, str], PluginInfo] = {}
         self._plugins: list[PluginInfo] = []
