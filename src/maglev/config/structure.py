@@ -40,7 +40,7 @@ class Structurer:
         factories: list[tuple[Callable[[Any], bool], Callable[[Any], Hook]]] = [
             (is_mapping, self._mapping_hook),
             (is_list, self._list_hook),
-            (lambda t: get_origin(t) is Literal, _choice_hook),
+            (lambda t: get_origin(t) is Literal or (isinstance(t, type) and issubclass(t, Enum)), _choice_hook),
             (lambda t: get_origin(t) in (Union, types.UnionType), self._union_hook),
             (lambda t: attrs.has(get_origin(t) or t), lambda t: Maker(t, self.structure, self.speller)),
         ]
@@ -58,8 +58,7 @@ class Structurer:
             MisfitError: With everything that does not fit.
         """
         try:
-            # An enum of strings or numbers is a class of those to cattrs, and would be dispatched as such.
-            return _choice_hook(wanted)(value, wanted) if _is_enum(wanted) else self._converter.structure(value, wanted)
+            return self._converter.structure(value, wanted)
         except MisfitError:
             raise
         except Exception as error:  # a type that only cattrs knows: whatever it raises says that the value is wrong
@@ -131,15 +130,13 @@ def _likeliest(errors: list[MisfitError], wanted: Any, value: Any) -> MisfitErro
     return _wrong(value, wanted)
 
 
-def _is_enum(wanted: Any) -> bool:
-    return isinstance(wanted, type) and issubclass(wanted, Enum)
-
-
 def _wrong(value: Any, wanted: Any, hint: str = "") -> MisfitError:
     return misfit(f"must be {describe_type(wanted)}, not {describe_value(value)}{hint}")
 
 
-def _string(value: Any, _: Any) -> str:
+def _string(value: Any, wanted: Any) -> Any:
+    if wanted is not str:  # an enum of strings, which is a class of strings to cattrs
+        return _choice_hook(wanted)(value, wanted)
     if not isinstance(value, str):
         hint = "; put it in quotes" if isinstance(value, bool | int | float) else ""
         raise _wrong(value, str, hint)
@@ -147,7 +144,7 @@ def _string(value: Any, _: Any) -> str:
 
 
 def _bytes(value: Any, _: Any) -> bytes:
-    return _string(value, str).encode()
+    return str(_string(value, str)).encode()
 
 
 def _path(value: Any, _: Any) -> Path:
@@ -156,7 +153,9 @@ def _path(value: Any, _: Any) -> Path:
     return Path(value)
 
 
-def _whole(value: Any, _: Any) -> int:
+def _whole(value: Any, wanted: Any) -> Any:
+    if wanted is not int:  # likewise
+        return _choice_hook(wanted)(value, wanted)
     if isinstance(value, bool) or not isinstance(value, int):
         looks_whole = isinstance(value, str) and value.isdecimal() and value.isascii()
         hint = "; write it without quotes or leading zeros" if looks_whole else ""
