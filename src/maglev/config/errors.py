@@ -36,7 +36,7 @@ class ConfigError(Exception):
 
     @property
     def status(self) -> int:
-        """The exit status of `maglevd check`: 1 if anything has not the right shape, else 2."""
+        """The exit status of `maglevd check`: 1 for a syntax or type error, 2 for semantic errors only."""
         return 1 if any(problem.severity == "shape" for problem in self.problems) else 2
 
     def __str__(self) -> str:

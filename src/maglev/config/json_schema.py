@@ -1,6 +1,6 @@
 """A JSON schema (2020-12) of the configuration, for editors: the core's keys and those of the installed plugins.
 
-What it accepts the loader reads; what the loader refuses as wrong in shape it refuses too. Rules between values (names
+What it accepts the loader reads; type errors for the loader are errors to it too. Rules between values (names
 that do not exist, two frontends with one VIP) are beyond it.
 """
 

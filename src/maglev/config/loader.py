@@ -19,9 +19,9 @@ from maglev.config.errors import ConfigError, Loaded
 from maglev.config.faults import Fault, show_path
 from maglev.config.faults import Path as KeyPath
 from maglev.config.flag_values import FlagValues
-from maglev.config.meaning import wrong_meanings
 from maglev.config.plugins import Installed, PluginSet
 from maglev.config.schema import Config
+from maglev.config.semantics import semantic_errors
 
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -32,7 +32,7 @@ def load(path: str | os.PathLike[str], plugins: Installed, *, flag_values: FlagV
     `flag_values` are options of exporters and dataplanes that win over the file's.
 
     Raises:
-        ConfigError: With all that is wrong: with the file itself, its shape, its meaning.
+        ConfigError: With all that is wrong: the file cannot be read, syntax, type and semantic errors.
     """
     file = os.fspath(path)
     return load_text(_read(file), plugins, file=file, flag_values=flag_values)
@@ -136,9 +136,9 @@ def _loaded(draft: Draft, document: Document) -> Loaded:
 
 
 def _judged(draft: Draft, document: Document, concerns: Callable[[KeyPath], bool] = lambda _path: True) -> Draft:
-    """Look for what is wrong in meaning, and raise all that is wrong."""
-    unread = _above_what_has_no_shape(draft)
-    wrong = (fault for fault in wrong_meanings(draft) if concerns(fault.path))
+    """Look for semantic errors, and raise all errors."""
+    unread = _above_what_could_not_be_read(draft)
+    wrong = (fault for fault in semantic_errors(draft) if concerns(fault.path))
     draft.complain(*(fault for fault in wrong if fault.at_key or fault.path not in unread))
     errors = [fault for fault in draft.faults if fault.severity != "warning"]
     if errors:
@@ -146,7 +146,7 @@ def _judged(draft: Draft, document: Document, concerns: Callable[[KeyPath], bool
     return draft
 
 
-def _above_what_has_no_shape(draft: Draft) -> set[KeyPath]:
+def _above_what_could_not_be_read(draft: Draft) -> set[KeyPath]:
     """Return the paths below which something could not be read: a pool whose only backend is misspelt is not empty."""
     shapes = (fault.path for fault in draft.faults if fault.severity == "shape")
     return {path[:length] for path in shapes for length in range(len(path))}

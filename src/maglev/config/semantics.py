@@ -18,8 +18,8 @@ _NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{1,200}")
 _FRONTENDS: Path = ("maglev", "frontends")
 
 
-def wrong_meanings(draft: Draft) -> Iterator[Fault]:
-    """Find all that is wrong between values, as far as they could be read."""
+def semantic_errors(draft: Draft) -> Iterator[Fault]:
+    """Find what is wrong between values, as far as they could be read."""
     yield from _names(draft)
     yield from _lb(draft)
     yield from _healthchecks(draft)
