@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from maglev.api import Dataplane
-from maglev.config import Config, Overrides
+from maglev.config import Config, FlagValues
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.plugin import PluginManager, hookimpl
 from maglev.runtime import LiveControl, Settings
@@ -45,7 +45,7 @@ async def open_controller(
     *,
     plugins: PluginManager | None = None,
     dataplane: Dataplane | None = None,
-    overrides: Overrides | None = None,
+    flag_values: FlagValues | None = None,
     state_dir: Path | None = None,
     observe: bool = False,
 ) -> AsyncIterator[LiveControl]:
@@ -58,7 +58,7 @@ async def open_controller(
         source: A configuration built in code, or the path of a YAML file, which `ReloadConfig` then reads again.
         plugins: What is installed; looked for if not given.
         dataplane: Use this one instead of the one that the configuration names.
-        overrides: Options of the dataplane that win over the file.
+        flag_values: Options of the dataplane that win over the file.
         state_dir: Where changes made by commands are kept; by default nowhere.
         observe: Plan and tell, but write nothing to the dataplane.
 
@@ -71,7 +71,7 @@ async def open_controller(
         # Reads what is installed from disk, and imports it.
         plugins=plugins if plugins is not None else await anyio.to_thread.run_sync(installed),
         dataplane=dataplane,
-        overrides=overrides or {},
+        flag_values=flag_values or {},
         state_dir=state_dir,
         observe=observe,
     )

@@ -75,7 +75,7 @@ def test_without_options_it_is_the_service_of_the_package(plugins: PluginManager
     assert str(asked.config) == "/etc/vpp-maglev/maglev.yaml"
     assert str(asked.state_dir) == "/var/lib/vpp-maglev"
     assert (asked.log_level, asked.log_format, asked.observe, asked.uvloop) == ("info", None, False, False)
-    assert asked.overrides == {}
+    assert asked.flag_values == {}
 
 
 @pytest.mark.parametrize("dash", ["-", "--"])
@@ -84,7 +84,7 @@ def test_every_option_may_have_one_dash_or_two(plugins: PluginManager, dash: str
     asked = invocation(plugins, *(dash + word for word in words.split()))
     assert (str(asked.config), asked.log_level, asked.log_format) == ("a.yaml", "debug", "console")
     assert (asked.state_dir, asked.observe, asked.uvloop) == (None, True, False)
-    assert asked.overrides[("exporter", "pager")]["addr"].value == ":1"
+    assert asked.flag_values[("exporter", "pager")]["addr"].value == ":1"
 
 
 def test_every_option_has_its_environment_variable(plugins: PluginManager, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_every_option_has_its_environment_variable(plugins: PluginManager, monke
     asked = invocation(plugins)
     assert (str(asked.config), asked.log_level, asked.log_format) == ("a.yaml", "debug", "json")
     assert (asked.state_dir, asked.observe, asked.uvloop) == (None, True, True)
-    assert asked.overrides[("exporter", "pager")]["loud"].source == "MAGLEV_PAGER_LOUD"
+    assert asked.flag_values[("exporter", "pager")]["loud"].source == "MAGLEV_PAGER_LOUD"
     flagged = invocation(plugins, "-config", "b.yaml", "-observe=false", "-state-dir", "/state", "--no-uvloop")
     assert (str(flagged.config), str(flagged.state_dir)) == ("b.yaml", "/state")
     assert (flagged.observe, flagged.uvloop) == (False, False)
@@ -116,7 +116,7 @@ def test_the_environment_beats_the_file_and_a_flag_beats_both(
 
     def pager(*words: str) -> PagerOptions:
         asked = invocation(plugins, *words)
-        options = load(file, plugins, overrides=asked.overrides).config.exporters["pager"]
+        options = load(file, plugins, flag_values=asked.flag_values).config.exporters["pager"]
         assert isinstance(options, PagerOptions)
         return options
 
@@ -166,7 +166,7 @@ def test_version_names_version_commit_and_date(plugins: PluginManager) -> None:
         ("maglev: {backens: {}}", 1, "backends"),
         ("maglev: {backends: {a: {address: 192.0.2.1, healthcheck: x}}}", 2, "maglev.backends.a.healthcheck"),
     ],
-    ids=["valid", "no YAML", "wrong shape", "wrong meaning"],
+    ids=["valid", "no YAML", "type error", "semantic error"],
 )
 def test_check_has_an_exit_status_for_each_kind_of_trouble(
     tmp_path: Path, text: str | None, status: int, words: str

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from maglev.config import PluginSet, collect_overrides, flagged_options
+from maglev.config import PluginSet, collect_flag_values, flagged_options
 from tests.config.fakes import ALL, FakeExporter, FeedOptions, GrpcOptions, VppOptions
 from tests.config.wording import complaints, loaded, warned
 
 LB = "lb: {ipv4-src-address: 192.0.2.1, ipv6-src-address: 2001:db8::1, new-flow-table-length: 64}"
-OFF = collect_overrides(flagged_options(ALL), {"vpp-api-addr": ""}, {})
+OFF = collect_flag_values(flagged_options(ALL), {"vpp-api-addr": ""}, {})
 
 
 @pytest.mark.parametrize(
@@ -31,25 +31,25 @@ def test_dataplane_is_chosen(text: str, dataplane: str) -> None:
 
 
 def test_switched_off_dataplane_leaves_its_lb_to_memory() -> None:
-    config = loaded(f"maglev: {{vpp: {{{LB}}}}}", overrides=OFF)
+    config = loaded(f"maglev: {{vpp: {{{LB}}}}}", flag_values=OFF)
     assert config.dataplane == "memory"
     assert config.lb.new_flow_table_length == 64
 
 
 def test_own_lb_of_memory_wins_over_that_of_what_is_switched_off() -> None:
     text = f"maglev: {{memory: {{lb: {{new-flow-table-length: 128}}}}, vpp: {{{LB}}}}}"
-    assert loaded(text, overrides=OFF).lb.new_flow_table_length == 128
+    assert loaded(text, flag_values=OFF).lb.new_flow_table_length == 128
 
 
 def test_what_is_switched_off_is_checked_and_not_warned_about() -> None:
     assert warned(f"maglev: {{vpp: {{{LB}, api-addr: ''}}}}") == []
-    assert complaints(f"maglev: {{vpp: {{{LB}, api-adr: ''}}}}", overrides=OFF) == [
+    assert complaints(f"maglev: {{vpp: {{{LB}, api-adr: ''}}}}", flag_values=OFF) == [
         "maglev.vpp.api-adr: unknown key 'api-adr'; did you mean 'api-addr'?"
     ]
 
 
 def test_dataplane_that_is_both_named_and_switched_off_is_refused() -> None:
-    assert complaints(f"maglev: {{dataplane: vpp, vpp: {{{LB}}}}}", overrides=OFF) == [
+    assert complaints(f"maglev: {{dataplane: vpp, vpp: {{{LB}}}}}", flag_values=OFF) == [
         "maglev.dataplane: dataplane vpp is switched off: its address is empty"
     ]
 

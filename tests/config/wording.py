@@ -7,7 +7,7 @@ from textwrap import dedent
 import pytest
 
 from maglev.api import Problem
-from maglev.config import Config, ConfigError, Installed, Overrides, load_text
+from maglev.config import Config, ConfigError, FlagValues, Installed, load_text
 from tests.config.fakes import ALL
 
 MINIMAL = """
@@ -27,23 +27,23 @@ maglev:
 """
 
 
-def loaded(text: str, plugins: Installed = ALL, overrides: Overrides | None = None) -> Config:
-    return load_text(dedent(text), plugins, overrides=overrides).config
+def loaded(text: str, plugins: Installed = ALL, flag_values: FlagValues | None = None) -> Config:
+    return load_text(dedent(text), plugins, flag_values=flag_values).config
 
 
 def warned(text: str, plugins: Installed = ALL) -> list[str]:
     return [f"{problem.path}: {problem.message}" for problem in load_text(dedent(text), plugins).warnings]
 
 
-def refused(text: str | bytes, plugins: Installed = ALL, overrides: Overrides | None = None) -> ConfigError:
+def refused(text: str | bytes, plugins: Installed = ALL, flag_values: FlagValues | None = None) -> ConfigError:
     source = dedent(text) if isinstance(text, str) else text
     with pytest.raises(ConfigError) as caught:
-        load_text(source, plugins, file="m.yaml", overrides=overrides)
+        load_text(source, plugins, file="m.yaml", flag_values=flag_values)
     return caught.value
 
 
-def complaints(text: str | bytes, plugins: Installed = ALL, overrides: Overrides | None = None) -> list[str]:
-    return [f"{problem.path}: {problem.message}" for problem in refused(text, plugins, overrides).problems]
+def complaints(text: str | bytes, plugins: Installed = ALL, flag_values: FlagValues | None = None) -> list[str]:
+    return [f"{problem.path}: {problem.message}" for problem in refused(text, plugins, flag_values).problems]
 
 
 def only_problem(text: str | bytes, plugins: Installed = ALL) -> Problem:

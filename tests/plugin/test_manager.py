@@ -71,7 +71,7 @@ def test_what_plugins_bring_is_found_by_name(plugins: Plugins) -> None:
 def test_official_plugins_are_found_with_their_distribution() -> None:
     infos = {info.plugin: info for info in PluginManager(environ={}).plugins}
     assert infos["http"].distribution == "maglev-http"
-    assert infos["http"].checkers == ("http", "https")
+    assert infos["http"].gives == (("checker", "http"), ("checker", "https"))
     assert infos["http"].label == f"http (maglev-http {infos['http'].version})"
 
 

@@ -44,7 +44,7 @@ _CLOSING = """\
 | command | status |
 |---|---|
 | `maglevd` | 0 told to stop; 1 or 2 configuration refused, as below; 1 any other failure; 2 a wrong option |
-| `maglevd check`, `--check` | 0 valid; 1 no YAML or not the right shape; 2 the right shape with a wrong meaning |
+| `maglevd check`, `--check` | 0 valid; 1 a syntax or type error; 2 a semantic error |
 | `maglevd plugins` | 1 if a plugin could not be loaded |
 | `maglevd demo --once` | 1 if something did not go as predicted |
 """

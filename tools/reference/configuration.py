@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Union, get_args, get_origin
 
@@ -38,7 +38,7 @@ One YAML file, everything below `maglev:`. Keys that are not listed here are err
 as a number of seconds. Aliases (`*name`) and merges (`<<: *name`) may be used.
 
 `maglevd check` prints every problem at once, as `file:line:column: path: what is wrong, what is allowed`, and exits
-with 1 if anything has not the right shape, 2 if something has the right shape and no sense, 0 if all is well.
+with 1 for a syntax or type error, 2 if there are only semantic errors, 0 if the file is valid.
 `maglevd schema` prints a JSON schema for editors. Names consist of 1 to 200 characters without blanks.
 
 `maglev.dataplane` names the dataplane that holds the VIPs. Without it, it is the first one besides `memory` that has a
@@ -119,7 +119,7 @@ def _type_words(wanted: Any) -> str:
         return _type_words(arguments[0])
     if origin in (dict, Mapping):
         return f"mapping of names to {_type_words(arguments[1])}"
-    if origin in (list, tuple) and arguments:
+    if origin in (list, tuple, Sequence) and arguments:
         return f"list of {_type_words(arguments[0])}"
     if wanted is Any or attrs.has(origin or wanted):
         return "mapping"

@@ -23,7 +23,7 @@ def run(invocation: Invocation, file: str | None = None) -> int:
 
     path = Path(file) if file is not None else invocation.config
     try:
-        loaded = load(path, invocation.plugins, overrides=invocation.overrides)
+        loaded = load(path, invocation.plugins, flag_values=invocation.flag_values)
     except ConfigError as error:
         click.echo(str(error), err=True)
         return error.status

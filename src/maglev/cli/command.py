@@ -32,7 +32,7 @@ def command(plugins: PluginManager) -> click.Group:
         callback=click.pass_context(partial(_start, plugins=plugins)),
         invoke_without_command=True,
         params=[*core_options(), *plugin_options(plugins), version_option("maglevd")],
-        commands=[_check_command(), _plugins_command(), _schema_command(), _demo_command()],
+        commands=[_check, _plugins, _schema, _demo],
         help="Probe backends and keep a Maglev dataplane in sync with them. Without a COMMAND: run the daemon.",
         epilog="Long options may also be written with one dash. MAGLEV_LOAD_PLUGINS=a,b loads only the plugins a and "
         "b; MAGLEV_TRACE_PLUGINS=1 prints the calls to them.",
@@ -51,48 +51,36 @@ def _start(context: click.Context, /, plugins: PluginManager, **values: Any) -> 
     sys.exit(run(invocation))
 
 
-def _check_command() -> click.Command:
-    @click.command("check", cls=SingleDashCommand, short_help="Check a configuration")
-    @click.argument("file", required=False)
-    @click.pass_obj
-    def check_(invocation: Invocation, file: str | None) -> None:
-        """Check FILE, or that of --config: exit 0 if valid, 1 for a syntax or type error, 2 for a semantic error."""
-        sys.exit(check.run(invocation, file))
-
-    return check_
+@click.command("check", cls=SingleDashCommand, short_help="Check a configuration")
+@click.argument("file", required=False)
+@click.pass_obj
+def _check(invocation: Invocation, file: str | None) -> None:
+    """Check FILE, or that of --config: exit 0 if valid, 1 for a syntax or type error, 2 for a semantic error."""
+    sys.exit(check.run(invocation, file))
 
 
-def _plugins_command() -> click.Command:
-    @click.command("plugins", cls=SingleDashCommand, short_help="List the installed plugins")
-    @click.pass_obj
-    def plugins_(invocation: Invocation) -> None:
-        """List plugins, what each provides and where it was installed from. Exit 1 if one could not be loaded."""
-        click.echo(listing.plugins(invocation.plugins))
-        sys.exit(1 if invocation.plugins.problems else 0)
-
-    return plugins_
+@click.command("plugins", cls=SingleDashCommand, short_help="List the installed plugins")
+@click.pass_obj
+def _plugins(invocation: Invocation) -> None:
+    """List plugins, what each provides and where it was installed from. Exit 1 if one could not be loaded."""
+    click.echo(listing.plugins(invocation.plugins))
+    sys.exit(1 if invocation.plugins.problems else 0)
 
 
-def _schema_command() -> click.Command:
-    @click.command("schema", cls=SingleDashCommand, short_help="Print the JSON schema of the configuration")
-    @click.pass_obj
-    def schema_(invocation: Invocation) -> None:
-        """Print the JSON schema of the configuration, for a YAML editor, with what the installed plugins add."""
-        from maglev.config import json_schema
+@click.command("schema", cls=SingleDashCommand, short_help="Print the JSON schema of the configuration")
+@click.pass_obj
+def _schema(invocation: Invocation) -> None:
+    """Print the JSON schema of the configuration, for a YAML editor, with what the installed plugins add."""
+    from maglev.config import json_schema
 
-        click.echo(json.dumps(json_schema.schema(invocation.plugins), indent=2))
-
-    return schema_
+    click.echo(json.dumps(json_schema.schema(invocation.plugins), indent=2))
 
 
-def _demo_command() -> click.Command:
-    @click.command("demo", cls=SingleDashCommand, short_help="Show failovers on real backends on loopback")
-    @click.option("--once", is_flag=True, help="Run to the end and exit; with 1 if a prediction failed")
-    @click.pass_obj
-    def demo_(invocation: Invocation, *, once: bool) -> None:
-        """Show failovers on real backends on loopback, with the dataplane in memory: needs no configuration."""
-        from maglev.cli.demo import run
+@click.command("demo", cls=SingleDashCommand, short_help="Show failovers on real backends on loopback")
+@click.option("--once", is_flag=True, help="Run to the end and exit; with 1 if a prediction failed")
+@click.pass_obj
+def _demo(invocation: Invocation, *, once: bool) -> None:
+    """Show failovers on real backends on loopback, with the dataplane in memory: needs no configuration."""
+    from maglev.cli.demo import run
 
-        sys.exit(run(invocation, once=once))
-
-    return demo_
+    sys.exit(run(invocation, once=once))

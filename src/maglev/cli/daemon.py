@@ -22,12 +22,12 @@ import click
 
 from maglev.api import Actor, CommandError, ReloadConfig
 from maglev.build import this_build
-from maglev.cli.exporters import Exporters
+from maglev.cli.exporters import start_exporters
 from maglev.cli.options import Invocation
 from maglev.cli.permissions import missing_permissions
 from maglev.cli.watchdog import feed_watchdog
 from maglev.config import ConfigError
-from maglev.runtime import LiveControl, Settings, StateError, open_controller
+from maglev.runtime import LiveControl, Settings, StateError, Supervisor, open_controller
 from maglev.runtime.logging import configure, get_logger
 from maglev.runtime.notify import Notifier
 
@@ -47,9 +47,6 @@ log = get_logger("maglev.daemon")
 def run(invocation: Invocation) -> int:
     """Run the daemon until a signal stops it.
 
-    Args:
-        invocation: Options and plugins.
-
     Returns:
         The exit status: 0 when stopped by a signal, 1 or 2 when the configuration is refused, 1 for any other failure.
     """
@@ -68,7 +65,7 @@ async def _guarded(invocation: Invocation) -> int:
     settings = Settings(
         source=invocation.config,
         plugins=invocation.plugins,
-        overrides=invocation.overrides,
+        flag_values=invocation.flag_values,
         state_dir=invocation.state_dir,
         observe=invocation.observe,
     )
@@ -145,7 +142,7 @@ class _Daemon:
         config = self.controller.config
         return f"{len(config.frontends)} frontends, {len(config.backends)} backends"
 
-    async def report_ready(self, exporters: Exporters) -> None:
+    async def report_ready(self, exporters: Supervisor) -> None:
         """Report readiness to the service manager, once the exporters are ready."""
         late = await exporters.ready(READY_WITHIN_S)
         for name in late:
@@ -176,17 +173,11 @@ async def serve(
 ) -> None:
     """Run exporters, watchdog and reloads until a signal stops them.
 
-    Args:
-        controller: The running controller.
-        invocation: Options and plugins.
-        signals: SIGHUP, SIGTERM and SIGINT as they come.
-        notifier: The service manager.
-        stopping: Called once, when the daemon starts to stop.
+    `signals` gives SIGHUP, SIGTERM and SIGINT as they come; `stopping` is called once, when the daemon starts to stop.
     """
     daemon = _Daemon(controller, notifier)
     async with anyio.create_task_group() as tasks:
-        exporters = Exporters(controller, invocation.plugins.exporters, tasks)
-        exporters.start()
+        exporters = start_exporters(controller, invocation.plugins.exporters, tasks)
         tasks.start_soon(daemon.report_ready, exporters)
         tasks.start_soon(feed_watchdog, controller.jobs.prober.overdue_ns, notifier)
         tasks.start_soon(_freeze_later)

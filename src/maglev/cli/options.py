@@ -12,7 +12,7 @@ import click
 
 from maglev import command_line
 from maglev.api import option
-from maglev.config import FlaggedOption, Overrides, collect_overrides, flagged_options
+from maglev.config import FlaggedOption, FlagValues, collect_flag_values, flagged_options
 from maglev.plugin import PluginManager
 
 
@@ -21,8 +21,7 @@ class Invocation:
     """One start of `maglevd`.
 
     Args:
-        plugins: What is installed.
-        overrides: Options of exporters and dataplanes from flags and the environment.
+        flag_values: Options of exporters and dataplanes from flags and the environment.
     """
 
     plugins: PluginManager
@@ -39,22 +38,19 @@ class Invocation:
     observe: bool = option(False, help="Probe, plan and tell, but write nothing to the dataplane")
     uvloop: bool = option(False, help="Run on uvloop, which must be installed")
     check: bool = option(
-        False, help="Check the configuration and exit: 0 valid, 1 wrong shape, 2 wrong meaning", variable=""
+        False,
+        help="Check the configuration and exit: 0 valid, 1 a syntax or type error, 2 a semantic error",
+        variable="",
     )
-    overrides: Overrides = attrs.field(factory=dict)
+    flag_values: FlagValues = attrs.field(factory=dict)
 
     @classmethod
     def parsed(cls, plugins: PluginManager, values: Mapping[str, Any]) -> Invocation:
-        """Read what click has parsed.
-
-        Args:
-            plugins: What is installed.
-            values: By parameter name, as `core_options` and `plugin_options` name them.
-        """
+        """Read what click has parsed."""
         flagged = own_flags(plugins)
         flags = {one.info.flag: _text(value) for one in flagged if (value := values[_name(one)]) is not None}
-        overrides = collect_overrides(flagged, flags, os.environ)
-        return command_line.read(cls, values, plugins=plugins, overrides=overrides)
+        flag_values = collect_flag_values(flagged, flags, os.environ)
+        return command_line.read(cls, values, plugins=plugins, flag_values=flag_values)
 
 
 def _text(value: object) -> str:

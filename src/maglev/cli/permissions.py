@@ -11,12 +11,7 @@ from maglev.probing import check_permitted
 
 
 def missing_permissions(config: Config, checkers: Mapping[str, type[Checker]]) -> tuple[str, ...]:
-    """Describe each missing permission, and how to grant it.
-
-    Args:
-        config: The configuration.
-        checkers: The installed checkers by name.
-    """
+    """Describe each missing permission, and how to grant it."""
     return (*_raw_sockets(config, checkers), *_namespace(config))
 
 

@@ -15,9 +15,7 @@ log = get_logger("maglev.watchdog")
 async def feed_watchdog(overdue_ns: Callable[[], int], notifier: Notifier) -> None:
     """Feed the watchdog while the probing loop runs on time; returns at once if there is no watchdog.
 
-    Args:
-        overdue_ns: Tells how late the probing loop is, in nanoseconds; 0 while it is on time.
-        notifier: The service manager.
+    `overdue_ns` tells how late the probing loop is, in nanoseconds; 0 while it is on time.
     """
     if notifier.watchdog_s is None:
         return

@@ -1,8 +1,8 @@
 """The configuration: values, the loader, the rules, and what is derived from them."""
 
 from maglev.config.errors import ConfigError, Loaded
+from maglev.config.flag_values import FlaggedOption, FlagValue, FlagValues, collect_flag_values, flagged_options
 from maglev.config.loader import check, load, load_in_subprocess, load_mapping, load_text, load_vips
-from maglev.config.overrides import FlaggedOption, Override, Overrides, collect_overrides, flagged_options
 from maglev.config.plugins import Installed, PluginSet
 from maglev.config.schema import (
     BackendConfig,
@@ -15,12 +15,13 @@ from maglev.config.schema import (
     PoolConfig,
 )
 from maglev.config.values import format_duration, nanoseconds, parse_duration
-from maglev.domain.names import nearest
 
 __all__ = [
     "BackendConfig",
     "Config",
     "ConfigError",
+    "FlagValue",
+    "FlagValues",
     "FlaggedOption",
     "FrontendConfig",
     "HealthCheckConfig",
@@ -29,12 +30,10 @@ __all__ = [
     "LbConfig",
     "Loaded",
     "MemberConfig",
-    "Override",
-    "Overrides",
     "PluginSet",
     "PoolConfig",
     "check",
-    "collect_overrides",
+    "collect_flag_values",
     "flagged_options",
     "format_duration",
     "load",
@@ -43,6 +42,5 @@ __all__ = [
     "load_text",
     "load_vips",
     "nanoseconds",
-    "nearest",
     "parse_duration",
 ]

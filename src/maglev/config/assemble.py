@@ -9,7 +9,7 @@ import attrs
 
 from maglev.config.draft import CORE_KEYS, Draft
 from maglev.config.faults import Fault, Path
-from maglev.config.overrides import Overrides
+from maglev.config.flag_values import FlagValues
 from maglev.config.plugins import OFFICIAL, Installed, explain_missing
 from maglev.config.schema import BackendConfig, Config, FrontendConfig, HealthCheckConfig, HealthCheckerConfig, LbConfig
 from maglev.config.sections import is_enabled, read_exporters, read_options, read_params
@@ -18,21 +18,15 @@ _TOP = "maglev"
 _MEMORY = "memory"
 
 
-def assemble(data: Any, plugins: Installed, overrides: Overrides) -> Draft:
-    """Read the data of a document.
-
-    Args:
-        data: What the whole file holds.
-        plugins: What is installed.
-        overrides: Options from the command line and the environment.
-    """
+def assemble(data: Any, plugins: Installed, flag_values: FlagValues) -> Draft:
+    """Read the data of a document."""
     draft = Draft(plugins)
     section = _top(draft, data)
-    dataplanes = _Dataplanes(draft, section, overrides)
+    dataplanes = _Dataplanes(draft, section, flag_values)
     for key in section:
         if key not in CORE_KEYS and key not in dataplanes.sections:
             known = [*CORE_KEYS, *sorted(plugins.dataplanes)]
-            hint = draft.structurer.speller.hint(key, known) or f"; known here: {', '.join(known)}"
+            hint = draft.speller.hint(key, known) or f"; known here: {', '.join(known)}"
             draft.complain(Fault((_TOP, key), f"unknown key {key!r}{hint}", at_key=True))
     checker = draft.structure((_TOP, "healthchecker"), section.get("healthchecker"), HealthCheckerConfig)
     draft.healthchecker = HealthCheckerConfig() if checker is attrs.NOTHING else checker
@@ -40,7 +34,7 @@ def assemble(data: Any, plugins: Installed, overrides: Overrides) -> Draft:
     draft.backends = _named(draft, section, "backends", BackendConfig)
     draft.frontends = _named(draft, section, "frontends", FrontendConfig)
     dataplanes.read()
-    read_exporters(draft, section.get("exporters"), overrides)
+    read_exporters(draft, section.get("exporters"), flag_values)
     for name, check in list(draft.healthchecks.items()):
         read_params(draft, name, check)
     return draft
@@ -53,11 +47,8 @@ def assemble_config(config: Config, plugins: Installed) -> Draft:
     draft.lb = config.lb
     draft.dataplane = config.dataplane
     draft.lb_path = (_TOP, config.dataplane, "lb")
-    for name, values in (
-        ("healthchecks", config.healthchecks),
-        ("backends", config.backends),
-        ("frontends", config.frontends),
-    ):
+    for name in ("healthchecks", "backends", "frontends"):
+        values = getattr(config, name)
         draft.named[name] = frozenset(values)
         getattr(draft, name).update(values)
     dataplanes = _Dataplanes(draft, {"dataplane": config.dataplane, config.dataplane: config.dataplane_options}, {})
@@ -94,15 +85,16 @@ def _named(draft: Draft, section: Mapping[str, Any], key: str, cls: type[Any]) -
 class _Dataplanes:
     """The sections of the dataplanes, and which of them is meant."""
 
-    def __init__(self, draft: Draft, section: Mapping[str, Any], overrides: Overrides) -> None:
+    def __init__(self, draft: Draft, section: Mapping[str, Any], flag_values: FlagValues) -> None:
         self._draft = draft
         self._section = section
-        self._overrides = overrides
-        self._known = draft.plugins.dataplanes
-        explicit = section.get("dataplane")
-        official = {name for kind, name in OFFICIAL if kind == "dataplane"}
-        named = {*self._known, *official} | ({explicit} if isinstance(explicit, str) else set())
-        self.sections = tuple(key for key in section if key in named and key not in CORE_KEYS)
+        self._flag_values = flag_values
+        known, explicit = draft.plugins.dataplanes, section.get("dataplane")
+        self.sections = tuple(
+            key
+            for key in section
+            if key not in CORE_KEYS and (key in known or ("dataplane", key) in OFFICIAL or key == explicit)
+        )
 
     def read(self) -> None:
         """Read all sections, choose a dataplane, and take its options and its `lb`."""
@@ -111,61 +103,50 @@ class _Dataplanes:
         lbs = {name: self._read_lb(name) for name in self.sections}
         if explicit is attrs.NOTHING:
             return
-        off = "" if explicit else self._switched_off()
-        chosen = explicit or self._default(off)
-        self.choose(chosen)
+        options = {name: self._read_options(name) for name in self.sections if name in draft.plugins.dataplanes}
+        off = "" if explicit else next((name for name in options if self._is_off(name, options[name])), "")
+        chosen = explicit or next((name for name in self.sections if name not in (_MEMORY, off)), _MEMORY)
+        self.choose(chosen, options.get(chosen))
         lb_of = chosen if chosen in lbs or not off else off
         draft.lb_path = (_TOP, lb_of, "lb")
         draft.lb = lbs.get(lb_of, draft.lb)
         for name in self.sections:
-            if name != chosen:
-                self._check_unused(name, chosen, is_off=name == off)
+            if name not in (chosen, off):
+                message = f"this section is not used: the dataplane is {chosen}"
+                draft.complain(Fault((_TOP, name), message, "warning", at_key=True))
 
-    def choose(self, name: str) -> None:
-        """Use a dataplane: read its options, and complain if it is not there or has nothing to connect to."""
+    def choose(self, name: str, options: Any = None) -> None:
+        """Use a dataplane: complain if it is not there or has nothing to connect to.
+
+        Args:
+            name: Which one.
+            options: Its options, if they were read already.
+        """
         draft = self._draft
         draft.dataplane = name
         where = draft.dataplane_path if self._section.get("dataplane") else (_TOP, name)
-        cls = self._known.get(name)
+        cls = draft.plugins.dataplanes.get(name)
         if cls is None:
-            message = explain_missing("dataplane", name, self._known, draft.plugins, draft.structurer.speller)
+            message = explain_missing("dataplane", name, draft.plugins.dataplanes, draft.plugins, draft.speller)
             draft.complain(Fault(where, message, "meaning", at_key=len(where) == 2 and where[1] == name))
             return
-        draft.dataplane_options = self.read_options(name)
+        draft.dataplane_options = self._read_options(name) if options is None else options
         if not is_enabled(draft, (_TOP, name), cls, draft.dataplane_options):
             draft.complain(Fault(where, f"dataplane {name} is switched off: its address is empty", "meaning"))
 
-    def _default(self, off: str) -> str:
-        others = [name for name in self.sections if name not in (_MEMORY, off)]
-        return others[0] if others else _MEMORY
-
-    def _switched_off(self) -> str:
-        """Return the dataplane that has a section, and an empty address; empty if there is none."""
-        quiet = Draft(self._draft.plugins)
-        for name in self.sections:
-            cls = self._known.get(name)
-            if cls is None or name == _MEMORY:
-                continue
-            options = _Dataplanes(quiet, self._section, self._overrides).read_options(name)
-            if not is_enabled(quiet, (_TOP, name), cls, options):
-                return name
-        return ""
+    def _is_off(self, name: str, options: Any) -> bool:
+        """Tell whether a dataplane has an empty address; what else is wrong with it is said if it is chosen."""
+        cls = self._draft.plugins.dataplanes[name]
+        return name != _MEMORY and not is_enabled(Draft(self._draft.plugins), (_TOP, name), cls, options)
 
     def _read_lb(self, name: str) -> LbConfig:
         raw = self._draft.mapping((_TOP, name), self._section.get(name))
         lb = self._draft.structure((_TOP, name, "lb"), raw.get("lb"), LbConfig)
         return LbConfig() if lb is attrs.NOTHING else lb
 
-    def read_options(self, name: str) -> Any:
+    def _read_options(self, name: str) -> Any:
         """Read what an installed dataplane's section says beside `lb`; returns as `sections.read_options`."""
         raw = self._section.get(name)
         own = {key: value for key, value in raw.items() if key != "lb"} if isinstance(raw, Mapping) else raw
-        overrides = self._overrides.get(("dataplane", name), {})
-        return read_options(self._draft, (_TOP, name), own, self._known[name].Options, overrides)
-
-    def _check_unused(self, name: str, chosen: str, *, is_off: bool) -> None:
-        if name in self._known:
-            self.read_options(name)
-        if not is_off:
-            message = f"this section is not used: the dataplane is {chosen}"
-            self._draft.complain(Fault((_TOP, name), message, "warning", at_key=True))
+        cls = self._draft.plugins.dataplanes[name]
+        return read_options(self._draft, (_TOP, name), own, cls.Options, self._flag_values.get(("dataplane", name), {}))

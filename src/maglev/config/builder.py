@@ -26,12 +26,7 @@ Marks = dict[str | int, tuple[Position, Position]]
 
 
 class NotYamlError(Exception):
-    """Text that cannot be read at all.
-
-    Args:
-        message: Why not.
-        position: Where.
-    """
+    """Text that cannot be read at all."""
 
     def __init__(self, message: str, position: Position) -> None:
         self.message = message
@@ -40,13 +35,34 @@ class NotYamlError(Exception):
 
 
 @attrs.define(eq=False)
-class Built:
-    """What has been read so far. As `maglev.config.document.Document`."""
+class Document:
+    """One parsed document.
+
+    Args:
+        data: Mappings, lists and scalars; an alias is the very object that it names.
+        start: Where the data begins.
+        faults: What is wrong with it as YAML, but does not keep it from being read further (duplicate keys, tags).
+        marks: Where keys and values stand, by the identity of their mapping or list.
+        file: The file's name, for messages.
+    """
 
     data: Any = None
     start: Position = NOWHERE
-    faults: list[Fault] = attrs.field(factory=list)
+    faults: tuple[Fault, ...] = ()
     marks: dict[int, Marks] = attrs.field(factory=dict)
+    file: str = ""
+
+    def place(self, path: Path, *, at_key: bool = False) -> Position:
+        """Tell where a value (or its key) stands; for one that is absent, where that begins which should hold it."""
+        node, position = self.data, self.start
+        for depth, step in enumerate(path, 1):
+            marks = self.marks.get(id(node), {}) if isinstance(node, dict | list) else {}
+            if step not in marks:
+                break
+            key, value = marks[step]
+            position = key if at_key and depth == len(path) else value
+            node = node[step]
+        return position
 
 
 @attrs.define(eq=False)
@@ -132,8 +148,9 @@ def _position(event: Any) -> Position:
 class _Builder:
     """Takes one event at a time."""
 
-    def __init__(self) -> None:
-        self.built = Built()
+    def __init__(self, file: str) -> None:
+        self.document = Document(file=file)
+        self.faults: list[Fault] = []
         self._open: list[_List | _Mapping] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._expanded = 0
@@ -177,8 +194,8 @@ class _Builder:
         container = self._open.pop()
         if isinstance(container, _Mapping):
             for source in container.merges:
-                container.merge(source, self.built.marks[id(source)])
-        self.built.marks[id(container.data)] = container.marks
+                container.merge(source, self.document.marks[id(source)])
+        self.document.marks[id(container.data)] = container.marks
         if container.anchor is not None:
             self._anchors[container.anchor] = (container.data, container.size)
         self._put(container.data, container.position, container.size)
@@ -197,7 +214,7 @@ class _Builder:
 
     def _put(self, value: Any, position: Position, size: int) -> None:
         if not self._open:
-            self.built.data, self.built.start = value, position
+            self.document.data, self.document.start = value, position
             return
         container = self._open[-1]
         container.size += size
@@ -211,16 +228,17 @@ class _Builder:
 
     def _complain(self, message: str, position: Position) -> None:
         path: Path = tuple(container.step for container in self._open if container.step is not None)
-        self.built.faults.append(Fault(path, message, position=position))
+        self.faults.append(Fault(path, message, position=position))
 
 
-def build(events: Iterable[Any]) -> Built:
+def build(events: Iterable[Any], file: str) -> Document:
     """Build one document from a parser's events.
 
     Raises:
         NotYamlError: It is more than one document, nested too deeply, a bomb of aliases, or has odd keys.
     """
-    builder = _Builder()
+    builder = _Builder(file)
     for event in events:
         builder.take(event)
-    return builder.built
+    builder.document.faults = tuple(builder.faults)
+    return builder.document

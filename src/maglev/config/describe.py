@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
@@ -15,6 +16,7 @@ import attrs
 from maglev.config.values import ALLOWED_DURATION
 
 _LONGEST = 60
+_LISTS = (list, Sequence, Iterable, set, frozenset, AbstractSet)
 _WORDS: dict[Any, str] = {
     str: "a string",
     bytes: "a string",
@@ -48,6 +50,17 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
+def is_mapping(wanted: Any) -> bool:
+    """Whether a type is one of mappings from names to values."""
+    return (get_origin(wanted) or wanted) in (dict, Mapping)
+
+
+def is_list(wanted: Any) -> bool:
+    """Whether a type is one of lists in YAML: any sequence or set, and tuples of any length."""
+    origin, arguments = get_origin(wanted) or wanted, get_args(wanted)
+    return origin in _LISTS or (origin is tuple and (not arguments or arguments[1:] == (Ellipsis,)))
+
+
 def describe_type(wanted: Any) -> str:
     """Say what should stand there: `a whole number`, `tcp, udp or any`."""
     if wanted in _WORDS:
@@ -59,9 +72,9 @@ def describe_type(wanted: Any) -> str:
         return _describe_union([member for member in get_args(wanted) if member is not type(None)])
     if isinstance(wanted, type) and issubclass(wanted, Enum):
         return either(str(member.value) for member in wanted)
-    if attrs.has(origin or wanted):
+    if attrs.has(origin or wanted) or is_mapping(wanted):
         return "a mapping"
-    return "a mapping" if "apping" in str(origin) or origin is dict else "a list" if origin else str(wanted)
+    return "a list" if origin else str(wanted)
 
 
 def _describe_union(members: list[Any]) -> str:

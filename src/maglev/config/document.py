@@ -5,53 +5,19 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import attrs
 import yaml
 
-from maglev.config.builder import MAX_DEPTH, MAX_EXPANDED, Built, Marks, NotYamlError, build
-from maglev.config.faults import NOWHERE, Fault, Path, Position
+from maglev.config.builder import MAX_DEPTH, MAX_EXPANDED, Document, NotYamlError, build
+from maglev.config.faults import NOWHERE, Position
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FORBIDDEN = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-@attrs.define(eq=False)
-class Document:
-    """One parsed document.
-
-    Args:
-        data: Mappings, lists and scalars; an alias is the very object that it names.
-        start: Where the data begins.
-        faults: What is wrong with it as YAML, but does not keep it from being read further (duplicate keys, tags).
-        marks: Where keys and values stand, by the identity of their mapping or list.
-        file: The file's name, for messages.
-    """
-
-    data: Any = None
-    start: Position = NOWHERE
-    faults: tuple[Fault, ...] = ()
-    marks: dict[int, Marks] = attrs.field(factory=dict)
-    file: str = ""
-
-    def place(self, path: Path, *, at_key: bool = False) -> Position:
-        """Tell where a value (or its key) stands; for one that is absent, where that begins which should hold it."""
-        node, position = self.data, self.start
-        for depth, step in enumerate(path, 1):
-            marks = self.marks.get(id(node), {}) if isinstance(node, dict | list) else {}
-            if step not in marks:
-                break
-            key, value = marks[step]
-            position = key if at_key and depth == len(path) else value
-            node = node[step]
-        return position
-
-
 def read_document(source: str | bytes, file: str = "") -> Document:
     """Parse YAML.
 
-    Args:
-        source: Text, or UTF-8 with or without a byte order mark.
-        file: Where it came from, for messages.
+    Bytes are UTF-8 with or without a byte order mark.
 
     Raises:
         NotYamlError: It cannot be read.
@@ -61,12 +27,11 @@ def read_document(source: str | bytes, file: str = "") -> Document:
         code = f"U+{ord(wrong[0]):04X}"
         raise NotYamlError(f"not YAML: the character {code} is not allowed", _position_in(text, wrong.start()))
     try:
-        built: Built = build(yaml.parse(text, Loader=_LOADER))
+        return build(yaml.parse(text, Loader=_LOADER), file)
     except yaml.MarkedYAMLError as error:
         raise _explained(error, text) from error
     except yaml.YAMLError as error:
         raise NotYamlError(f"not YAML: {error}", NOWHERE) from error
-    return Document(built.data, built.start, tuple(built.faults), built.marks, file)
 
 
 def _decode(source: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -11,6 +11,7 @@ from maglev.config.faults import Fault, MisfitError, Path
 from maglev.config.plugins import Installed
 from maglev.config.schema import BackendConfig, Config, FrontendConfig, HealthCheckConfig, HealthCheckerConfig, LbConfig
 from maglev.config.structure import Structurer
+from maglev.domain.names import Speller
 
 CORE_KEYS = ("healthchecker", "dataplane", "exporters", "healthchecks", "backends", "frontends")
 
@@ -20,7 +21,6 @@ class Draft:
     """What has been read of a configuration.
 
     Args:
-        plugins: What is installed.
         structurer: Makes values, and knows how names are probably meant.
         faults: All that was found wrong.
         healthchecks: Those that could be read; likewise `backends` and `frontends`.
@@ -45,25 +45,26 @@ class Draft:
     lb: LbConfig = attrs.field(factory=LbConfig)
     lb_path: Path = ("maglev",)
 
+    @property
+    def speller(self) -> Speller:
+        """Finds names that were probably meant."""
+        return self.structurer.speller
+
     def complain(self, *faults: Fault) -> None:
         """Note faults whose paths begin at the top."""
         self.faults += faults
 
-    def attempt(self, path: Path, make: Callable[[], Any]) -> Any:
-        """Do something that may not fit, and note what does not.
+    def structure(self, path: Path, value: Any, wanted: Any) -> Any:
+        """Structure the value at a path, and note what does not fit.
 
         Returns:
             What was made, in part at least; `attrs.NOTHING` if it could not be.
         """
         try:
-            return make()
+            return self.structurer.structure(value, wanted)
         except MisfitError as error:
             self.faults += (fault.below(*path) for fault in error.faults)
             return error.partial
-
-    def structure(self, path: Path, value: Any, wanted: Any) -> Any:
-        """Structure the value at a path; returns as `attempt`."""
-        return self.attempt(path, lambda: self.structurer.structure(value, wanted))
 
     def mapping(self, path: Path, value: Any) -> Mapping[str, Any]:
         """Take the mapping at a path, as it is; an empty one where there is none."""
@@ -72,13 +73,4 @@ class Draft:
 
     def config(self) -> Config:
         """Return the finished configuration; only of a draft without faults."""
-        return Config(
-            healthchecker=self.healthchecker,
-            dataplane=self.dataplane,
-            lb=self.lb,
-            dataplane_options=self.dataplane_options,
-            exporters=self.exporters,
-            healthchecks=self.healthchecks,
-            backends=self.backends,
-            frontends=self.frontends,
-        )
+        return Config(**{field.name: getattr(self, field.name) for field in attrs.fields(Config)})

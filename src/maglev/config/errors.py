@@ -9,10 +9,6 @@ import attrs
 from maglev.api import Problem
 from maglev.config.schema import Config
 
-SHAPE = "shape"
-MEANING = "meaning"
-WARNING = "warning"
-
 
 @attrs.frozen
 class Loaded:
@@ -40,8 +36,8 @@ class ConfigError(Exception):
 
     @property
     def status(self) -> int:
-        """The exit status of `maglevd check`: 1 if anything has not the right shape, else 2."""
-        return 1 if any(problem.severity == SHAPE for problem in self.problems) else 2
+        """The exit status of `maglevd check`: 1 for a syntax or type error, 2 for semantic errors only."""
+        return 1 if any(problem.severity == "shape" for problem in self.problems) else 2
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.problems))

@@ -86,13 +86,7 @@ def message_of(error: BaseException) -> str:
 
 
 class Maker:
-    """Makes instances of one options class of mappings.
-
-    Args:
-        cls: The class.
-        structure: Makes the values of its keys.
-        speller: Finds the key that was probably meant.
-    """
+    """Makes instances of one options class of mappings."""
 
     def __init__(self, cls: Any, structure: Callable[[Any, Any], Any], speller: Speller) -> None:
         self._cls = cls

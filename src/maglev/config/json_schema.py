@@ -1,6 +1,6 @@
 """A JSON schema (2020-12) of the configuration, for editors: the core's keys and those of the installed plugins.
 
-What it accepts the loader reads; what the loader refuses as wrong in shape it refuses too. Rules between values (names
+What it accepts the loader reads; type errors for the loader are errors to it too. Rules between values (names
 that do not exist, two frontends with one VIP) are beyond it.
 """
 
@@ -18,9 +18,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 import attrs
 
 from maglev.api import Checker
+from maglev.config.describe import is_mapping
 from maglev.config.fields import Key, keys_of
 from maglev.config.plugins import Installed
-from maglev.config.rules import SchemaValidator, allowed_by
+from maglev.config.rules import Rule, allowed_by
 from maglev.config.schema import BackendConfig, FrontendConfig, HealthCheckConfig, HealthCheckerConfig, LbConfig
 from maglev.config.values import DURATION_PATTERN, format_duration
 
@@ -52,7 +53,12 @@ def schema(plugins: Installed) -> Schema:
         "properties": {
             "healthchecker": object_schema(HealthCheckerConfig),
             "dataplane": {"enum": sorted(plugins.dataplanes), "description": "Which dataplane holds the VIPs"},
-            "exporters": _exporters(plugins),
+            "exporters": {
+                "description": "Options of the installed exporters",
+                "type": ["object", "null"],
+                "properties": {name: object_schema(cls.Options) for name, cls in sorted(plugins.exporters.items())},
+                "additionalProperties": False,
+            },
             "healthchecks": _by_name(_healthcheck(plugins), "How backends are probed"),
             "backends": _by_name(object_schema(BackendConfig), "The servers"),
             "frontends": _by_name(_frontend(), "The VIPs, and who serves them"),
@@ -84,21 +90,11 @@ def object_schema(cls: type[Any]) -> Schema:
 
 
 def _by_name(element: Schema, description: str) -> Schema:
-    names = {"pattern": r"^\S{1,200}$"}
     return {
         "description": description,
         "type": ["object", "null"],
-        "propertyNames": names,
+        "propertyNames": {"pattern": r"^\S{1,200}$"},
         "additionalProperties": element,
-    }
-
-
-def _exporters(plugins: Installed) -> Schema:
-    return {
-        "description": "Options of the installed exporters",
-        "type": ["object", "null"],
-        "properties": {name: object_schema(cls.Options) for name, cls in sorted(plugins.exporters.items())},
-        "additionalProperties": False,
     }
 
 
@@ -137,8 +133,7 @@ def _key(key: Key) -> Schema:
     made |= _checked(key.attribute.validator)
     allowed = allowed_by(key.attribute)
     made["description"] = f"{key.info.help} ({allowed})" if allowed else key.info.help
-    default = plain(key.default)
-    if default is not None:
+    if (default := plain(key.default)) is not None:
         made["default"] = default
     if key.info.examples:
         made["examples"] = [plain(example) for example in key.info.examples]
@@ -149,8 +144,8 @@ def _checked(validator: Any) -> Schema:
     """Return what a validator adds to the schema, if it can tell."""
     made: Schema = {}
     for part in getattr(validator, "_validators", (validator,)):  # attrs.validators.and_ keeps its parts there
-        if isinstance(part, SchemaValidator):
-            made |= part.json_schema()
+        if isinstance(part, Rule):
+            made |= part.json_schema
     return made
 
 
@@ -167,7 +162,7 @@ def type_schema(wanted: Any) -> Schema:
         return {"enum": [member.value for member in wanted]}
     if attrs.has(origin or wanted):
         return object_schema(origin or wanted)
-    if origin in (dict, Mapping):
+    if is_mapping(wanted):
         return {"type": ["object", "null"], "additionalProperties": type_schema(arguments[1])}
     if origin is tuple and arguments[-1] is not Ellipsis:
         return {"type": "array", "prefixItems": [type_schema(part) for part in arguments], "items": False}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +18,24 @@ from maglev.config.draft import Draft
 from maglev.config.errors import ConfigError, Loaded
 from maglev.config.faults import Fault, show_path
 from maglev.config.faults import Path as KeyPath
-from maglev.config.meaning import wrong_meanings
-from maglev.config.overrides import Overrides
+from maglev.config.flag_values import FlagValues
 from maglev.config.plugins import Installed, PluginSet
 from maglev.config.schema import Config
+from maglev.config.semantics import semantic_errors
 
 MAX_BYTES = 64 * 1024 * 1024
 
 
-def load(path: str | os.PathLike[str], plugins: Installed, *, overrides: Overrides | None = None) -> Loaded:
+def load(path: str | os.PathLike[str], plugins: Installed, *, flag_values: FlagValues | None = None) -> Loaded:
     """Read and check a file.
 
-    Args:
-        path: Of a YAML file.
-        plugins: What is installed.
-        overrides: Options of exporters and dataplanes that win over the file's.
+    `flag_values` are options of exporters and dataplanes that win over the file's.
 
     Raises:
-        ConfigError: With all that is wrong: with the file itself, its shape, its meaning.
+        ConfigError: With all that is wrong: the file cannot be read, syntax, type and semantic errors.
     """
     file = os.fspath(path)
-    return load_text(_read(file), plugins, file=file, overrides=overrides)
+    return load_text(_read(file), plugins, file=file, flag_values=flag_values)
 
 
 def load_vips(path: str | os.PathLike[str]) -> Config:
@@ -45,9 +43,6 @@ def load_vips(path: str | os.PathLike[str]) -> Config:
 
     Needs no plugin: what belongs to plugins is neither judged nor needed where the dataplane and its certificates are
     not.
-
-    Args:
-        path: Of a YAML file.
 
     Returns:
         Frontends, backends and health checks, whose `params` are as they stand in the file. The rest is at its default.
@@ -81,20 +76,18 @@ def _read(file: str) -> bytes:
     return source
 
 
-def load_text(text: str | bytes, plugins: Installed, *, file: str = "", overrides: Overrides | None = None) -> Loaded:
+def load_text(
+    text: str | bytes, plugins: Installed, *, file: str = "", flag_values: FlagValues | None = None
+) -> Loaded:
     """Check YAML text.
 
-    Args:
-        text: The document; bytes must be UTF-8.
-        plugins: What is installed.
-        file: A name for messages.
-        overrides: Options of exporters and dataplanes that win over the text's.
+    Bytes must be UTF-8. `file` is a name for messages; `flag_values` as for `load`.
 
     Raises:
         ConfigError: With all that is wrong.
     """
     document = _document(text, file)
-    draft = assemble(document.data, plugins, overrides or {})
+    draft = assemble(document.data, plugins, flag_values or {})
     draft.complain(*document.faults)
     return _loaded(draft, document)
 
@@ -107,17 +100,15 @@ def _document(text: str | bytes, file: str) -> Document:
         raise ConfigError([Problem("", error.message, file, line, column)]) from error
 
 
-def load_mapping(data: Mapping[str, Any], plugins: Installed, *, overrides: Overrides | None = None) -> Loaded:
+def load_mapping(data: Mapping[str, Any], plugins: Installed, *, flag_values: FlagValues | None = None) -> Loaded:
     """Check plain data, as YAML would give it: `{"maglev": {…}}`. As `load_text`."""
-    return _loaded(assemble(data, plugins, overrides or {}), Document(data))
+    return _loaded(assemble(data, plugins, flag_values or {}), Document(data))
 
 
 def check(config: Config, plugins: Installed) -> Loaded:
     """Check a configuration that was made in code, and put in what it leaves to defaults.
 
-    Args:
-        config: Options of plugins in it may be instances of their `Options`, mappings of YAML keys, or `None`.
-        plugins: What is installed.
+    Options of plugins in it may be instances of their `Options`, mappings of YAML keys, or `None`.
 
     Raises:
         ConfigError: With all that is wrong.
@@ -126,19 +117,15 @@ def check(config: Config, plugins: Installed) -> Loaded:
 
 
 async def load_in_subprocess(
-    path: str | os.PathLike[str], plugins: Installed, *, overrides: Overrides | None = None
+    path: str | os.PathLike[str], plugins: Installed, *, flag_values: FlagValues | None = None
 ) -> Loaded:
     """As `load`, in another process: reading ten thousand backends would hold up this one's probes for a second.
 
     Raises:
         ConfigError: With all that is wrong.
     """
-    arguments = (os.fspath(path), PluginSet.of(plugins), dict(overrides or {}))
-    return await anyio.to_process.run_sync(_load, *arguments, cancellable=True)
-
-
-def _load(path: str, plugins: PluginSet, overrides: Overrides) -> Loaded:
-    return load(path, plugins, overrides=overrides)
+    work = partial(load, os.fspath(path), PluginSet.of(plugins), flag_values=dict(flag_values or {}))
+    return await anyio.to_process.run_sync(work, cancellable=True)
 
 
 def _loaded(draft: Draft, document: Document) -> Loaded:
@@ -149,9 +136,9 @@ def _loaded(draft: Draft, document: Document) -> Loaded:
 
 
 def _judged(draft: Draft, document: Document, concerns: Callable[[KeyPath], bool] = lambda _path: True) -> Draft:
-    """Look for what is wrong in meaning, and raise all that is wrong."""
-    unread = _above_what_has_no_shape(draft)
-    wrong = (fault for fault in wrong_meanings(draft) if concerns(fault.path))
+    """Look for semantic errors, and raise all errors."""
+    unread = _above_what_could_not_be_read(draft)
+    wrong = (fault for fault in semantic_errors(draft) if concerns(fault.path))
     draft.complain(*(fault for fault in wrong if fault.at_key or fault.path not in unread))
     errors = [fault for fault in draft.faults if fault.severity != "warning"]
     if errors:
@@ -159,7 +146,7 @@ def _judged(draft: Draft, document: Document, concerns: Callable[[KeyPath], bool
     return draft
 
 
-def _above_what_has_no_shape(draft: Draft) -> set[KeyPath]:
+def _above_what_could_not_be_read(draft: Draft) -> set[KeyPath]:
     """Return the paths below which something could not be read: a pool whose only backend is misspelt is not empty."""
     shapes = (fault.path for fault in draft.faults if fault.severity == "shape")
     return {path[:length] for path in shapes for length in range(len(path))}

@@ -33,17 +33,14 @@ class FailedPlugin(Protocol):
     @property
     def plugin(self) -> str:
         """Its entry point's name."""
-        ...
 
     @property
     def distribution(self) -> str:
         """Its distribution; empty if not known."""
-        ...
 
     @property
     def message(self) -> str:
         """Why it could not be loaded."""
-        ...
 
 
 class Installed(Protocol):
@@ -52,22 +49,18 @@ class Installed(Protocol):
     @property
     def checkers(self) -> Mapping[str, type[Checker]]:
         """Checkers by name."""
-        ...
 
     @property
     def dataplanes(self) -> Mapping[str, type[Dataplane]]:
         """Dataplanes by name."""
-        ...
 
     @property
     def exporters(self) -> Mapping[str, type[Exporter]]:
         """Exporters by name."""
-        ...
 
     @property
     def problems(self) -> Sequence[FailedPlugin]:
         """What could not be loaded."""
-        ...
 
 
 @attrs.frozen
@@ -89,15 +82,7 @@ _Class = TypeVar("_Class")
 
 
 def explain_missing(kind: Kind, name: str, known: Mapping[str, _Class], plugins: Installed, speller: Speller) -> str:
-    """Say why there is nothing of a kind under a name, and what to do about it.
-
-    Args:
-        kind: What was looked for.
-        name: Under which name.
-        known: What there is of that kind.
-        plugins: For what failed to load.
-        speller: Finds the name that was probably meant.
-    """
+    """Say why there is nothing of a kind under a name, and what to do about it."""
     word = _WORDS[kind]
     official = OFFICIAL.get((kind, name))
     for problem in plugins.problems:

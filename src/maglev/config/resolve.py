@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import attrs
-
 from maglev.api import DataplaneConf, IPProtocol, VipAttributes, VipKey
 from maglev.config.schema import Config, FrontendConfig, HealthCheckConfig, LbConfig, PoolConfig
 from maglev.config.values import nanoseconds
@@ -38,9 +36,12 @@ def weight_step_of(lb: LbConfig, frontend: FrontendConfig) -> int:
 
 def resolve(config: Config) -> ResolvedConfig:
     """Resolve a configuration that was loaded or checked."""
-    checks = {name: _Check.of(check) for name, check in config.healthchecks.items()}
+    # One rule and one cadence for all backends of a health check: what every probe looks at stays in the cache.
+    rules = {
+        name: (HealthRule(check.rise, check.fall), intervals(check)) for name, check in config.healthchecks.items()
+    }
     return ResolvedConfig(
-        backends={name: _backend(config, name, checks) for name in config.backends},
+        backends={name: _backend(config, name, rules) for name in config.backends},
         frontends={name: frontend(config, name) for name in config.frontends},
         conf=dataplane_conf(config),
         warm_up_min_ns=nanoseconds(config.lb.startup_min_delay),
@@ -51,35 +52,22 @@ def resolve(config: Config) -> ResolvedConfig:
     )
 
 
-@attrs.frozen
-class _Check:
-    """What all backends of one health check share, made once: what every probe looks at stays in the cache."""
-
-    config: HealthCheckConfig
-    rule: HealthRule
-    intervals: Intervals
-
-    @classmethod
-    def of(cls, check: HealthCheckConfig) -> _Check:
-        return cls(check, HealthRule(check.rise, check.fall), intervals(check))
-
-
-def _backend(config: Config, name: str, checks: Mapping[str, _Check]) -> Backend:
+def _backend(config: Config, name: str, rules: Mapping[str, tuple[HealthRule, Intervals]]) -> Backend:
     source = config.backends[name]
     if source.healthcheck is None:
         return Backend(name, source.address, source.enabled)
-    check = checks[source.healthcheck]
+    check = config.healthchecks[source.healthcheck]
     probe = ProbeSpec(
         address=source.address,
         check=source.healthcheck,
-        type=check.config.type,
-        params=check.config.params,
-        port=check.config.port,
-        timeout_ns=nanoseconds(check.config.timeout),
-        source=check.config.probe_ipv4_src if source.address.version == 4 else check.config.probe_ipv6_src,
+        type=check.type,
+        params=check.params,
+        port=check.port,
+        timeout_ns=nanoseconds(check.timeout),
+        source=check.probe_ipv4_src if source.address.version == 4 else check.probe_ipv6_src,
         netns=config.healthchecker.netns,
     )
-    return Backend(name, source.address, source.enabled, check.rule, check.intervals, probe)
+    return Backend(name, source.address, source.enabled, *rules[source.healthcheck], probe)
 
 
 def frontend(config: Config, name: str) -> Frontend:

@@ -1,9 +1,10 @@
-"""Validators of single values; each also says in the JSON schema what it checks."""
+"""Validators of single values; each also says in words and in the JSON schema what it allows."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import attrs
 
@@ -11,80 +12,59 @@ from maglev.api import option_info
 from maglev.config.values import format_duration
 
 
-@runtime_checkable
-class SchemaValidator(Protocol):
-    """An attrs validator that can tell a JSON schema what it checks."""
-
-    def json_schema(self) -> dict[str, Any]:
-        """Return keywords for the schema of the value (`{"minimum": 1}`)."""
-        ...
-
-
 @attrs.frozen
-class Between:
-    """Whole numbers from `low` to `high`, both included; no upper end where `high` is `None`."""
+class Rule:
+    """An attrs validator.
 
-    low: int
-    high: int | None = None
+    Args:
+        allowed: What is allowed, in words.
+        objection: Says what is wrong with a value; empty if nothing is.
+        json_schema: Keywords for the schema of the value (`{"minimum": 1}`).
+    """
+
+    allowed: str
+    objection: Callable[[Any], str]
+    json_schema: Mapping[str, Any] = attrs.field(factory=dict)
 
     def __call__(self, _instance: object, _attribute: attrs.Attribute[Any], value: Any) -> None:
+        if wrong := self.objection(value):
+            raise ValueError(wrong)
+
+
+def between(low: int, high: int | None = None) -> Rule:
+    """Allow whole numbers from `low` to `high`, both included; no upper end where `high` is `None`."""
+    allowed = f"at least {low}" if high is None else f"{low} to {high}"
+
+    def objection(value: Any) -> str:
         if not isinstance(value, int) or isinstance(value, bool):
-            return  # a value of another form (`auto`, nothing) is not ours to judge
-        if value < self.low or (self.high is not None and value > self.high):
-            raise ValueError(f"{value} is out of range: {self.allowed} is allowed")
+            return ""  # a value of another form (`auto`, nothing) is not ours to judge
+        inside = low <= value and (high is None or value <= high)
+        return "" if inside else f"{value} is out of range: {allowed} is allowed"
 
-    @property
-    def allowed(self) -> str:
-        """The range in words."""
-        return f"at least {self.low}" if self.high is None else f"{self.low} to {self.high}"
-
-    def json_schema(self) -> dict[str, Any]:
-        """Return the bounds."""
-        return {"minimum": self.low} | ({} if self.high is None else {"maximum": self.high})
+    return Rule(allowed, objection, {"minimum": low} | ({} if high is None else {"maximum": high}))
 
 
-@attrs.frozen
-class PowerOfTwo:
-    """Powers of two from `low` to `high`, both included."""
-
-    low: int
-    high: int
-
-    def __call__(self, _instance: object, _attribute: attrs.Attribute[Any], value: int) -> None:
-        if not self.low <= value <= self.high or value & (value - 1):
-            raise ValueError(f"{value} is not allowed: {self.allowed} is")
-
-    @property
-    def allowed(self) -> str:
-        """What is allowed, in words."""
-        return f"a power of two from {self.low} to {self.high}"
-
-    def json_schema(self) -> dict[str, Any]:
-        """Return all powers in the range."""
-        exponents = range(self.low.bit_length() - 1, self.high.bit_length())
-        return {"enum": [1 << exponent for exponent in exponents]}
+def power_of_two(low: int, high: int) -> Rule:
+    """Allow powers of two from `low` to `high`, both included."""
+    powers = [1 << exponent for exponent in range(low.bit_length() - 1, high.bit_length())]
+    allowed = f"a power of two from {low} to {high}"
+    return Rule(
+        allowed, lambda value: "" if value in powers else f"{value} is not allowed: {allowed} is", {"enum": powers}
+    )
 
 
-@attrs.frozen
-class Lasting:
-    """Durations from `low` to `high`, both included; with `whole` in full seconds."""
+def lasting(low: timedelta, high: timedelta, *, whole: bool = False) -> Rule:
+    """Allow durations from `low` to `high`, both included; with `whole` in full seconds; and `None`."""
+    allowed = f"{format_duration(low)} to {format_duration(high)}"
 
-    low: timedelta
-    high: timedelta
-    whole: bool = False
-
-    def __call__(self, _instance: object, _attribute: attrs.Attribute[Any], value: timedelta | None) -> None:
+    def objection(value: timedelta | None) -> str:
         if value is None:
-            return
-        if not self.low <= value <= self.high:
-            raise ValueError(f"{format_duration(value)} is out of range: {self.allowed} is allowed")
-        if self.whole and value % timedelta(seconds=1):
-            raise ValueError(f"{format_duration(value)} is not in whole seconds")
+            return ""
+        if not low <= value <= high:
+            return f"{format_duration(value)} is out of range: {allowed} is allowed"
+        return f"{format_duration(value)} is not in whole seconds" if whole and value % timedelta(seconds=1) else ""
 
-    @property
-    def allowed(self) -> str:
-        """The range in words."""
-        return f"{format_duration(self.low)} to {format_duration(self.high)}"
+    return Rule(allowed, objection)
 
 
 def allowed_by(attribute: attrs.Attribute[Any]) -> str:

@@ -7,16 +7,17 @@ found by `maglev.config.check`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Literal
 
 import attrs
+from attrs.converters import optional
 
 from maglev.api import IPProtocol, option
-from maglev.config.rules import Between, Lasting, PowerOfTwo
-from maglev.config.values import FRIENDLY, address, duration, duration_or_none, ipv4_or_none, ipv6_or_none
+from maglev.config.rules import between, lasting, power_of_two
+from maglev.config.values import address, duration, duration_or_none
 from maglev.domain.model import WhenNoneUp
 
 
@@ -25,28 +26,16 @@ def about(help: str, *, examples: tuple[Any, ...] = (), allowed: str = "") -> di
     return dict(option(help=help, examples=examples, allowed=allowed).metadata)
 
 
-def protocol_named(value: str) -> IPProtocol:
-    """Take a protocol or its name."""
-    return IPProtocol(value)
-
-
-def when_none_up_named(value: str) -> WhenNoneUp:
-    """Take what to do when no backend is left, or its name."""
-    return WhenNoneUp(value)
-
-
-def in_order(value: Iterable[PoolConfig]) -> tuple[PoolConfig, ...]:
+def in_order(value: Sequence[PoolConfig]) -> tuple[PoolConfig, ...]:
     """Take pools in any sequence."""
     return tuple(value)
 
-
-FRIENDLY.update((protocol_named, when_none_up_named, in_order))
 
 _MS = timedelta(milliseconds=1)
 _S = timedelta(seconds=1)
 _DAY = timedelta(days=1)
 
-_CADENCE = Lasting(10 * _MS, _DAY)
+_CADENCE = lasting(10 * _MS, _DAY)
 _NOTE = "default: `interval`"
 
 
@@ -54,7 +43,7 @@ _NOTE = "default: `interval`"
 class HealthCheckerConfig:
     """`maglev.healthchecker`: what holds for all health checks."""
 
-    transition_history: int = option(5, help="Transitions kept per backend", validator=Between(1, 10_000))
+    transition_history: int = option(5, help="Transitions kept per backend", validator=between(1, 10_000))
     netns: str | None = option(
         None,
         help="Network namespace to probe in, by name or path; default: the current one",
@@ -68,35 +57,35 @@ class LbConfig:
 
     ipv4_src_address: IPv4Address | None = attrs.field(
         default=None,
-        converter=ipv4_or_none,
+        converter=optional(IPv4Address),
         metadata=about("Outer source address of GRE over IPv4; `vpp` requires it", examples=("192.0.2.1",)),
     )
     ipv6_src_address: IPv6Address | None = attrs.field(
         default=None,
-        converter=ipv6_or_none,
+        converter=optional(IPv6Address),
         metadata=about("Outer source address of GRE over IPv6; `vpp` requires it", examples=("2001:db8::1",)),
     )
     sync_interval: timedelta = attrs.field(
         default=30 * _S,
         converter=duration,
-        validator=Lasting(_S, _DAY),
+        validator=lasting(_S, _DAY),
         metadata=about("How often the dataplane is read and put right, beside what transitions do"),
     )
     sticky_buckets_per_core: int = option(
         65_536,
         help="Size of each worker's table of established flows",
-        validator=PowerOfTwo(1, 1 << 31),
+        validator=power_of_two(1, 1 << 31),
     )
     flow_timeout: timedelta = attrs.field(
         default=40 * _S,
         converter=duration,
-        validator=Lasting(_S, 120 * _S, whole=True),
+        validator=lasting(_S, 120 * _S, whole=True),
         metadata=about("How long an idle flow stays with its server, in whole seconds"),
     )
     startup_min_delay: timedelta = attrs.field(
         default=5 * _S,
         converter=duration,
-        validator=Lasting(0 * _S, _DAY),
+        validator=lasting(0 * _S, _DAY),
         metadata=about(
             "Nothing is written to the dataplane for so long after the start; with `startup-max-delay` 0: no warm-up"
         ),
@@ -104,7 +93,7 @@ class LbConfig:
     startup_max_delay: timedelta = attrs.field(
         default=30 * _S,
         converter=duration,
-        validator=Lasting(0 * _S, _DAY),
+        validator=lasting(0 * _S, _DAY),
         metadata=about(
             "When the warm-up ends for frontends whose backends are still unknown; not below `startup-min-delay`"
         ),
@@ -112,12 +101,12 @@ class LbConfig:
     new_flow_table_length: int = option(
         16_384,
         help="Buckets of the table that new flows are spread by, for VIPs made from now on",
-        validator=PowerOfTwo(16, 65_536),
+        validator=power_of_two(16, 65_536),
     )
     weight_step: int | Literal["auto"] = option(
         "auto",
         help="Granularity of weights in that table; `auto`: greatest common divisor of 10 and the frontend's weights",
-        validator=Between(1, 100),
+        validator=between(1, 100),
         allowed="1 to 100, or auto",
     )
 
@@ -131,7 +120,7 @@ class HealthCheckConfig:
     """
 
     type: str = option(help="Which checker: `http`, `https`, `tcp`, `icmp`, or that of another plugin")
-    port: int | None = option(None, help="The port to probe, where the type has ports", validator=Between(1, 65_535))
+    port: int | None = option(None, help="The port to probe, where the type has ports", validator=between(1, 65_535))
     params: Any = option(None, help="The checker's own options")
     interval: timedelta = attrs.field(
         default=2 * _S,
@@ -156,16 +145,16 @@ class HealthCheckConfig:
     timeout: timedelta = attrs.field(
         default=1 * _S, converter=duration, validator=_CADENCE, metadata=about("How long one probe may take")
     )
-    rise: int = option(2, help="Passes in a row that bring a down backend up", validator=Between(1, 1000))
-    fall: int = option(3, help="Failures in a row that take an up backend down", validator=Between(1, 1000))
+    rise: int = option(2, help="Passes in a row that bring a down backend up", validator=between(1, 1000))
+    fall: int = option(3, help="Failures in a row that take an up backend down", validator=between(1, 1000))
     probe_ipv4_src: IPv4Address | None = attrs.field(
         default=None,
-        converter=ipv4_or_none,
+        converter=optional(IPv4Address),
         metadata=about("Probe IPv4 backends from this local address", examples=("192.0.2.9",)),
     )
     probe_ipv6_src: IPv6Address | None = attrs.field(
         default=None,
-        converter=ipv6_or_none,
+        converter=optional(IPv6Address),
         metadata=about("Probe IPv6 backends from this local address", examples=("2001:db8::9",)),
     )
 
@@ -188,7 +177,7 @@ class BackendConfig:
 class MemberConfig:
     """One of a pool's `backends`."""
 
-    weight: int = option(100, help="Its share of new flows among the pool's backends", validator=Between(0, 100))
+    weight: int = option(100, help="Its share of new flows among the pool's backends", validator=between(0, 100))
 
 
 @attrs.frozen
@@ -200,7 +189,7 @@ class PoolConfig:
     min_up: int = option(
         1,
         help="With fewer backends up (and of weight above 0) the next pool is preferred",
-        validator=Between(1, 1_000_000),
+        validator=between(1, 1_000_000),
     )
 
 
@@ -214,16 +203,16 @@ class FrontendConfig:
     pools: tuple[PoolConfig, ...] = attrs.field(converter=in_order, metadata=about("In order of preference"))
     protocol: IPProtocol = attrs.field(
         default=IPProtocol.ANY,
-        converter=protocol_named,
+        converter=IPProtocol,
         metadata=about("What the VIP listens to; `any` only for all ports"),
     )
-    port: int = option(0, help="The VIP's port; 0: all ports", validator=Between(0, 65_535))
+    port: int = option(0, help="The VIP's port; 0: all ports", validator=between(0, 65_535))
     description: str = option("", help="For people")
     src_ip_sticky: bool = option(False, help="Hash the source address only, so that a client keeps its server")
     flush_on_down: bool = option(True, help="Whether established flows leave a backend that goes down")
     when_none_up: WhenNoneUp = attrs.field(
         default=WhenNoneUp.DROP,
-        converter=when_none_up_named,
+        converter=WhenNoneUp,
         metadata=about("When no backend is left: `drop` new flows, or `hold` the last weights (fail open)"),
     )
 
@@ -233,14 +222,9 @@ class Config:
     """Everything under `maglev:`.
 
     Args:
-        healthchecker: What holds for all health checks.
         dataplane: Which dataplane holds the VIPs.
-        lb: How it is kept.
         dataplane_options: Its own options; `None` for the defaults, which loading and checking put in place.
         exporters: Options by exporter; those that are installed and not named get their defaults.
-        healthchecks: By name.
-        backends: By name.
-        frontends: By name.
     """
 
     healthchecker: HealthCheckerConfig = attrs.field(factory=HealthCheckerConfig)

@@ -12,20 +12,15 @@ from maglev.api import Dataplane
 from maglev.config.draft import Draft
 from maglev.config.faults import Fault, MisfitError, Path, Severity
 from maglev.config.fields import keys_of, message_of
-from maglev.config.overrides import Override, Overrides, plain_from_text
+from maglev.config.flag_values import FlagValue, FlagValues, plain_from_text
 from maglev.config.plugins import explain_missing
 from maglev.config.schema import HealthCheckConfig
 
 
-def read_options(draft: Draft, path: Path, raw: Any, cls: type[Any], overrides: Mapping[str, Override]) -> Any:
+def read_options(draft: Draft, path: Path, raw: Any, cls: type[Any], flag_values: Mapping[str, FlagValue]) -> Any:
     """Read a plugin's options, with what comes from outside the file put over it.
 
-    Args:
-        draft: Notes what is wrong.
-        path: Of the section.
-        raw: What stands there; an instance of `cls` (of a configuration made in code) is taken as it is.
-        cls: The plugin's `Options`.
-        overrides: By field name.
+    `raw` is what stands at the path; an instance of `cls` (of a configuration made in code) is taken as it is.
 
     Returns:
         An instance, in part at least; `attrs.NOTHING` if it could not be made.
@@ -35,14 +30,14 @@ def read_options(draft: Draft, path: Path, raw: Any, cls: type[Any], overrides: 
     sources: dict[str, str] = {}
     section = dict(draft.mapping(path, raw))
     for key in keys_of(cls):
-        override = overrides.get(key.attribute.name)
-        if override is None:
+        value = flag_values.get(key.attribute.name)
+        if value is None:
             continue
         try:
-            section[key.name] = plain_from_text(override.value, key.type)
-            sources[key.name] = override.source
+            section[key.name] = plain_from_text(value.value, key.type)
+            sources[key.name] = value.source
         except MisfitError as error:
-            draft.complain(*(attrs.evolve(fault, source=override.source) for fault in error.faults))
+            draft.complain(*(attrs.evolve(fault, source=value.source) for fault in error.faults))
     try:
         return draft.structurer.structure(section, cls)
     except MisfitError as error:
@@ -58,12 +53,7 @@ def _placed(fault: Fault, path: Path, sources: Mapping[str, str]) -> Fault:
 def try_constructor(draft: Draft, path: Path, cls: Any, options: Any, severity: Severity = "meaning") -> Any:
     """Make a checker, dataplane or exporter once, to learn whether it takes its options.
 
-    Args:
-        draft: Where a complaint goes.
-        path: What it is about.
-        cls: What makes it.
-        options: Its options.
-        severity: How bad it is if it does not.
+    `severity` says how bad it is if it does not.
 
     Returns:
         It, or `None`.
@@ -75,17 +65,17 @@ def try_constructor(draft: Draft, path: Path, cls: Any, options: Any, severity: 
         return None
 
 
-def read_exporters(draft: Draft, raw: Any, overrides: Overrides) -> None:
+def read_exporters(draft: Draft, raw: Any, flag_values: FlagValues) -> None:
     """Read `exporters`: the options of all that are installed, and complain of those that are not."""
     path: Path = ("maglev", "exporters")
     named = draft.mapping(path, raw)
     known = draft.plugins.exporters
     for name in named:
         if name not in known:
-            message = explain_missing("exporter", name, known, draft.plugins, draft.structurer.speller)
+            message = explain_missing("exporter", name, known, draft.plugins, draft.speller)
             draft.complain(Fault((*path, name), message, "meaning", at_key=True))
     for name, cls in sorted(known.items()):
-        given = overrides.get(("exporter", name), {})
+        given = flag_values.get(("exporter", name), {})
         if name not in named and not given and any(key.required for key in keys_of(cls.Options)):
             continue  # installed, and nobody asked for it
         before = len(draft.faults)
@@ -104,12 +94,14 @@ def read_params(draft: Draft, name: str, check: HealthCheckConfig) -> None:
     cls = draft.plugins.checkers.get(check.type)
     if cls is None:
         known = draft.plugins.checkers
-        message = explain_missing("checker", check.type, known, draft.plugins, draft.structurer.speller)
+        message = explain_missing("checker", check.type, known, draft.plugins, draft.speller)
         draft.complain(Fault((*path, "type"), message, "meaning"))
         return
     before = len(draft.faults)
     options = read_options(draft, (*path, "params"), check.params, cls.Options, {})
-    draft.healthchecks[name] = _with_params(check, None if options is attrs.NOTHING else options)
+    # `attrs.evolve` would refuse a check that is in part wrong already.
+    draft.healthchecks[name] = changed = copy.copy(check)
+    object.__setattr__(changed, "params", None if options is attrs.NOTHING else options)
     if len(draft.faults) > before:
         return
     checker = try_constructor(draft, (*path, "params"), cls.build, options)
@@ -119,13 +111,6 @@ def read_params(draft: Draft, name: str, check: HealthCheckConfig) -> None:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
             message = f"checker {check.type} could not be closed: {type(error).__name__}: {error}"
             draft.complain(Fault((*path, "type"), message, "warning"))
-
-
-def _with_params(check: HealthCheckConfig, params: Any) -> HealthCheckConfig:
-    """Return a copy with other params; `attrs.evolve` would refuse one that is in part wrong already."""
-    changed = copy.copy(check)
-    object.__setattr__(changed, "params", params)
-    return changed
 
 
 def is_enabled(draft: Draft, path: Path, cls: type[Dataplane], options: Any) -> bool:

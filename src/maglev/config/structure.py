@@ -7,7 +7,7 @@ cattrs dispatches on types; the hooks are our own, so that nothing is coerced (5
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from enum import Enum
@@ -18,16 +18,13 @@ from typing import Any, Literal, Union, get_args, get_origin
 import attrs
 import cattrs
 
-from maglev.config.describe import describe_type, describe_value, either
+from maglev.config.describe import describe_type, describe_value, is_list, is_mapping
 from maglev.config.faults import Fault, MisfitError, misfit
 from maglev.config.fields import Maker
 from maglev.config.values import Address, parse_duration, seconds_to_duration
 from maglev.domain.names import Speller
 
 Hook = Callable[[Any, Any], Any]
-
-_LISTS = (list, tuple, Sequence, Iterable, set, frozenset, AbstractSet)
-_MAPPINGS = (dict, Mapping)
 
 
 class Structurer:
@@ -40,25 +37,22 @@ class Structurer:
     def __init__(self) -> None:
         self.speller = Speller()
         self._converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False)
-        for type_, hook in _SIMPLE.items():
-            self._converter.register_structure_hook(type_, hook)
         factories: list[tuple[Callable[[Any], bool], Callable[[Any], Hook]]] = [
-            (lambda t: get_origin(t) in _MAPPINGS or t in _MAPPINGS, self._mapping_hook),
-            (_is_list, self._list_hook),
-            (lambda t: get_origin(t) is Literal, _literal_hook),
-            (lambda t: isinstance(t, type) and issubclass(t, Enum), lambda _: _enum),
+            (is_mapping, self._mapping_hook),
+            (is_list, self._list_hook),
+            (lambda t: get_origin(t) is Literal or (isinstance(t, type) and issubclass(t, Enum)), _choice_hook),
             (lambda t: get_origin(t) in (Union, types.UnionType), self._union_hook),
             (lambda t: attrs.has(get_origin(t) or t), lambda t: Maker(t, self.structure, self.speller)),
         ]
         for predicate, factory in factories:
             self._converter.register_structure_hook_factory(predicate, factory)
+        for type_, hook in _SIMPLE.items():
+            self._converter.register_structure_hook(type_, hook)
 
     def structure(self, value: Any, wanted: Any) -> Any:
         """Make a value of a type.
 
-        Args:
-            value: Plain data: mappings, lists and scalars.
-            wanted: The type.
+        `value` is plain data: mappings, lists and scalars.
 
         Raises:
             MisfitError: With everything that does not fit.
@@ -111,7 +105,7 @@ class Structurer:
         members = [member for member in get_args(wanted) if member is not type(None)]
         optional = len(members) < len(get_args(wanted))
         if {IPv4Address, IPv6Address} <= set(members):
-            members = [_AnyAddress, *(m for m in members if m not in (IPv4Address, IPv6Address))]
+            members = [Address, *(m for m in members if m not in (IPv4Address, IPv6Address))]
 
         def structure(value: Any, _: Any) -> Any:
             if value is None and optional:
@@ -119,16 +113,12 @@ class Structurer:
             errors: list[MisfitError] = []
             for member in members:
                 try:
-                    return _address(value, member) if member is _AnyAddress else self.structure(value, member)
+                    return _address(value, member) if member is Address else self.structure(value, member)
                 except MisfitError as error:
                     errors.append(error)
             raise _likeliest(errors, wanted, value)
 
         return structure
-
-
-class _AnyAddress:
-    """Stands for both families at once, so that they are one alternative in messages."""
 
 
 def _likeliest(errors: list[MisfitError], wanted: Any, value: Any) -> MisfitError:
@@ -137,15 +127,7 @@ def _likeliest(errors: list[MisfitError], wanted: Any, value: Any) -> MisfitErro
     told_more = [error for error in errors if error.faults[0].path or error.faults[0].severity == "meaning"]
     if told_more:
         return told_more[0]
-    return misfit(f"must be {describe_type(wanted)}, not {describe_value(value)}")
-
-
-def _is_list(wanted: Any) -> bool:
-    origin = get_origin(wanted) or wanted
-    arguments = get_args(wanted)
-    if origin is tuple:
-        return not arguments or (len(arguments) == 2 and arguments[1] is Ellipsis)
-    return origin in _LISTS
+    return _wrong(value, wanted)
 
 
 def _wrong(value: Any, wanted: Any, hint: str = "") -> MisfitError:
@@ -153,8 +135,8 @@ def _wrong(value: Any, wanted: Any, hint: str = "") -> MisfitError:
 
 
 def _string(value: Any, wanted: Any) -> Any:
-    if isinstance(wanted, type) and issubclass(wanted, Enum):
-        return _enum(value, wanted)
+    if wanted is not str:  # an enum of strings, which is a class of strings to cattrs
+        return _choice_hook(wanted)(value, wanted)
     if not isinstance(value, str):
         hint = "; put it in quotes" if isinstance(value, bool | int | float) else ""
         raise _wrong(value, str, hint)
@@ -166,15 +148,14 @@ def _bytes(value: Any, _: Any) -> bytes:
 
 
 def _path(value: Any, _: Any) -> Path:
-    text = str(_string(value, str))
-    if not text:
+    if not _string(value, str):
         raise _wrong(value, Path)
-    return Path(text)
+    return Path(value)
 
 
 def _whole(value: Any, wanted: Any) -> Any:
-    if isinstance(wanted, type) and issubclass(wanted, Enum):
-        return _enum(value, wanted)
+    if wanted is not int:  # likewise
+        return _choice_hook(wanted)(value, wanted)
     if isinstance(value, bool) or not isinstance(value, int):
         looks_whole = isinstance(value, str) and value.isdecimal() and value.isascii()
         hint = "; write it without quotes or leading zeros" if looks_whole else ""
@@ -203,36 +184,28 @@ def _duration(value: Any, _: Any) -> timedelta:
         raise misfit(str(error)) from error
 
 
-def _address(value: Any, wanted: Any) -> Address:
-    words = _AnyAddress if wanted is _AnyAddress else wanted
-    allowed = "an IP address" if words is _AnyAddress else describe_type(wanted)
+def _address(value: Any, wanted: Any) -> Any:
     if not isinstance(value, str):
-        raise misfit(f"must be {allowed}, not {describe_value(value)}")
+        raise _wrong(value, wanted)
     try:
         found = ip_address(value)
     except ValueError as error:
         hint = "; an address without a prefix length is needed" if "/" in value else ""
-        raise misfit(f"must be {allowed}, not {describe_value(value)}{hint}") from error
-    if words is not _AnyAddress and not isinstance(found, words):
-        raise misfit(f"must be {allowed}; {found} is of the other family", "meaning")
+        raise _wrong(value, wanted, hint) from error
+    if not isinstance(found, wanted):
+        raise misfit(f"must be {describe_type(wanted)}; {found} is of the other family", "meaning")
     return found
 
 
-def _enum(value: Any, wanted: Any) -> Any:
-    for member in wanted:
-        if member.value == value and type(member.value) is not bool and not isinstance(value, bool):
-            return member
-    raise _wrong(value, wanted)
-
-
-def _literal_hook(wanted: Any) -> Hook:
-    allowed = get_args(wanted)
+def _choice_hook(wanted: Any) -> Hook:
+    """Take one of the values of a `Literal` or of the members of an enum."""
+    choices = [(choice, choice) for choice in get_args(wanted)] or [(member.value, member) for member in wanted]
 
     def structure(value: Any, _: Any) -> Any:
-        for choice in allowed:
+        for choice, meant in choices:
             if choice == value and type(choice) is type(value):
-                return choice
-        raise misfit(f"must be {either(map(str, allowed))}, not {describe_value(value)}")
+                return meant
+        raise _wrong(value, wanted)
 
     return structure
 

@@ -5,58 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
-import attrs
-
 GROUP = "maglev"
 LOAD = "MAGLEV_LOAD_PLUGINS"
 TRACE = "MAGLEV_TRACE_PLUGINS"
 
 
-@attrs.frozen
-class Candidate:
-    """A plugin that might be loaded.
-
-    Args:
-        plugin: The name of its entry point.
-        distribution: Its distribution; empty if not known.
-        version: Of the distribution.
-        entry_point: Loads it.
-    """
-
-    plugin: str
-    distribution: str
-    version: str
-    entry_point: EntryPoint
-
-
-def find(points: Iterable[EntryPoint] | None = None) -> tuple[Candidate, ...]:
-    """Find all plugins, in the order of their names.
+def find(points: Iterable[EntryPoint] | None = None) -> tuple[EntryPoint, ...]:
+    """Find the entry points of all plugins, in the order of their names.
 
     Args:
         points: Where to look; `None`: the entry points of what is installed.
     """
     group = entry_points(group=GROUP) if points is None else points
-    candidates = {_candidate(point) for point in group}
-    return tuple(sorted(candidates, key=lambda candidate: (candidate.plugin, candidate.distribution)))
+    found = {(point.name, *distribution_of(point), point.value): point for point in group}
+    return tuple(found[key] for key in sorted(found))
 
 
-def _candidate(point: EntryPoint) -> Candidate:
-    distribution = point.dist
-    name, version = (distribution.name, distribution.version) if distribution is not None else ("", "")
-    return Candidate(point.name, name, version, point)
+def distribution_of(point: EntryPoint) -> tuple[str, str]:
+    """Return name and version of a plugin's distribution; both are empty if it is not known."""
+    return ("", "") if point.dist is None else (point.dist.name, point.dist.version)
 
 
-def wanted(
-    candidates: Iterable[Candidate], environ: Mapping[str, str]
-) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+def wanted(points: Iterable[EntryPoint], environ: Mapping[str, str]) -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
     """Choose by `MAGLEV_LOAD_PLUGINS`: absent is all, empty is none, else names of plugins or distributions.
 
     Returns:
         The plugins to load, and the names of those that are not installed.
     """
     if LOAD not in environ:
-        return tuple(candidates), ()
+        return tuple(points), ()
     names = {name.strip() for name in environ[LOAD].split(",")} - {""}
-    chosen = tuple(c for c in candidates if c.plugin in names or c.distribution in names)
-    known = {name for c in chosen for name in (c.plugin, c.distribution)}
-    return chosen, tuple(sorted(names - known))
+    labelled = [(point, {point.name, distribution_of(point)[0]}) for point in points]
+    chosen = tuple(point for point, labels in labelled if labels & names)
+    return chosen, tuple(sorted(names.difference(*(labels for _, labels in labelled))))

@@ -10,7 +10,6 @@ import attrs
 import pluggy
 
 from maglev.api import Checker, Dataplane, Exporter
-from maglev.plugin import spec
 
 HOOKS: dict[str, type[Any]] = {
     "maglev_checkers": Checker,
@@ -20,24 +19,17 @@ HOOKS: dict[str, type[Any]] = {
 """The base of the classes that each hook returns."""
 
 
+def kind_of(hook: str) -> str:
+    """Return the kind of the classes that a hook returns: `checker`, `dataplane` or `exporter`."""
+    return hook.removeprefix("maglev_").removesuffix("s")
+
+
 class RefusedError(Exception):
     """A plugin, or a class of it, cannot be used; the message says why."""
 
 
-def new_pluggy() -> pluggy.PluginManager:
-    """Return a pluggy manager that knows the hooks and no plugin."""
-    manager = pluggy.PluginManager("maglev")
-    manager.add_hookspecs(spec)
-    return manager
-
-
 def register(manager: pluggy.PluginManager, plugin: object, name: str) -> dict[str, Callable[[], Any]]:
     """Register a plugin.
-
-    Args:
-        manager: pluggy's manager.
-        plugin: A module or an object.
-        name: The name to register it under.
 
     Returns:
         Its implementations by hook.

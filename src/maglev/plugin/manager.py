@@ -6,13 +6,15 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint
+from operator import itemgetter
 from typing import Any
 
 import attrs
+import pluggy
 
 from maglev.api import Checker, Dataplane, Exporter
-from maglev.plugin import finding
-from maglev.plugin.hooks import RefusedError, call, new_pluggy, register
+from maglev.plugin import finding, spec
+from maglev.plugin.hooks import HOOKS, RefusedError, call, kind_of, register
 
 BUILT_IN = "built-in"
 
@@ -26,28 +28,20 @@ class PluginInfo:
         distribution: Its distribution; `built-in` for the core's own.
         version: Of the distribution; empty for the core's own.
         origin: The module it was loaded from.
-        checkers: The names of the checkers that it provides; likewise `dataplanes` and `exporters`.
+        gives: Kind and name of all that it provides: `(("checker", "http"), ("checker", "https"))`.
     """
 
     plugin: str
     distribution: str
     version: str
     origin: str
-    checkers: tuple[str, ...] = ()
-    dataplanes: tuple[str, ...] = ()
-    exporters: tuple[str, ...] = ()
+    gives: tuple[tuple[str, str], ...] = ()
 
     @property
     def label(self) -> str:
         """Its name in messages: `http (maglev-http 0.1.0)`."""
         by = " ".join(filter(None, (self.distribution, self.version)))
         return f"{self.plugin} ({by})" if by else self.plugin
-
-    @property
-    def gives(self) -> tuple[tuple[str, str], ...]:
-        """Kind and name of all that it provides: `(("checker", "http"), ("checker", "https"))`."""
-        groups = (("checker", self.checkers), ("dataplane", self.dataplanes), ("exporter", self.exporters))
-        return tuple((kind, name) for kind, names in groups for name in names)
 
 
 @attrs.frozen
@@ -69,14 +63,6 @@ class PluginProblem:
         return f"plugin {self.plugin}{by}: {self.message}"
 
 
-@attrs.define(eq=False)
-class _Registry:
-    """All classes of one kind, and the plugins that provide them."""
-
-    classes: dict[str, Any] = attrs.field(factory=dict)
-    owners: dict[str, PluginInfo] = attrs.field(factory=dict)
-
-
 class PluginManager:
     """The installed plugins. The constructor loads them all; plugins that cannot be used are in `problems`.
 
@@ -95,43 +81,40 @@ class PluginManager:
     ) -> None:
         environment = os.environ if environ is None else environ
         self._tracing = environment.get(finding.TRACE, "") not in ("", "0")
-        self._pluggy = new_pluggy()
-        self._registries = {hook: _Registry() for hook in ("maglev_checkers", "maglev_dataplanes", "maglev_exporters")}
+        self._pluggy = pluggy.PluginManager("maglev")
+        self._pluggy.add_hookspecs(spec)
+        self._classes: dict[str, dict[str, Any]] = {kind_of(hook): {} for hook in HOOKS}
+        self._owners: dict[tuple[str, str], PluginInfo] = {}
         self._plugins: list[PluginInfo] = []
         self._problems: list[PluginProblem] = []
         for plugin in builtins:
             origin = str(getattr(plugin, "__name__", type(plugin).__name__))
             self._add(plugin, PluginInfo(origin.removesuffix(".plugin").rpartition(".")[2], BUILT_IN, "", origin))
-        candidates, absent = finding.wanted(finding.find(entry_points), environment)
+        points, absent = finding.wanted(finding.find(entry_points), environment)
         self._problems += (PluginProblem(name, "", f"named in {finding.LOAD}, but not installed") for name in absent)
-        for candidate in candidates:
-            self._load(candidate)
+        for point in points:
+            self._load(point)
 
     @property
     def checkers(self) -> Mapping[str, type[Checker]]:
         """All checkers, by the name after `type:`."""
-        return self._registries["maglev_checkers"].classes
+        return self._classes["checker"]
 
     @property
     def dataplanes(self) -> Mapping[str, type[Dataplane]]:
         """All dataplanes, by name."""
-        return self._registries["maglev_dataplanes"].classes
+        return self._classes["dataplane"]
 
     @property
     def exporters(self) -> Mapping[str, type[Exporter]]:
         """All exporters, by name."""
-        return self._registries["maglev_exporters"].classes
+        return self._classes["exporter"]
 
     @property
     def plugins(self) -> tuple[PluginInfo, ...]:
         """The loaded plugins, the core's own first, each with those of its classes that are used."""
         return tuple(
-            attrs.evolve(
-                info,
-                checkers=tuple(name for name in info.checkers if name in self.checkers),
-                dataplanes=tuple(name for name in info.dataplanes if name in self.dataplanes),
-                exporters=tuple(name for name in info.exporters if name in self.exporters),
-            )
+            attrs.evolve(info, gives=tuple((kind, name) for kind, name in info.gives if name in self._classes[kind]))
             for info in self._plugins
         )
 
@@ -140,10 +123,10 @@ class PluginManager:
         """What cannot be used, and why."""
         return tuple(self._problems)
 
-    def _load(self, candidate: finding.Candidate) -> None:
-        info = PluginInfo(candidate.plugin, candidate.distribution, candidate.version, candidate.entry_point.value)
+    def _load(self, point: EntryPoint) -> None:
+        info = PluginInfo(point.name, *finding.distribution_of(point), point.value)
         try:
-            plugin = candidate.entry_point.load()
+            plugin = point.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001  (code of others: whatever it raises, the daemon starts)
             self._refuse(info, f"{type(error).__name__}: {error}")
             return
@@ -157,24 +140,22 @@ class PluginManager:
         except RefusedError as error:
             self._refuse(info, str(error))
             return
+        gives: list[tuple[str, str]] = []
         for hook, classes in returned.items():
             self._trace(f"{hook}() of {info.label}: {', '.join(cls.name for cls in classes) or 'nothing'}")
-            names = tuple(cls.name for cls in classes if self._add_class(hook, cls, info))
-            provided: Any = {hook.removeprefix("maglev_"): names}
-            info = attrs.evolve(info, **provided)
-        self._plugins.append(info)
+            kind = kind_of(hook)
+            gives += ((kind, cls.name) for cls in classes if self._add_class(kind, cls, info))
+        self._plugins.append(attrs.evolve(info, gives=tuple(sorted(gives, key=itemgetter(0)))))
 
-    def _add_class(self, hook: str, cls: Any, info: PluginInfo) -> bool:
+    def _add_class(self, kind: str, cls: Any, info: PluginInfo) -> bool:
         """Register a class, unless another plugin has one of that name: then neither is used."""
-        registry = self._registries[hook]
         name: str = cls.name
-        other = registry.owners.setdefault(name, info)
+        other = self._owners.setdefault((kind, name), info)
         if other is info:
-            registry.classes[name] = cls
+            self._classes[kind][name] = cls
             return True
-        kind = hook.removeprefix("maglev_").removesuffix("s")
         message = f"{kind} {name!r} is given by {other.label} and by {info.label}: neither is used, remove one"
-        if registry.classes.pop(name, None) is not None:
+        if self._classes[kind].pop(name, None) is not None:
             self._refuse(other, message)
         self._refuse(info, message)
         return False

@@ -8,7 +8,7 @@ import anyio.to_thread
 import attrs
 
 from maglev.api import Dataplane
-from maglev.config import Config, Installed, Loaded, Overrides, PluginSet, check, load, load_in_subprocess
+from maglev.config import Config, FlagValues, Installed, Loaded, PluginSet, check, load, load_in_subprocess
 
 
 @attrs.frozen
@@ -19,7 +19,7 @@ class Settings:
         source: A file, which can be reloaded, or a configuration built in code.
         plugins: What is installed.
         dataplane: Use this one instead of making the configured one.
-        overrides: Options from flags and the environment, which win over the file.
+        flag_values: Options from flags and the environment, which win over the file.
         state_dir: Where overrides are kept; `None` keeps them for this run only.
         observe: Plan and tell, but write nothing to the dataplane.
     """
@@ -27,7 +27,7 @@ class Settings:
     source: Config | Path
     plugins: Installed
     dataplane: Dataplane | None = None
-    overrides: Overrides = attrs.field(factory=dict)
+    flag_values: FlagValues = attrs.field(factory=dict)
     state_dir: Path | None = None
     observe: bool = False
 
@@ -40,7 +40,7 @@ class Settings:
         if isinstance(self.source, Config):
             return check(self.source, self.plugins)
         path = self.source
-        return await anyio.to_thread.run_sync(lambda: load(path, self.plugins, overrides=self.overrides))
+        return await anyio.to_thread.run_sync(lambda: load(path, self.plugins, flag_values=self.flag_values))
 
     async def reload(self, source: Config | Path) -> Loaded:
         """Load a configuration while probes run: in another process, since parsing would hold them up.
@@ -53,7 +53,7 @@ class Settings:
         """
         if isinstance(source, Config):
             return check(source, self.plugins)
-        return await load_in_subprocess(source, PluginSet.of(self.plugins), overrides=self.overrides)
+        return await load_in_subprocess(source, PluginSet.of(self.plugins), flag_values=self.flag_values)
 
     def make_dataplane(self, config: Config) -> Dataplane:
         """The dataplane to use: the one given, or the configured one."""

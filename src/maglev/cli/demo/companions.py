@@ -38,10 +38,7 @@ def find(plugins: PluginManager) -> list[Companion]:
 async def running(companions: Sequence[Companion], folder: Path, socket: str) -> AsyncIterator[list[str]]:
     """Run companions while the context lasts.
 
-    Args:
-        companions: Which ones.
-        folder: For their files.
-        socket: The unix socket of the gRPC API; empty if there is none, and then they are not run.
+    `socket` is the unix socket of the gRPC API; where it is empty there is no API, and companions are not run.
 
     Yields:
         Their lines.

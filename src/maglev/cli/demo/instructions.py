@@ -20,13 +20,7 @@ _COMMANDS = (
 
 
 def instructions(config: Config, file: Path, port: int) -> list[str]:
-    """Return the lines to print.
-
-    Args:
-        config: The demonstration's configuration.
-        file: Where it is.
-        port: Where the servers listen.
-    """
+    """Return the lines to print."""
     grpc = config.exporters.get("grpc")
     server = f"unix:{socket}" if (socket := getattr(grpc, "socket", "")) else getattr(grpc, "addr", "")
     return [

@@ -63,9 +63,7 @@ class Comparison:
 def predict_states(config: Config, states: Mapping[str, BackendState]) -> dict[str, Prediction]:
     """Predict all frontends, without overrides.
 
-    Args:
-        config: The configuration.
-        states: The state that each backend will have.
+    `states` holds the state that each backend will have.
     """
     statuses = {name: BackendStatus(state) for name, state in states.items()}
     predictions = {}
@@ -81,10 +79,7 @@ def predict_states(config: Config, states: Mapping[str, BackendState]) -> dict[s
 def predict_command(control: Control, preview: Preview, now: Mapping[str, Table]) -> dict[str, Prediction]:
     """Turn a preview into a prediction; frontends that it does not name should stay as they are.
 
-    Args:
-        control: For the VIPs.
-        preview: The controller's preview of a command.
-        now: The tables before the command, by frontend.
+    `now` holds the tables before the command, by frontend.
     """
     snapshots = control.snapshot().frontends
     predictions = {name: Prediction(snapshots[name].vip, table) for name, table in now.items()}
@@ -112,11 +107,7 @@ async def compare(
 ) -> dict[str, Comparison]:
     """Compare predictions with what there is.
 
-    Args:
-        control: For the frontends' states and pools.
-        dataplane: For the tables.
-        predictions: What was predicted, by frontend.
-        before: The tables before the step, to tell what moved.
+    `before` holds the tables before the step, to tell what moved.
     """
     now = await tables(control, dataplane)
     snapshots = control.snapshot().frontends

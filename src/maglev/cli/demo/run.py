@@ -19,7 +19,7 @@ from maglev.cli.demo.scenario import SERVERS, STEPS, configuration
 from maglev.cli.demo.screen import Screen
 from maglev.cli.demo.servers import Server, free_port
 from maglev.cli.options import Invocation
-from maglev.config import Config, ConfigError, Override, Overrides, load
+from maglev.config import Config, ConfigError, FlagValue, FlagValues, load
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.runtime import Settings, open_controller
 from maglev.runtime.logging import configure
@@ -53,22 +53,22 @@ def run(invocation: Invocation, *, once: bool) -> int:
         port = free_port(list(SERVERS.values()))
         file = Path(folder) / "maglev.yaml"
         file.write_text(configuration(port), encoding="utf-8")
-        overrides = _with_socket(invocation, Path(folder) / "grpc.sock")
+        flag_values = _with_socket(invocation, Path(folder) / "grpc.sock")
         try:
-            config = load(file, invocation.plugins, overrides=overrides).config
+            config = load(file, invocation.plugins, flag_values=flag_values).config
         except ConfigError as error:
             click.echo(str(error), err=True)
             return error.status
-        invocation = attrs.evolve(invocation, config=file, state_dir=None, observe=False, overrides=overrides)
+        invocation = attrs.evolve(invocation, config=file, state_dir=None, observe=False, flag_values=flag_values)
         return anyio.run(_Demo(invocation, config, port, once).run)
 
 
-def _with_socket(invocation: Invocation, socket: Path) -> Overrides:
+def _with_socket(invocation: Invocation, socket: Path) -> FlagValues:
     """Let the API listen on a socket of the demonstration's own: on its usual port there may be another maglevd."""
     if "grpc" not in invocation.plugins.exporters:
-        return invocation.overrides
-    given = invocation.overrides.get(("exporter", "grpc"), {})
-    return {**invocation.overrides, ("exporter", "grpc"): {"socket": Override(str(socket), "the demo"), **given}}
+        return invocation.flag_values
+    given = invocation.flag_values.get(("exporter", "grpc"), {})
+    return {**invocation.flag_values, ("exporter", "grpc"): {"socket": FlagValue(str(socket), "the demo"), **given}}
 
 
 @attrs.define
@@ -87,7 +87,7 @@ class _Demo:
             source=self.invocation.config,
             plugins=self.invocation.plugins,
             dataplane=dataplane,
-            overrides=self.invocation.overrides,
+            flag_values=self.invocation.flag_values,
         )
         with anyio.open_signal_receiver(*SIGNALS) as signals:
             async with anyio.create_task_group() as tasks:

@@ -33,9 +33,6 @@ class Runner:
     """Runs steps on a controller.
 
     Args:
-        control: The running controller.
-        config: Its configuration.
-        dataplane: Its dataplane.
         servers: The backends' servers, by backend.
         screen: Where to print.
         events: All events, those of probes included.

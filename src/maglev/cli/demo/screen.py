@@ -30,11 +30,7 @@ _STYLES = {"up": "green", "down": "red", "unknown": "yellow", "paused": "cyan", 
 
 
 class Screen:
-    """Prints titles, text, events and tables.
-
-    Args:
-        console: Where to print.
-    """
+    """Prints titles, text, events and tables."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
@@ -85,10 +81,7 @@ class Screen:
     ) -> None:
         """Print all frontends, their servers, and what the dataplane holds of them.
 
-        Args:
-            snapshot: What the controller holds.
-            dataplane: What the dataplane holds.
-            comparisons: The comparison with the prediction, by frontend, if there was one.
+        `comparisons` holds the comparison with the prediction, by frontend, if there was one.
         """
         for name, frontend in snapshot.frontends.items():
             comparison = (comparisons or {}).get(name)

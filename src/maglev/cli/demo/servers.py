@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from enum import Enum
 from ipaddress import IPv4Address
 
@@ -40,9 +40,7 @@ class Server:
     """One HTTP server.
 
     Args:
-        name: The backend's name.
         address: A loopback address of its own.
-        port: The port.
     """
 
     def __init__(self, name: str, address: IPv4Address, port: int) -> None:
@@ -106,18 +104,16 @@ def free_port(addresses: Sequence[IPv4Address]) -> int:
     Raises:
         OSError: No such port was found.
     """
-    failure: OSError | None = None
+    failure = OSError("no port is free on all addresses")
     for _ in range(_TRIES):
-        sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in addresses]
-        try:
-            port = 0
-            for sock, address in zip(sockets, addresses, strict=True):
-                sock.bind((str(address), port))
-                port = sock.getsockname()[1]
-            return port
-        except OSError as error:
-            failure = error
-        finally:
-            for sock in sockets:
-                sock.close()
-    raise failure or OSError("no addresses")
+        with ExitStack() as sockets:
+            try:
+                port = 0
+                for address in addresses:
+                    one = sockets.enter_context(socket.socket())
+                    one.bind((str(address), port))
+                    port = one.getsockname()[1]
+                return port
+            except OSError as error:
+                failure = error
+    raise failure

@@ -10,9 +10,6 @@ def detection_bound_s(check: HealthCheckSnapshot) -> float:
 
     The first probe fails at once or after the time-out; each of the fall − 1 others starts a jittered `fast-interval`
     after the one before, or when that one ends if it takes longer; the last may take the time-out.
-
-    Args:
-        check: The health check.
     """
     return (check.fall - 1) * max(1.1 * check.fast_interval_s, check.timeout_s) + check.timeout_s
 

@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from maglev.config import Config, Overrides, collect_overrides, flagged_options
+from maglev.config import Config, FlagValues, collect_flag_values, flagged_options
 from maglev.config.faults import MisfitError
-from maglev.config.overrides import plain_from_text
+from maglev.config.flag_values import plain_from_text
 from tests.config.fakes import ALL
 from tests.config.wording import complaints, loaded, refused
 
 FILE = 'maglev: {exporters: {grpc: {addr: ":1", reflection: false}}}'
 
 
-def overrides(flags: Mapping[str, str], environ: Mapping[str, str] | None = None) -> Overrides:
-    return collect_overrides(flagged_options(ALL), flags, environ or {})
+def flag_values(flags: Mapping[str, str], environ: Mapping[str, str] | None = None) -> FlagValues:
+    return collect_flag_values(flagged_options(ALL), flags, environ or {})
 
 
 def with_flags(flags: Mapping[str, str], text: str = FILE) -> Config:
-    return loaded(text, overrides=overrides(flags))
+    return loaded(text, flag_values=flag_values(flags))
 
 
 def test_all_flags_of_installed_plugins_are_listed() -> None:
@@ -42,9 +42,9 @@ def test_all_flags_of_installed_plugins_are_listed() -> None:
 
 def test_flag_wins_over_environment_and_environment_over_file() -> None:
     environ = {"MAGLEV_GRPC_ADDR": ":2", "MAGLEV_METRICS_ADDR": ""}
-    config = loaded(FILE, overrides=overrides({}, environ))
+    config = loaded(FILE, flag_values=flag_values({}, environ))
     assert (config.exporters["grpc"].addr, config.exporters["prometheus"].addr) == (":2", "")
-    config = loaded(FILE, overrides=overrides({"grpc-addr": ":3"}, environ))
+    config = loaded(FILE, flag_values=flag_values({"grpc-addr": ":3"}, environ))
     assert (config.exporters["grpc"].addr, config.exporters["grpc"].reflection) == (":3", False)
 
 
@@ -54,13 +54,13 @@ def test_switches_know_the_usual_words(text: str, value: bool) -> None:
 
 
 def test_wrong_value_names_flag_or_variable() -> None:
-    assert complaints(FILE, overrides=overrides({"reflection": "perhaps"})) == [
+    assert complaints(FILE, flag_values=flag_values({"reflection": "perhaps"})) == [
         "--reflection: must be true or false, not 'perhaps'"
     ]
-    assert complaints(FILE, overrides=overrides({}, {"MAGLEV_SLOTS": "many"})) == [
+    assert complaints(FILE, flag_values=flag_values({}, {"MAGLEV_SLOTS": "many"})) == [
         "MAGLEV_SLOTS: must be a whole number, not the string 'many'"
     ]
-    problem = refused(FILE, overrides=overrides({"slots": "1.5"})).problems[0]
+    problem = refused(FILE, flag_values=flag_values({"slots": "1.5"})).problems[0]
     assert str(problem) == "--slots: must be a whole number, not the number 1.5"
 
 

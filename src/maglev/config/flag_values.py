@@ -5,22 +5,20 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 import attrs
 
 from maglev.api import Dataplane, Exporter, OptionInfo
-from maglev.config.describe import describe_type
+from maglev.config.describe import describe_type, is_list, is_mapping
 from maglev.config.faults import misfit
-from maglev.config.fields import Key, keys_of
-from maglev.config.plugins import Installed
+from maglev.config.fields import keys_of
+from maglev.config.plugins import Installed, Kind
 from maglev.config.scalars import resolve
-
-OverrideKind = Literal["dataplane", "exporter"]
 
 
 @attrs.frozen
-class Override:
+class FlagValue:
     """One value from outside the file.
 
     Args:
@@ -32,7 +30,7 @@ class Override:
     source: str
 
 
-Overrides = Mapping[tuple[OverrideKind, str], Mapping[str, Override]]
+FlagValues = Mapping[tuple[Kind, str], Mapping[str, FlagValue]]
 """By kind and name of the plugin, then by name of the options' field (`api_addr`)."""
 
 
@@ -41,15 +39,11 @@ class FlaggedOption:
     """An option that has a command-line flag.
 
     Args:
-        kind: Of which kind its plugin is.
         plugin: The exporter's or dataplane's name.
-        field: The field's name.
-        type: What it takes.
         default: Its default; `None` where it has none.
-        info: Help, flag, environment variable.
     """
 
-    kind: OverrideKind
+    kind: Kind
     plugin: str
     field: str
     type: Any
@@ -64,12 +58,14 @@ class FlaggedOption:
 
 def flagged_options(plugins: Installed) -> tuple[FlaggedOption, ...]:
     """Return all options with a flag of the installed exporters and dataplanes, in the order of the plugins' names."""
-    groups: tuple[tuple[OverrideKind, Mapping[str, type[Exporter | Dataplane]]], ...] = (
+    groups: tuple[tuple[Kind, Mapping[str, type[Exporter | Dataplane]]], ...] = (
         ("exporter", plugins.exporters),
         ("dataplane", plugins.dataplanes),
     )
     return tuple(
-        FlaggedOption(kind, name, key.attribute.name, key.type, _default(key), key.info)
+        FlaggedOption(
+            kind, name, key.attribute.name, key.type, None if key.default is attrs.NOTHING else key.default, key.info
+        )
         for kind, classes in groups
         for name, cls in sorted(classes.items())
         for key in keys_of(cls.Options)
@@ -77,32 +73,25 @@ def flagged_options(plugins: Installed) -> tuple[FlaggedOption, ...]:
     )
 
 
-def _default(key: Key) -> Any:
-    return None if key.default is attrs.NOTHING else key.default
-
-
-def collect_overrides(
+def collect_flag_values(
     options: Sequence[FlaggedOption], flags: Mapping[str, str], environ: Mapping[str, str]
-) -> Overrides:
+) -> FlagValues:
     """Gather what the command line and the environment say; the command line wins.
 
-    Args:
-        options: What may be set.
-        flags: Text by flag, without dashes (`grpc-addr`); only those that were given.
-        environ: The environment.
+    `flags` holds text by flag, without dashes (`grpc-addr`), and only of those that were given.
     """
-    collected: dict[tuple[OverrideKind, str], dict[str, Override]] = {}
+    collected: dict[tuple[Kind, str], dict[str, FlagValue]] = {}
     for option in options:
-        for override in _given(option.info, flags, environ):
-            collected.setdefault((option.kind, option.plugin), {})[option.field] = override
+        for value in _given(option.info, flags, environ):
+            collected.setdefault((option.kind, option.plugin), {})[option.field] = value
     return collected
 
 
-def _given(info: OptionInfo, flags: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[Override]:
+def _given(info: OptionInfo, flags: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[FlagValue]:
     if info.flag in flags:
-        yield Override(flags[info.flag], f"--{info.flag}")
+        yield FlagValue(flags[info.flag], f"--{info.flag}")
     elif info.envvar in environ:
-        yield Override(environ[info.envvar], info.envvar)
+        yield FlagValue(environ[info.envvar], info.envvar)
 
 
 _SWITCH_WORDS = {
@@ -114,10 +103,6 @@ _SWITCH_WORDS = {
 def plain_from_text(text: str, wanted: Any) -> Any:
     """Turn a flag's text into what would stand in YAML, so that the same rules can judge it.
 
-    Args:
-        text: What was given.
-        wanted: The option's type.
-
     Raises:
         MisfitError: No such value can be written on a command line.
     """
@@ -127,12 +112,11 @@ def plain_from_text(text: str, wanted: Any) -> Any:
         return _SWITCH_WORDS[text.lower()]
     if wanted in (int, float, timedelta):
         return resolve(text)
-    origin = get_origin(wanted)
-    if origin in (Union, types.UnionType):
+    if get_origin(wanted) in (Union, types.UnionType):
         return _for_union(text, get_args(wanted))
-    if origin in (list, tuple, set, frozenset) or "Sequence" in str(origin):
+    if is_list(wanted):
         return [plain_from_text(part.strip(), get_args(wanted)[0]) for part in text.split(",") if part.strip()]
-    if attrs.has(wanted) or "apping" in str(origin) or origin is dict:
+    if attrs.has(wanted) or is_mapping(wanted):
         raise misfit(f"must be {describe_type(wanted)}: it can only be set in the file")
     return text
 

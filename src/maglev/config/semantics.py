@@ -18,8 +18,8 @@ _NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{1,200}")
 _FRONTENDS: Path = ("maglev", "frontends")
 
 
-def wrong_meanings(draft: Draft) -> Iterator[Fault]:
-    """Find all that is wrong between values, as far as they could be read."""
+def semantic_errors(draft: Draft) -> Iterator[Fault]:
+    """Find what is wrong between values, as far as they could be read."""
     yield from _names(draft)
     yield from _lb(draft)
     yield from _healthchecks(draft)
@@ -72,7 +72,7 @@ def _backends(draft: Draft) -> Iterator[Fault]:
     for name, backend in draft.backends.items():
         wanted = backend.healthcheck
         if wanted is not None and wanted not in known:
-            hint = draft.structurer.speller.hint(wanted, known)
+            hint = draft.speller.hint(wanted, known)
             path = ("maglev", "backends", name, "healthcheck")
             yield Fault(path, f"there is no health check {wanted!r}{hint}", "meaning")
 
@@ -103,7 +103,7 @@ def _members(draft: Draft, name: str, frontend: FrontendConfig) -> Iterator[Faul
     for path, member in _places(name, frontend.pools):
         backend = draft.backends.get(member)
         if member not in known:
-            hint = draft.structurer.speller.hint(member, known)
+            hint = draft.speller.hint(member, known)
             yield Fault(path, f"there is no backend {member!r}{hint}", "meaning", at_key=True)
         if backend is None:
             continue
