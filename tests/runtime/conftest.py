@@ -1,4 +1,4 @@
-"""A small world: a memory dataplane that outlives controllers, and backends that do as they are told."""
+"""A small environment: a memory dataplane that outlives controllers, and backends that do as they are told."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ PLUGINS = PluginSet(checkers={"scripted": Scripted}, dataplanes={"memory": Memor
 
 
 @attrs.define
-class World:
+class Env:
     """What outlives a controller."""
 
     state_dir: Path
@@ -83,7 +83,7 @@ class World:
 
     @asynccontextmanager
     async def open(self, source: Config | Path) -> AsyncIterator[LiveControl]:
-        """Run a controller on this world's dataplane."""
+        """Run a controller on its dataplane."""
         dataplane = MemoryDataplane(store=self.store)
         settings = Settings(source, PLUGINS, dataplane, state_dir=self.state_dir, observe=self.observe)
         async with open_controller(settings) as controller:
@@ -91,11 +91,11 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    """A fresh world."""
+def env(tmp_path: Path) -> Env:
+    """A fresh environment."""
     Scripted.results.clear()
     Scripted.asked.clear()
-    return World(tmp_path / "state")
+    return Env(tmp_path / "state")
 
 
 def check(**changes: Any) -> HealthCheckConfig:
@@ -153,17 +153,17 @@ def states(controller: LiveControl) -> dict[str, BackendState]:
     return {name: health.state for name, health in controller.state.health.items()}
 
 
-def held(world: World) -> dict[str, dict[str, int]]:
+def held(env: Env) -> dict[str, dict[str, int]]:
     """The weights that the dataplane holds, by VIP and server, in words."""
     return {
         str(key): {str(address): server.weight for address, server in vip.servers.items()}
-        for key, vip in world.store.vips.items()
+        for key, vip in env.store.vips.items()
     }
 
 
-def writes_of(world: World) -> list[Operation]:
+def writes_of(env: Env) -> list[Operation]:
     """All operations that reached the dataplane so far, in order."""
-    return [written.operation for written in world.store.journal]
+    return [written.operation for written in env.store.journal]
 
 
 async def apply(controller: LiveControl, new: Config, *, force: bool = False) -> CommandResult:

@@ -22,7 +22,7 @@ from maglev.domain.state import next_probe_ns
 from maglev.domain.state.sync import dataplane_connected
 from maglev.runtime import LiveControl, OverrideStore, Settings, StateError, open_controller
 from maglev.runtime.controller import Controller
-from tests.runtime.conftest import PLUGINS, World, apply, check, config, next_event, states, until
+from tests.runtime.conftest import PLUGINS, Env, apply, check, config, next_event, states, until
 
 PASS = ProbeResult(Code.L7OK, "200")
 FAIL = ProbeResult(Code.L7STS, "503")
@@ -133,8 +133,8 @@ async def test_enabled_in_the_file_is_followed_by_a_reload() -> None:
     assert states(controller)["a"] is BackendState.UNKNOWN
 
 
-async def test_probe_events_come_only_to_those_who_ask(world: World) -> None:
-    async with world.open(config()) as controller:
+async def test_probe_events_come_only_to_those_who_ask(env: Env) -> None:
+    async with env.open(config()) as controller:
         async with controller.subscribe(EventFilter(frozenset({EventKind.PROBE}), backends=frozenset({"a"}))) as asked:
             events = [await next_event(asked, ProbeEvent) for _ in range(4)]
         assert {event.backend for event in events} == {"a"}
@@ -142,8 +142,8 @@ async def test_probe_events_come_only_to_those_who_ask(world: World) -> None:
         assert not controller.jobs.prober.report_starts
 
 
-async def test_events_alone_come_from_now_on_and_end_with_the_context(world: World) -> None:
-    async with world.open(config()) as controller:
+async def test_events_alone_come_from_now_on_and_end_with_the_context(env: Env) -> None:
+    async with env.open(config()) as controller:
         async with controller.events(EventFilter(frozenset({EventKind.PROBE}))) as events:
             before = controller.bus.sequence
             deliveries = await events.batch()
@@ -154,9 +154,9 @@ async def test_events_alone_come_from_now_on_and_end_with_the_context(world: Wor
         assert not controller.jobs.prober.report_starts
 
 
-async def test_a_probe_observer_hears_of_every_probe(world: World) -> None:
+async def test_a_probe_observer_hears_of_every_probe(env: Env) -> None:
     heard: list[tuple[str, str, Code]] = []
-    async with world.open(config()) as controller:
+    async with env.open(config()) as controller:
         async with controller.observe_probes(lambda name, kind, how, _ns: heard.append((name, kind, how.code))):
             await until(lambda: len(heard) > 10, "probes heard of")
         assert {kind for _name, kind, _code in heard} == {"scripted"}
@@ -178,7 +178,7 @@ async def test_an_unreadable_state_file_is_refused_and_left_as_it_is(unreadable:
     assert await anyio.Path(unreadable).read_text() == "{not json"
 
 
-async def test_a_failure_in_the_embedding_program_comes_out_as_it_is(world: World) -> None:
+async def test_a_failure_in_the_embedding_program_comes_out_as_it_is(env: Env) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with world.open(config()):
+        async with env.open(config()):
             raise ZeroDivisionError

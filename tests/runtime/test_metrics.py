@@ -22,7 +22,7 @@ from maglev.api import (
 from maglev.config import BackendConfig
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.runtime import LiveControl, Settings, open_controller
-from tests.runtime.conftest import ACTOR, PLUGINS, World, apply, config, frontend, until
+from tests.runtime.conftest import ACTOR, PLUGINS, Env, apply, config, frontend, until
 
 
 def all_up(controller: LiveControl) -> bool:
@@ -30,9 +30,9 @@ def all_up(controller: LiveControl) -> bool:
     return all(b.state is BackendState.UP and b.counter == 3 for b in controller.metrics().backends if b.type)
 
 
-async def test_figures_say_what_the_snapshot_says(world: World) -> None:
+async def test_figures_say_what_the_snapshot_says(env: Env) -> None:
     statics = {**config().backends, "static": BackendConfig("10.1.0.50")}
-    async with world.open(config(backends=statics)) as controller:
+    async with env.open(config(backends=statics)) as controller:
         await until(lambda: all_up(controller), "all up")
         metrics, snapshot = controller.metrics(), controller.snapshot()
     assert [b.name for b in metrics.backends] == list(snapshot.backends)
@@ -49,8 +49,8 @@ async def test_figures_say_what_the_snapshot_says(world: World) -> None:
         ]
 
 
-async def test_what_did_not_change_is_the_same_object(world: World) -> None:
-    async with world.open(config()) as controller:
+async def test_what_did_not_change_is_the_same_object(env: Env) -> None:
+    async with env.open(config()) as controller:
         await until(lambda: all_up(controller), "all up")
         before = controller.metrics()
         await controller.command(DisableBackend("spare"), ACTOR)
@@ -62,8 +62,8 @@ async def test_what_did_not_change_is_the_same_object(world: World) -> None:
         assert controller.metrics().frontends[0].members[0].weight == 10
 
 
-async def test_a_reload_takes_figures_away(world: World) -> None:
-    async with world.open(config()) as controller:
+async def test_a_reload_takes_figures_away(env: Env) -> None:
+    async with env.open(config()) as controller:
         controller.metrics()
         only = {"a": BackendConfig("10.1.0.1", "alive")}
         await apply(controller, config(backends=only, frontends={"web": frontend("10.9.0.1", [("primary", {"a": 1})])}))
@@ -73,8 +73,8 @@ async def test_a_reload_takes_figures_away(world: World) -> None:
         assert metrics.frontends[0].state in FrontendState
 
 
-async def test_status_counts_reloads(world: World) -> None:
-    async with world.open(config()) as controller:
+async def test_status_counts_reloads(env: Env) -> None:
+    async with env.open(config()) as controller:
         before = controller.status()
         assert before.reloads == {"success": 0, "failure": 0}
         await controller.command(ReloadConfig(), ACTOR)
@@ -87,8 +87,8 @@ async def test_status_counts_reloads(world: World) -> None:
         assert after.config_loaded_at_s >= before.config_loaded_at_s
 
 
-async def test_the_dataplane_alone_is_as_in_the_snapshot_but_for_what_it_holds(world: World) -> None:
-    async with world.open(config()) as controller:
+async def test_the_dataplane_alone_is_as_in_the_snapshot_but_for_what_it_holds(env: Env) -> None:
+    async with env.open(config()) as controller:
         await until(lambda: all_up(controller), "all up")
         whole, alone = controller.snapshot(), controller.dataplane_snapshot()
         assert whole.dataplane.state is not None
@@ -96,28 +96,28 @@ async def test_the_dataplane_alone_is_as_in_the_snapshot_but_for_what_it_holds(w
         assert controller.status().version == whole.version
 
 
-async def test_status_tells_of_the_dataplane(world: World) -> None:
-    async with world.open(config()) as controller:
+async def test_status_tells_of_the_dataplane(env: Env) -> None:
+    async with env.open(config()) as controller:
         await until(lambda: controller.status().dataplane.operations.get(("fill", "add-vip")) == 2, "VIPs made")
         status = controller.status()
         assert status.warm
         assert status.dataplane.connected
         assert status.dataplane.info is not None
         assert status.dataplane.api_messages == {}
-        world.store.stop("told to")
+        env.store.stop("told to")
         await until(lambda: not controller.status().dataplane.connected, "lost")
         assert "told to" in controller.status().dataplane.detail
 
 
-async def test_refused_operations_are_counted(world: World) -> None:
-    world.store.faults.refuse("NO")
-    async with world.open(config()) as controller:
+async def test_refused_operations_are_counted(env: Env) -> None:
+    env.store.faults.refuse("NO")
+    async with env.open(config()) as controller:
         await until(lambda: controller.status().dataplane.operations.get(("fill", "error"), 0) >= 1, "an error")
 
 
-async def test_what_is_only_observed_is_not_counted(world: World) -> None:
-    world.observe = True
-    async with world.open(config()) as controller:
+async def test_what_is_only_observed_is_not_counted(env: Env) -> None:
+    env.observe = True
+    async with env.open(config()) as controller:
         await until(lambda: all_up(controller), "all up")
         assert controller.status().dataplane.operations == {}
         assert controller.status().dataplane.observing
@@ -134,12 +134,12 @@ class Counting(MemoryDataplane):
             yield session
 
 
-async def test_messages_of_all_sessions_are_added_up(world: World) -> None:
-    dataplane = Counting(store=world.store)
+async def test_messages_of_all_sessions_are_added_up(env: Env) -> None:
+    dataplane = Counting(store=env.store)
     async with open_controller(Settings(config(), PLUGINS, dataplane)) as controller:
         await until(lambda: controller.status().dataplane.connected, "connected")
         assert controller.status().dataplane.api_messages == {("hello", "tx", "ok"): 5}
-        world.store.lose()
+        env.store.lose()
         await until(lambda: not controller.status().dataplane.connected, "lost")
         assert controller.status().dataplane.api_messages == {("hello", "tx", "ok"): 5}
         await until(lambda: controller.status().dataplane.connected, "connected again")

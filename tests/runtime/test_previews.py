@@ -30,7 +30,7 @@ from maglev.api import (
 from maglev.config import BackendConfig, Config
 from maglev.domain.describe import describe
 from maglev.runtime import LiveControl
-from tests.runtime.conftest import ACTOR, World, apply, check, config, frontend, held, states, until, writes_of
+from tests.runtime.conftest import ACTOR, Env, apply, check, config, frontend, held, states, until, writes_of
 
 WEB = "10.9.0.1:80/tcp"
 API = "10.9.0.2:80/tcp"
@@ -44,22 +44,22 @@ def static(**changes: BackendConfig) -> dict[str, BackendConfig]:
     return {**backends, **changes}
 
 
-async def serving(world: World, controller: LiveControl) -> None:
+async def serving(env: Env, controller: LiveControl) -> None:
     await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
-    await until(lambda: held(world).get(WEB) == SERVING and held(world).get(API) == {"10.1.0.1": 10}, "serving")
+    await until(lambda: held(env).get(WEB) == SERVING and held(env).get(API) == {"10.1.0.1": 10}, "serving")
 
 
 def of(preview: Preview, name: str) -> FrontendPreview:
     return next(frontend for frontend in preview.frontends if frontend.frontend == name)
 
 
-async def foretold(world: World, controller: LiveControl, new: Config, *, force: bool = False) -> Preview:
+async def foretold(env: Env, controller: LiveControl, new: Config, *, force: bool = False) -> Preview:
     """Preview a reload, do it, and hold what was written and what is held against the preview."""
     controller.configuration.read_from(new)
     preview = await controller.preview(ReloadConfig(force=force))
-    before = len(writes_of(world))
+    before = len(writes_of(env))
     result = await controller.command(ReloadConfig(force=force), ACTOR)
-    assert preview.operations == tuple(map(describe, writes_of(world)[before:]))
+    assert preview.operations == tuple(map(describe, writes_of(env)[before:]))
     assert preview.messages == result.messages
     for each in preview.frontends:
         if each.frontend in controller.state.frontends:
@@ -72,9 +72,9 @@ async def foretold(world: World, controller: LiveControl, new: Config, *, force:
     return preview
 
 
-async def test_reset_of_a_paused_backend_resumes_it(world: World) -> None:
-    async with world.open(config(backends=static())) as controller:
-        await serving(world, controller)
+async def test_reset_of_a_paused_backend_resumes_it(env: Env) -> None:
+    async with env.open(config(backends=static())) as controller:
+        await serving(env, controller)
         await controller.command(PauseBackend("a"), ACTOR)
         preview = await controller.preview(ResetBackend("a"))
         assert [(b.backend, b.before, b.after) for b in preview.backends] == [
@@ -82,41 +82,41 @@ async def test_reset_of_a_paused_backend_resumes_it(world: World) -> None:
         ]
         web = of(preview, "web")
         assert (web.before.weights["a"], web.after.weights["a"]) == (0, 100)
-        before = len(writes_of(world))
+        before = len(writes_of(env))
         await controller.command(ResetBackend("a"), ACTOR)
-        assert preview.operations == tuple(map(describe, writes_of(world)[before:]))
+        assert preview.operations == tuple(map(describe, writes_of(env)[before:]))
         assert states(controller)["a"] is BackendState.UP
 
 
-async def test_reset_of_a_paused_backend_with_a_check_is_foretold_as_if_its_first_probe_passed(world: World) -> None:
-    async with world.open(config()) as controller:
-        await serving(world, controller)
+async def test_reset_of_a_paused_backend_with_a_check_is_foretold_as_if_its_first_probe_passed(env: Env) -> None:
+    async with env.open(config()) as controller:
+        await serving(env, controller)
         await controller.command(PauseBackend("a"), ACTOR)
         preview = await controller.preview(ResetBackend("a"))
         assert of(preview, "web").after.weights["a"] == 100
         assert preview.messages == ("a is probed from unknown: its weight follows from its first probe",)
-        before = len(writes_of(world))
+        before = len(writes_of(env))
         result = await controller.command(ResetBackend("a"), ACTOR)
         assert result.messages == preview.messages
-        await until(lambda: held(world)[WEB] == SERVING and held(world)[API] == {"10.1.0.1": 10}, "serving again")
-        assert sorted(preview.operations) == sorted(map(describe, writes_of(world)[before:]))
+        await until(lambda: held(env)[WEB] == SERVING and held(env)[API] == {"10.1.0.1": 10}, "serving again")
+        assert sorted(preview.operations) == sorted(map(describe, writes_of(env)[before:]))
 
 
-async def test_a_reload_after_enabled_false_was_written_disables_the_backend(world: World) -> None:
-    async with world.open(config()) as controller:
-        await serving(world, controller)
+async def test_a_reload_after_enabled_false_was_written_disables_the_backend(env: Env) -> None:
+    async with env.open(config()) as controller:
+        await serving(env, controller)
         off = {**config().backends, "a": BackendConfig("10.1.0.1", "alive", enabled=False)}
-        preview = await foretold(world, controller, config(backends=off))
+        preview = await foretold(env, controller, config(backends=off))
         assert of(preview, "web").after.weights["a"] == 0
         assert of(preview, "web").flushed == (ip_address("10.1.0.1"),)
         assert states(controller)["a"] is BackendState.DISABLED
 
 
 @pytest.mark.parametrize("healthcheck", [None, "alive"])
-async def test_a_reload_that_adds_a_disabled_backend_gives_it_no_flows(world: World, healthcheck: str | None) -> None:
-    async with world.open(config()) as controller:
-        await serving(world, controller)
-        world.void("c")
+async def test_a_reload_that_adds_a_disabled_backend_gives_it_no_flows(env: Env, healthcheck: str | None) -> None:
+    async with env.open(config()) as controller:
+        await serving(env, controller)
+        env.void("c")
         new = config(
             backends={**config().backends, "c": BackendConfig("10.1.0.3", healthcheck, enabled=False)},
             frontends={
@@ -126,64 +126,64 @@ async def test_a_reload_that_adds_a_disabled_backend_gives_it_no_flows(world: Wo
                 "api": config().frontends["api"],
             },
         )
-        preview = await foretold(world, controller, new)
+        preview = await foretold(env, controller, new)
         assert of(preview, "web").after.weights == {"a": 100, "b": 100, "c": 0, "spare": 0}
 
 
-async def test_a_reload_of_an_unchanged_file_leaves_drift_alone(world: World) -> None:
+async def test_a_reload_of_an_unchanged_file_leaves_drift_alone(env: Env) -> None:
     web = VipKey(ip_address("10.9.0.1"), IPProtocol.TCP, 80)
     made = VipAttributes(Encap.GRE4, 1024)
-    world.store.add_foreign_vip(web, VipState(made, {ip_address(a): ServerState(10) for a in ("10.1.0.1", "10.1.0.2")}))
-    async with world.open(config()) as controller:
-        await serving(world, controller)
+    env.store.add_foreign_vip(web, VipState(made, {ip_address(a): ServerState(10) for a in ("10.1.0.1", "10.1.0.2")}))
+    async with env.open(config()) as controller:
+        await serving(env, controller)
         assert controller.frontend("web").drift
-        preview = await foretold(world, controller, config())
+        preview = await foretold(env, controller, config())
         assert (preview.frontends, preview.operations) == ((), ())
 
 
-async def test_a_sync_that_prunes_says_which_vips_of_others_go(world: World) -> None:
+async def test_a_sync_that_prunes_says_which_vips_of_others_go(env: Env) -> None:
     made = VipState(VipAttributes(Encap.GRE4, 1024), {ip_address("10.1.0.50"): ServerState(7)})
-    world.store.add_foreign_vip(FOREIGN, made)
-    async with world.open(config()) as controller:
-        await serving(world, controller)
+    env.store.add_foreign_vip(FOREIGN, made)
+    async with env.open(config()) as controller:
+        await serving(env, controller)
         preview = await controller.preview(SyncDataplane(prune=True))
-        before = len(writes_of(world))
+        before = len(writes_of(env))
         result = await controller.command(SyncDataplane(prune=True), ACTOR)
-        assert preview.operations == tuple(map(describe, writes_of(world)[before:]))
+        assert preview.operations == tuple(map(describe, writes_of(env)[before:]))
         assert preview.operations[-1] == f"delete-vip {FOREIGN}"
         assert preview.messages == result.messages
-        assert str(FOREIGN) not in held(world)
+        assert str(FOREIGN) not in held(env)
 
 
-async def test_a_reload_that_changes_a_vips_address_says_that_the_old_one_is_deleted(world: World) -> None:
-    async with world.open(config()) as controller:
-        await serving(world, controller)
+async def test_a_reload_that_changes_a_vips_address_says_that_the_old_one_is_deleted(env: Env) -> None:
+    async with env.open(config()) as controller:
+        await serving(env, controller)
         web = attrs.evolve(config().frontends["web"], address="10.9.0.7")
-        preview = await foretold(world, controller, config(frontends={"web": web, "api": config().frontends["api"]}))
+        preview = await foretold(env, controller, config(frontends={"web": web, "api": config().frontends["api"]}))
         assert f"delete-vip {WEB}" in of(preview, "web").operations
         assert of(preview, "web").moved == 1.0
 
 
-async def test_a_sync_after_tampering_says_what_it_puts_right(world: World) -> None:
-    async with world.open(config()) as controller:
-        await serving(world, controller)
+async def test_a_sync_after_tampering_says_what_it_puts_right(env: Env) -> None:
+    async with env.open(config()) as controller:
+        await serving(env, controller)
         key = controller.state.frontends["web"].vip
-        world.store.write(SetWeight(key, ip_address("10.1.0.2"), 3))
-        before = len(writes_of(world))
+        env.store.write(SetWeight(key, ip_address("10.1.0.2"), 3))
+        before = len(writes_of(env))
         preview = await controller.preview(SyncDataplane())
         assert of(preview, "web").before.table_weights[ip_address("10.1.0.2")] == 3
         await controller.command(SyncDataplane(), ACTOR)
-        assert preview.operations == tuple(map(describe, writes_of(world)[before:]))
+        assert preview.operations == tuple(map(describe, writes_of(env)[before:]))
         assert preview.operations == (f"set-weight {WEB} 10.1.0.2 weight 10",)
 
 
-async def test_a_reload_that_swaps_two_addresses_says_all_that_it_does(world: World) -> None:
-    async with world.open(config(healthchecks={"alive": check(interval=0.02)})) as controller:
-        await serving(world, controller)
+async def test_a_reload_that_swaps_two_addresses_says_all_that_it_does(env: Env) -> None:
+    async with env.open(config(healthchecks={"alive": check(interval=0.02)})) as controller:
+        await serving(env, controller)
         await controller.command(DisableBackend("a"), ACTOR)
-        world.void("a", "b")
+        env.void("a", "b")
         swapped = {"a": BackendConfig("10.1.0.2", "alive"), "b": BackendConfig("10.1.0.1", "alive")}
-        await foretold(world, controller, config(backends={**config().backends, **swapped}))
+        await foretold(env, controller, config(backends={**config().backends, **swapped}))
 
 
 @pytest.fixture
@@ -206,9 +206,9 @@ def yaml(*names: str, extra: str = "") -> str:
 
 
 async def test_a_configuration_that_removes_most_vips_is_refused_by_check_dry_run_and_reload_alike(
-    world: World, file: Path
+    env: Env, file: Path
 ) -> None:
-    async with world.open(file) as controller:
+    async with env.open(file) as controller:
         assert await controller.check_config() == ()
         await anyio.Path(file).write_text(yaml("other"))
         (problem,) = await controller.check_config()
@@ -219,46 +219,46 @@ async def test_a_configuration_that_removes_most_vips_is_refused_by_check_dry_ru
         assert (await controller.preview(ReloadConfig(force=True))).operations
 
 
-async def test_an_override_that_a_reload_dropped_does_not_come_back_at_the_next_restart(world: World) -> None:
+async def test_an_override_that_a_reload_dropped_does_not_come_back_at_the_next_restart(env: Env) -> None:
     from maglev.api import SetFrontendPoolBackendWeight
 
     pools = [("primary", {"a": 60, "b": 100}), ("fallback", {"spare": 100})]
     other = config(frontends={"web": frontend("10.9.0.1", pools), "api": config().frontends["api"]})
-    async with world.open(config()) as controller:
-        await serving(world, controller)
+    async with env.open(config()) as controller:
+        await serving(env, controller)
         await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 0), ACTOR)
         await controller.command(PauseBackend("b"), ACTOR)
         off = {**config().backends, "b": BackendConfig("10.1.0.2", "alive", enabled=False)}
         await apply(controller, attrs.evolve(other, backends=off))
         await apply(controller, config())
-        await until(lambda: held(world)[WEB] == SERVING, "as the file says")
-    before = len(writes_of(world))
-    async with world.open(config()) as controller:
-        await serving(world, controller)
+        await until(lambda: held(env)[WEB] == SERVING, "as the file says")
+    before = len(writes_of(env))
+    async with env.open(config()) as controller:
+        await serving(env, controller)
         await controller.command(SyncDataplane(), ACTOR)
         assert not controller.state.overrides.weights
         assert not controller.state.overrides.admin
-    assert writes_of(world)[before:] == []
+    assert writes_of(env)[before:] == []
 
 
-async def test_an_override_that_the_file_made_void_while_the_daemon_was_down_does_not_come_back(world: World) -> None:
+async def test_an_override_that_the_file_made_void_while_the_daemon_was_down_does_not_come_back(env: Env) -> None:
     off = {**config().backends, "a": BackendConfig("10.1.0.1", "alive", enabled=False)}
-    async with world.open(config()) as controller:
-        await serving(world, controller)
+    async with env.open(config()) as controller:
+        await serving(env, controller)
         await controller.command(PauseBackend("a"), ACTOR)
-    async with world.open(config(backends=off)):
+    async with env.open(config(backends=off)):
         pass
-    async with world.open(config()) as controller:
+    async with env.open(config()) as controller:
         assert not controller.state.overrides.admin
-        await serving(world, controller)
+        await serving(env, controller)
 
 
-async def test_two_frontends_of_one_address_each_tell_of_their_own_operations(world: World) -> None:
+async def test_two_frontends_of_one_address_each_tell_of_their_own_operations(env: Env) -> None:
     second = frontend("10.9.0.1", [("primary", {"b": 100})], port=443)
     both = config(frontends={**config().frontends, "tls": second})
-    async with world.open(both) as controller:
+    async with env.open(both) as controller:
         await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
-        await until(lambda: held(world).get("10.9.0.1:443/tcp") == {"10.1.0.2": 10}, "serving")
+        await until(lambda: held(env).get("10.9.0.1:443/tcp") == {"10.1.0.2": 10}, "serving")
         preview = await controller.preview(PauseBackend("b"))
         assert [len(of(preview, name).operations) for name in ("web", "tls")] == [1, 1]
         assert len(preview.operations) == 2

@@ -28,8 +28,8 @@ from maglev.dataplanes.memory import MemoryDataplane
 from maglev.runtime import LiveControl, overrides
 from tests.runtime.conftest import (
     ACTOR,
+    Env,
     Scripted,
-    World,
     apply,
     check,
     config,
@@ -104,12 +104,12 @@ PLUGINS = PluginSet(
 
 
 @pytest.fixture
-def fragile_world(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A world with strangers' checkers."""
+def fragile_env(env: Env, monkeypatch: pytest.MonkeyPatch) -> Env:
+    """An environment with strangers' checkers."""
     monkeypatch.setattr("tests.runtime.conftest.PLUGINS", PLUGINS)
     Fragile.left, Touchy.fails = None, False
     Fragile.closed.clear()
-    return world
+    return env
 
 
 def before_it() -> Config:
@@ -144,75 +144,73 @@ def plain(snapshot: Snapshot) -> Any:
     return attrs.evolve(snapshot, at_s=0.0, sequence=0, backends=backends)
 
 
-async def serving(world: World, controller: LiveControl) -> None:
+async def serving(env: Env, controller: LiveControl) -> None:
     await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
-    await until(lambda: held(world).get(WEB) == SERVING and held(world).get(API) == {"10.1.0.1": 10}, "serving")
+    await until(lambda: held(env).get(WEB) == SERVING and held(env).get(API) == {"10.1.0.1": 10}, "serving")
 
 
 async def refused(
-    world: World, controller: LiveControl, spoil: Callable[[], None], match: str, new: Config | None = None
+    env: Env, controller: LiveControl, spoil: Callable[[], None], match: str, new: Config | None = None
 ) -> None:
     """Reload while something is spoilt, and hold what is then against what was."""
     await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 30), ACTOR)
-    file = anyio.Path(world.state_dir / "overrides.json")
-    before, kept, written = plain(controller.snapshot()), await file.read_bytes(), len(writes_of(world))
+    file = anyio.Path(env.state_dir / "overrides.json")
+    before, kept, written = plain(controller.snapshot()), await file.read_bytes(), len(writes_of(env))
     spoil()
     with pytest.raises(FailedPrecondition, match=match):
         await apply(controller, new or after_it(), force=True)
     assert plain(controller.snapshot()) == before
     assert await file.read_bytes() == kept
-    assert writes_of(world)[written:] == []
+    assert writes_of(env)[written:] == []
     # Nor does anything of it come out later.
     await controller.command(PauseBackend("b"), ACTOR)
     await controller.command(ResumeBackend("b"), ACTOR)
     await until(lambda: states(controller)["b"] is BackendState.UP, "b up again")
     probes = controller.snapshot().backends["b"].probes
     await until(lambda: controller.snapshot().backends["b"].probes > probes + 3, "probes go on")
-    assert {str(getattr(w, "vip", "")) for w in writes_of(world)[written:]} <= {WEB}
+    assert {str(getattr(w, "vip", "")) for w in writes_of(env)[written:]} <= {WEB}
     assert set(controller.snapshot().frontends) == {"web", "api"}
 
 
 @pytest.mark.parametrize("at", range(6))
-async def test_a_checker_that_cannot_be_built_stops_the_reload_at_any_of_them(fragile_world: World, at: int) -> None:
+async def test_a_checker_that_cannot_be_built_stops_the_reload_at_any_of_them(fragile_env: Env, at: int) -> None:
     """Each of the three is built twice: to learn whether it takes its options, and for good."""
-    async with fragile_world.open(before_it()) as controller:
-        await serving(fragile_world, controller)
+    async with fragile_env.open(before_it()) as controller:
+        await serving(fragile_env, controller)
 
         def spoil() -> None:
             Fragile.left = at
             Fragile.closed.clear()
 
-        await refused(fragile_world, controller, spoil, r"cannot be built")
+        await refused(fragile_env, controller, spoil, r"cannot be built")
         await until(lambda: Fragile.closed == [2] * at, "all that was built for nothing is closed")
 
 
-async def test_a_checker_without_a_shape_stops_the_reload(
-    fragile_world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with fragile_world.open(before_it()) as controller:
-        await serving(fragile_world, controller)
+async def test_a_checker_without_a_shape_stops_the_reload(fragile_env: Env, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with fragile_env.open(before_it()) as controller:
+        await serving(fragile_env, controller)
 
         def spoil() -> None:
             monkeypatch.setitem(PLUGINS.checkers, "fragile", Shapeless)
 
-        await refused(fragile_world, controller, spoil, "shapeless is no StreamChecker")
+        await refused(fragile_env, controller, spoil, "shapeless is no StreamChecker")
 
 
-async def test_options_that_cannot_be_compared_stop_the_reload(fragile_world: World) -> None:
-    async with fragile_world.open(before_it()) as controller:
-        await serving(fragile_world, controller)
+async def test_options_that_cannot_be_compared_stop_the_reload(fragile_env: Env) -> None:
+    async with fragile_env.open(before_it()) as controller:
+        await serving(fragile_env, controller)
 
         def spoil() -> None:
             Touchy.fails = True
 
-        await refused(fragile_world, controller, spoil, "cannot be compared", after_it(level=1))
+        await refused(fragile_env, controller, spoil, "cannot be compared", after_it(level=1))
 
 
 async def test_a_disk_that_is_full_stops_the_reload_that_drops_an_override(
-    fragile_world: World, monkeypatch: pytest.MonkeyPatch
+    fragile_env: Env, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with fragile_world.open(before_it()) as controller:
-        await serving(fragile_world, controller)
+    async with fragile_env.open(before_it()) as controller:
+        await serving(fragile_env, controller)
         with monkeypatch.context() as patch:
 
             def full(*_: object) -> None:
@@ -222,34 +220,34 @@ async def test_a_disk_that_is_full_stops_the_reload_that_drops_an_override(
                 patch.setattr(overrides, "_write_atomically", full)
 
             await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 30), ACTOR)
-            before, written = plain(controller.snapshot()), len(writes_of(fragile_world))
+            before, written = plain(controller.snapshot()), len(writes_of(fragile_env))
             spoil()
             with pytest.raises(FailedPrecondition, match=r"stays as it was: .*No space left"):
                 await apply(controller, after_it(), force=True)
             assert plain(controller.snapshot()) == before
-            assert writes_of(fragile_world)[written:] == []
+            assert writes_of(fragile_env)[written:] == []
         await apply(controller, after_it(), force=True)
         assert set(controller.snapshot().frontends) == {"web", "new"}
         assert not controller.state.overrides.weights
 
 
 async def test_a_fault_in_the_step_itself_leaves_everything_as_it_was(
-    fragile_world: World, monkeypatch: pytest.MonkeyPatch
+    fragile_env: Env, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fault of ours at any call within the step, one after the other."""
     from maglev.domain.state import reload
 
-    async with fragile_world.open(before_it()) as controller:
-        await serving(fragile_world, controller)
+    async with fragile_env.open(before_it()) as controller:
+        await serving(fragile_env, controller)
         names = ["users_of", "transit", "note_departures", "reassess", "infer_steps", "probe_effect"]
         for name in names:
             with monkeypatch.context() as patch:
                 patch.setattr(reload, name, broken)
-                before, written = plain(controller.snapshot()), len(writes_of(fragile_world))
+                before, written = plain(controller.snapshot()), len(writes_of(fragile_env))
                 with pytest.raises(FailedPrecondition, match="Broken"):
                     await apply(controller, after_it(), force=True)
                 assert plain(controller.snapshot()) == before
-                assert writes_of(fragile_world)[written:] == []
+                assert writes_of(fragile_env)[written:] == []
 
 
 def broken(*_: object, **__: object) -> Any:
@@ -257,10 +255,10 @@ def broken(*_: object, **__: object) -> Any:
 
 
 async def test_an_override_that_a_full_disk_did_not_take_is_saved_by_repeating_the_command(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    env: Env, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with world.open(config()) as controller:
-        await serving(world, controller)
+    async with env.open(config()) as controller:
+        await serving(env, controller)
         with monkeypatch.context() as patch:
 
             def full(*_: object) -> None:
@@ -269,18 +267,18 @@ async def test_an_override_that_a_full_disk_did_not_take_is_saved_by_repeating_t
             patch.setattr(overrides, "_write_atomically", full)
             result = await controller.command(PauseBackend("a"), ACTOR)
             assert "in force, but lost at the next restart" in " ".join(result.messages)
-            assert held(world)[WEB]["10.1.0.1"] == 0
+            assert held(env)[WEB]["10.1.0.1"] == 0
             again = await controller.command(PauseBackend("a"), ACTOR)
             assert "lost at the next restart" in " ".join(again.messages)
         result = await controller.command(PauseBackend("a"), ACTOR)
         assert (result.changed, result.messages) == (False, ())
-    async with world.open(config()) as controller:
+    async with env.open(config()) as controller:
         assert states(controller)["a"] is BackendState.PAUSED
 
 
-async def test_a_file_that_cannot_be_read_stops_the_reload(world: World, tmp_path: Path) -> None:
-    async with world.open(config()) as controller:
-        await serving(world, controller)
+async def test_a_file_that_cannot_be_read_stops_the_reload(env: Env, tmp_path: Path) -> None:
+    async with env.open(config()) as controller:
+        await serving(env, controller)
         before = plain(controller.snapshot())
         controller.configuration.read_from(tmp_path / "missing.yaml")
         for ask in (controller.preview(ReloadConfig()), controller.command(ReloadConfig(), ACTOR)):

@@ -76,7 +76,7 @@ def status(**changes: Any) -> Status:
 
 
 @attrs.define(eq=False)
-class World:
+class FakeControl:
     """Plain data, and as much of a `Control` as a scrape needs."""
 
     backends: Sequence[BackendMetrics] = ()
@@ -107,7 +107,7 @@ class Model(Collector):
         each_backend: Whether each backend has a histogram.
     """
 
-    def __init__(self, world: World, *, each_backend: bool) -> None:
+    def __init__(self, world: FakeControl, *, each_backend: bool) -> None:
         self._world = world
         self._each_backend = each_backend
 
@@ -242,4 +242,4 @@ def written(model: Model, *, openmetrics: bool) -> str:
     return generate_latest(registry).decode()
 
 
-__all__ = ["Model", "World", "dataplane", "status", "vip", "written"]
+__all__ = ["FakeControl", "Model", "dataplane", "status", "vip", "written"]

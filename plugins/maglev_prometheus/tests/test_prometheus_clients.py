@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from maglev_prometheus.connection import Connection, Phase, Timings, least_useful
 from maglev_prometheus.server import Server, listen
-from plugins.maglev_prometheus.tests.world import Answer, ask, everything, parse
+from plugins.maglev_prometheus.tests.controller_setup import Answer, ask, everything, parse
 
 PATIENT = Timings()
 HASTY = Timings(first_s=0.05, head_s=0.05, idle_s=0.05, response_s=0.05, stall_s=0.0)

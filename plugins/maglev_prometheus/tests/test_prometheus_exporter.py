@@ -25,7 +25,7 @@ from maglev.config import BackendConfig, LbConfig
 from maglev.dataplanes.memory import MemoryDataplane, MemoryStore
 from maglev_prometheus.exporter import PrometheusExporter
 from maglev_prometheus.options import PrometheusOptions
-from plugins.maglev_prometheus.tests.world import (
+from plugins.maglev_prometheus.tests.controller_setup import (
     Scripted,
     ask,
     check,

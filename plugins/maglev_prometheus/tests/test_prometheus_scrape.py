@@ -24,11 +24,11 @@ from maglev_prometheus.probes import Probes
 from maglev_prometheus.scrape import Meters, Scrapes
 from maglev_prometheus.text import OPENMETRICS, TEXT, Format
 from maglev_prometheus.traffic import Traffic
-from plugins.maglev_prometheus.tests.model import World, vip
-from plugins.maglev_prometheus.tests.world import values
+from plugins.maglev_prometheus.tests.controller_setup import values
+from plugins.maglev_prometheus.tests.model import FakeControl, vip
 
 
-class Asked(World):
+class Asked(FakeControl):
     """Counts how often it is asked."""
 
     times = 0
@@ -42,7 +42,7 @@ def many(count: int = 5_000) -> list[BackendMetrics]:
     return [BackendMetrics(f"b{number}", "http", BackendState.UP, 4) for number in range(count)]
 
 
-def scrapes_of(world: World) -> Scrapes:
+def scrapes_of(world: FakeControl) -> Scrapes:
     return Scrapes(world, Meters(Probes(each_backend=True)))  # type: ignore[arg-type]  # enough of a control
 
 
@@ -76,7 +76,7 @@ async def test_who_asks_while_a_scrape_is_made_gets_a_later_one(monkeypatch: pyt
 
 
 async def test_the_two_formats_are_not_mixed_up() -> None:
-    scrapes = scrapes_of(World(many(10)))
+    scrapes = scrapes_of(FakeControl(many(10)))
     got = {}
 
     async def ask(name: str, form: Format) -> None:
@@ -90,7 +90,7 @@ async def test_the_two_formats_are_not_mixed_up() -> None:
 
 
 async def test_a_client_that_leaves_takes_nobody_elses_scrape_along() -> None:
-    scrapes = scrapes_of(World(many()))
+    scrapes = scrapes_of(FakeControl(many()))
     got = []
 
     async def ask() -> None:
@@ -107,7 +107,7 @@ async def test_a_client_that_leaves_takes_nobody_elses_scrape_along() -> None:
 
 async def test_a_scrape_gives_the_loop_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scrape, "SLICE_S", 0.0)
-    scrapes = scrapes_of(World(many()))
+    scrapes = scrapes_of(FakeControl(many()))
     turns = 0
 
     async def turn() -> None:
@@ -130,7 +130,7 @@ async def test_a_scrape_gives_the_loop_back(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_without_the_dataplanes_counters_the_rest_is_said(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Broken(World):
+    class Broken(FakeControl):
         async def counters(self) -> Sequence[VipCounters]:
             raise error
 
@@ -144,7 +144,7 @@ async def test_without_the_dataplanes_counters_the_rest_is_said(
 async def test_a_dataplane_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scrape, "COUNTERS_WITHIN_S", 0.01)
 
-    class Hanging(World):
+    class Hanging(FakeControl):
         async def counters(self) -> Sequence[VipCounters]:
             await anyio.sleep_forever()
             raise AssertionError

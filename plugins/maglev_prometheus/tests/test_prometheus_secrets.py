@@ -12,7 +12,7 @@ import trustme
 
 from maglev_prometheus.options import PrometheusOptions
 from maglev_prometheus.secrets import read_secrets
-from plugins.maglev_prometheus.tests.world import controlled, everything, serving
+from plugins.maglev_prometheus.tests.controller_setup import controlled, everything, serving
 
 
 def basic(pair: str) -> str:

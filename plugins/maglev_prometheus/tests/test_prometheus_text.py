@@ -25,7 +25,7 @@ from maglev_prometheus.catalogue import FAMILIES
 from maglev_prometheus.probes import Probes
 from maglev_prometheus.scrape import Meters, Scrapes
 from maglev_prometheus.text import OPENMETRICS, TEXT, Format, negotiate, number, series
-from plugins.maglev_prometheus.tests.model import Model, World, dataplane, status, vip, written
+from plugins.maglev_prometheus.tests.model import FakeControl, Model, dataplane, status, vip, written
 
 PRESENT = [state for state in BackendState if state is not BackendState.REMOVED]
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1, max_size=8) | st.sampled_from(
@@ -36,7 +36,7 @@ durations_ns = st.integers(0, 20_000_000_000) | st.sampled_from([500_000, 1_000_
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
+def worlds(draw: st.DrawFn) -> FakeControl:
     """Worlds of a few backends and frontends, with some backends that were probed and are gone."""
     known = draw(st.lists(names, unique=True, max_size=4))
     backends = [
@@ -53,7 +53,7 @@ def worlds(draw: st.DrawFn) -> World:
     probe = st.tuples(anybody, types, st.sampled_from(Code), durations_ns)
     state = st.sampled_from(BackendState)
     count = st.integers(0, 2**63)
-    return World(
+    return FakeControl(
         backends,
         frontends,
         draw(st.lists(probe, max_size=20)),
@@ -66,7 +66,7 @@ def worlds(draw: st.DrawFn) -> World:
     )
 
 
-async def ours(world: World, form: Format, *, each_backend: bool) -> str:
+async def ours(world: FakeControl, form: Format, *, each_backend: bool) -> str:
     """What a scrape of a world says, without what it says of this process."""
     meters = Meters(Probes(each_backend=each_backend))
     for backend, type_, code, ns in world.probes:
@@ -82,7 +82,7 @@ async def ours(world: World, form: Format, *, each_backend: bool) -> str:
 @pytest.mark.parametrize("form", [TEXT, OPENMETRICS], ids=["text", "openmetrics"])
 @pytest.mark.parametrize("each_backend", [True, False], ids=["backend", "type"])
 @given(world=worlds())
-def test_the_text_is_what_prometheus_client_writes(world: World, each_backend: bool, form: Format) -> None:
+def test_the_text_is_what_prometheus_client_writes(world: FakeControl, each_backend: bool, form: Format) -> None:
     async def say() -> str:
         return await ours(world, form, each_backend=each_backend)
 
@@ -91,7 +91,7 @@ def test_the_text_is_what_prometheus_client_writes(world: World, each_backend: b
 
 
 @given(world=worlds())
-def test_prometheus_client_reads_what_we_write(world: World) -> None:
+def test_prometheus_client_reads_what_we_write(world: FakeControl) -> None:
     async def say() -> str:
         return await ours(world, TEXT, each_backend=True)
 
@@ -101,7 +101,7 @@ def test_prometheus_client_reads_what_we_write(world: World) -> None:
 
 
 async def test_every_family_of_the_catalogue_is_written_in_its_order() -> None:
-    text = await ours(World(), TEXT, each_backend=True)
+    text = await ours(FakeControl(), TEXT, each_backend=True)
     headed = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
     assert headed == [family.name for family in FAMILIES]
 

@@ -28,7 +28,7 @@ from maglev.api import (
 )
 from maglev_prometheus.drains import GIVE_UP_S, Drain, Drains
 from maglev_prometheus.tracing import record, trace
-from plugins.maglev_prometheus.tests.world import Scripted, controlled, serving
+from plugins.maglev_prometheus.tests.controller_setup import Scripted, controlled, serving
 
 REFUSED = ProbeResult(Code.L4CON, "refused")
 PASSED = ProbeResult(Code.L7OK)

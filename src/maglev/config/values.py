@@ -113,7 +113,7 @@ def address(value: Address | str) -> Address:
     if isinstance(found, IPv6Address) and found.scope_id is not None:
         raise ValueError(f"{found} has a zone: an address that routes without one is needed")
     if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        raise ValueError(f"{found} is an IPv4 address in IPv6 clothes: write {found.ipv4_mapped}")
+        raise ValueError(f"{found} is an IPv4 address written as IPv6: write {found.ipv4_mapped}")
     return found
 
 
