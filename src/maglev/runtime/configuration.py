@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import anyio
 import attrs
 
+from maglev.api import Checker
 from maglev.config import Config, Loaded
 from maglev.config.resolve import resolve
 from maglev.domain.model import ResolvedConfig
 from maglev.runtime.checkers import Checkers, build_checkers, unused
-from maglev.runtime.logging import get_logger
 from maglev.runtime.probe_jobs import ProbeJobs
 from maglev.runtime.restart_only import needs_restart
 from maglev.runtime.settings import Settings
 from maglev.runtime.state_store import ProbeQueue
-
-log = get_logger("maglev.config")
 
 
 @attrs.frozen
@@ -30,11 +28,13 @@ class Prepared:
         loaded: The configuration and its warnings.
         resolved: What it comes to.
         checkers: Its checkers, built.
+        fresh: Those that were not in use before.
     """
 
     loaded: Loaded
     resolved: ResolvedConfig
     checkers: Checkers
+    fresh: Sequence[Checker]
 
 
 class Configuration:
@@ -84,12 +84,13 @@ class Configuration:
             ConfigError: A checker cannot be built.
         """
         classes = self._settings.plugins.checkers
-        checkers = build_checkers(classes, loaded.config.healthchecks, self._jobs.checkers, self._queue.close)
-        return Prepared(loaded, resolve(loaded.config), checkers)
+        old = self._jobs.checkers
+        checkers = build_checkers(classes, loaded.config.healthchecks, old, self._queue.close)
+        return Prepared(loaded, resolve(loaded.config), checkers, unused(checkers, old))
 
     def discard(self, prepared: Prepared) -> None:
         """Close what was built for nothing."""
-        self._queue.close(unused(prepared.checkers, self._jobs.checkers))
+        self._queue.close(prepared.fresh)
 
     def take(self, prepared: Prepared) -> None:
         """A configuration is in force: the State has taken it over."""

@@ -21,6 +21,7 @@ from maglev.api import (
     ProbeObserver,
     ProbePhase,
     ProbeResult,
+    RateLimit,
     Target,
     Verdict,
 )
@@ -34,7 +35,6 @@ from maglev.runtime.checkers import Checkers, unused
 from maglev.runtime.logging import get_logger
 from maglev.runtime.state_store import CloseChecker, ProbeQueue, StateStore
 
-_VOID_LOG_INTERVAL_S = 60.0
 _NO_INTERVAL_NS = 1_000_000_000
 # Looked up once, not with every probe.
 _PASS, _FAIL, _VOID = Verdict.PASS, Verdict.FAIL, Verdict.VOID
@@ -78,8 +78,7 @@ class ProbeJobs:
         self._records: dict[str, ProbeRecord] = {}
         self._closing: list[Checker] = []
         self._observers: list[ProbeObserver] = []
-        self._void_logged_s = 0.0
-        self._void_unlogged = 0
+        self._void_log = RateLimit()
 
     def record(self, backend: str) -> ProbeRecord:
         """What is to be told of one backend's probes."""
@@ -218,10 +217,8 @@ class ProbeJobs:
         record.void_code = result.code
         if record.stale_since_s is None:
             record.stale_since_s = record.last_result_at_s if record.last_result_at_s is not None else now
-        self._void_unlogged += 1
-        if now - self._void_logged_s >= _VOID_LOG_INTERVAL_S:
-            log.warning("probe-void", backend=name, result=str(result), count=self._void_unlogged)
-            self._void_logged_s, self._void_unlogged = now, 0
+        if count := self._void_log.allow():
+            log.warning("probe-void", backend=name, result=str(result), count=count)
 
     def _on_start(self, job: Job, _started_ns: int) -> None:
         self._bus.publish(ProbeEvent(time(), job.name, ProbePhase.START))
