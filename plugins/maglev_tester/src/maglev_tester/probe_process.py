@@ -59,11 +59,7 @@ class ProbeProcess:
 
 @asynccontextmanager
 async def probe_process(settings: ProbeSettings) -> AsyncIterator[ProbeProcess]:
-    """Probe in a process of its own while the context lasts.
-
-    Args:
-        settings: What to probe and how.
-    """
+    """Probe in a process of its own while the context lasts."""
     command = [sys.executable, "-m", "maglev_tester.worker"]
     async with await anyio.open_process(command, stderr=subprocess.PIPE) as process:
         probing = ProbeProcess(process)

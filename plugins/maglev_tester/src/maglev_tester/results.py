@@ -62,9 +62,10 @@ class Results:
         self.paused = False
         self._clock_ns = clock_ns
         self._epoch_ns = wall_ns() - clock_ns()
-        self._clear()
+        self.reset()
 
-    def _clear(self) -> None:
+    def reset(self) -> None:
+        """Forget all outcomes so far."""
         self.started_ns = self._clock_ns()
         self.records = tuple(Record() for _ in self.settings.vips)
         self.error_entries: deque[ErrorEntry] = deque(maxlen=KEPT_ERRORS)
@@ -117,10 +118,6 @@ class Results:
     def _forget(self, entry: ErrorEntry) -> None:
         self._entry_of = {key: value for key, value in self._entry_of.items() if value is not entry}
 
-    def reset(self) -> None:
-        """Forget all outcomes so far."""
-        self._clear()
-
     def interrupt(self) -> None:
         """Note that probing is paused: a pause is no gap in a VIP's service."""
         for record in self.records:
@@ -137,5 +134,5 @@ class Results:
 
 
 def _spike_detail(outcome: Outcome, record: Record) -> str:
-    usual = record.window.percentiles().p50_ns or 0
+    usual = record.window.percentiles()["p50"] or 0
     return f"{outcome.latency_ns / 1e6:.0f} ms, usually {usual / 1e6:.1f} ms"

@@ -11,21 +11,17 @@ from maglev_tester.outcome import ErrorClass
 from maglev_tester.record import Record, percent
 from maglev_tester.results import Results
 from maglev_tester.vips import Vip
+from maglev_tester.window import PERCENTILES
 
 LISTED = 30
 """How many errors are listed in the summary."""
 
-_HEADER = ("VIP", "ENDPOINT", "KIND", "COUNT", "FAILED", "OK%", "P50", "P95", "P99", "MAX", "GAP", "LAST")
-_TO_THE_RIGHT = frozenset({"COUNT", "FAILED", "OK%", "P50", "P95", "P99", "MAX", "GAP"})
+_NUMBERS = ("COUNT", "FAILED", "OK%", *map(str.upper, PERCENTILES), "GAP")
+_HEADER = ("VIP", "ENDPOINT", "KIND", *_NUMBERS, "LAST")
 
 
 def text(results: Results, min_ok: float = 0.0) -> str:
-    """Sum a run up for people.
-
-    Args:
-        results: The run.
-        min_ok: What share of good probes was wanted of each VIP, 0 to 100.
-    """
+    """Sum a run up for people. `min_ok` is the share of good probes that was wanted of each VIP, 0 to 100."""
     now_ns = results.now_ns
     named = tuple(zip(results.settings.vips, results.records, strict=True))
     lines = [heading(results), "", *_columns([_HEADER, *(_row(vip, record, now_ns) for vip, record in named)])]
@@ -82,12 +78,10 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _row(vip: Vip, record: Record, now_ns: int) -> tuple[str, ...]:
-    latency = record.window.percentiles()
-    times = (latency.p50_ns, latency.p95_ns, latency.p99_ns, latency.max_ns)
     gap_ns = record.failovers.longest_gap_ns(now_ns)
     return (
         vip.name, vip.endpoint, str(vip.kind), str(record.count), str(record.failed), percent(record.ok_percent),
-        *map(duration, times), duration(gap_ns or None), record.status or "-",
+        *map(duration, record.window.percentiles().values()), duration(gap_ns or None), record.status or "-",
     )  # fmt: skip
 
 
@@ -123,7 +117,7 @@ def error_counts(results: Results) -> list[tuple[ErrorClass, int]]:
 
 def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    right = [name in _TO_THE_RIGHT for name in rows[0]]
+    right = [name in _NUMBERS for name in rows[0]]
     cells = ([c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)] for row in rows)
     return ["  ".join(row).rstrip() for row in cells]
 

@@ -2,6 +2,6 @@
 
 from maglev_tester.probes.answer import Answer
 from maglev_tester.probes.checkers import VipChecker
-from maglev_tester.probes.choice import checkers_of
+from maglev_tester.probes.keepalive import checkers_of
 
 __all__ = ["Answer", "VipChecker", "checkers_of"]

@@ -20,11 +20,7 @@ _FAIL = ProbeResult(Code.L7RSP)
 
 
 class VipChecker(Checker):
-    """A checker that keeps what the latest probe of its one VIP found.
-
-    Args:
-        vip: The VIP.
-    """
+    """A checker that keeps what the latest probe of its one VIP found."""
 
     waiting_for = "waiting for the answer"
     """What a probe does that times out above TCP and TLS."""

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 import anyio
+import attrs
 from rich.text import Text
 from textual import events
 from textual.app import App, ComposeResult
@@ -120,8 +121,8 @@ class VipsApp(App[None]):
         results = self._results
         seconds = (results.now_ns - results.started_ns) // 1_000_000_000
         interval = format_duration(timedelta(microseconds=results.settings.interval_ns // 1_000))
-        parts = [f" maglevt on {results.host}", f"{len(results.settings.vips)} VIPs", f"every {interval}"]
-        parts.append(format_duration(timedelta(seconds=seconds)))
+        took = format_duration(timedelta(seconds=seconds))
+        parts = [f" maglevt on {results.host}", f"{len(results.settings.vips)} VIPs", f"every {interval}", took]
         if self._view.pattern is not None:
             parts.append(f"filter {self._view.pattern.pattern}")
         text = Text("  ·  ".join(parts), style="bold", no_wrap=True, overflow="ellipsis")
@@ -147,7 +148,7 @@ class VipsApp(App[None]):
 
     def action_reverse(self) -> None:
         """Sort the other way round."""
-        self._look(View(self._view.column, not self._view.reverse, self._view.pattern))
+        self._look(attrs.evolve(self._view, reverse=not self._view.reverse))
 
     def action_show_all(self) -> None:
         """Leave the filter's input, or show all VIPs again."""
@@ -156,7 +157,7 @@ class VipsApp(App[None]):
             entry.display = False
             self.query_one(VipTable).focus()
         else:
-            self._look(View(self._view.column, self._view.reverse))
+            self._look(attrs.evolve(self._view, pattern=None))
 
     def action_filter(self) -> None:
         """Ask for a filter."""
@@ -173,7 +174,7 @@ class VipsApp(App[None]):
             return
         event.input.display = False
         self.query_one(VipTable).focus()
-        self._look(View(self._view.column, self._view.reverse, pattern))
+        self._look(attrs.evolve(self._view, pattern=pattern))
 
     def _look(self, view: View) -> None:
         self._view = view

@@ -32,12 +32,7 @@ Each VIP is probed from here, by HTTP, HTTPS or a TCP connection.
 
 
 class Sheet(ModalScreen[None]):
-    """A text to be read and put away.
-
-    Args:
-        title: Above the text.
-        text: The text.
-    """
+    """A text to be read and put away."""
 
     DEFAULT_CSS = """
     Sheet { align: center middle; }

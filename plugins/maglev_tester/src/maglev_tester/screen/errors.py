@@ -15,11 +15,7 @@ _NAME = 18
 
 
 class ErrorsPanel(Widget):
-    """The errors of a run.
-
-    Args:
-        results: What to show.
-    """
+    """The errors of a run."""
 
     DEFAULT_CSS = """
     ErrorsPanel { height: 30%; min-height: 6; max-height: 14; border-top: solid $primary; }
