@@ -52,7 +52,7 @@ def _start(**values: Any) -> None:
     duration_s = None if duration is None else duration.total_seconds()
     on_screen = once is None and output is None and sys.stdin.isatty() and sys.stdout.isatty()
     if on_screen:
-        from maglev_tester.screen import run_screen  # noqa: PLC0415 - textual is not needed in scripts
+        from maglev_tester.screen.run import run_screen  # noqa: PLC0415 - textual is not needed in scripts
 
         results = run_screen(settings, left_out, duration_s)
     else:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -68,9 +68,7 @@ class Results:
         """Forget all outcomes so far."""
         self.started_ns = self._clock_ns()
         self.records = tuple(Record() for _ in self.settings.vips)
-        self.error_entries: deque[ErrorEntry] = deque(maxlen=KEPT_ERRORS)
-        """From the oldest to the newest, by when they were last seen."""
-        self._entry_of: dict[tuple[str, ErrorClass, str], ErrorEntry] = {}
+        self._entries: dict[tuple[str, ErrorClass, str], ErrorEntry] = {}
 
     @property
     def now_ns(self) -> int:
@@ -104,19 +102,17 @@ class Results:
     def _note(self, vip: str, error: ErrorClass, detail: str, now_ns: int) -> None:
         # The detail of a spike has its latency in it, which is hardly ever the same twice: one entry a VIP is enough.
         key = (vip, error, "" if error is ErrorClass.SPIKE else detail)
-        known = self._entry_of.get(key)
-        if known is None:
-            if len(self.error_entries) == KEPT_ERRORS:
-                self._forget(self.error_entries[0])
-            known = self._entry_of[key] = ErrorEntry(vip, error, detail, now_ns, now_ns, 0)
-        else:
-            self.error_entries.remove(known)
-        known.count += 1
-        known.last_ns, known.detail = now_ns, detail
-        self.error_entries.append(known)
+        entry = self._entries.pop(key, None) or ErrorEntry(vip, error, detail, now_ns, now_ns, 0)
+        entry.count += 1
+        entry.last_ns, entry.detail = now_ns, detail
+        self._entries[key] = entry
+        if len(self._entries) > KEPT_ERRORS:
+            del self._entries[next(iter(self._entries))]
 
-    def _forget(self, entry: ErrorEntry) -> None:
-        self._entry_of = {key: value for key, value in self._entry_of.items() if value is not entry}
+    @property
+    def error_entries(self) -> Sequence[ErrorEntry]:
+        """From the oldest to the newest, by when they were last seen."""
+        return tuple(self._entries.values())
 
     def interrupt(self) -> None:
         """Note that probing is paused: a pause is no gap in a VIP's service."""

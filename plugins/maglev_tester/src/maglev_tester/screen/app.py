@@ -76,7 +76,6 @@ class VipsApp(App[None]):
         self._view = View()
 
     def compose(self) -> ComposeResult:
-        """Make the widgets."""
         yield Static(id="small")
         with Vertical(id="all"):
             yield Static(id="top")
@@ -111,7 +110,6 @@ class VipsApp(App[None]):
         self.draw()
 
     def draw(self) -> None:
-        """Draw what has changed."""
         self.query_one("#top", Static).update(self._top())
         self.query_one("#heading", Static).update(heading(self._view, self.size.width))
         self.query_one(VipTable).update(self._view)
@@ -138,16 +136,13 @@ class VipsApp(App[None]):
         self.draw()
 
     def action_reset(self) -> None:
-        """Forget all counts."""
         self._results.reset()
         self.draw()
 
     def action_sort(self) -> None:
-        """Sort by the next column."""
         self._look(self._view.next_column())
 
     def action_reverse(self) -> None:
-        """Sort the other way round."""
         self._look(attrs.evolve(self._view, reverse=not self._view.reverse))
 
     def action_show_all(self) -> None:
@@ -160,13 +155,11 @@ class VipsApp(App[None]):
             self._look(attrs.evolve(self._view, pattern=None))
 
     def action_filter(self) -> None:
-        """Ask for a filter."""
         entry = self.query_one("#filter", Input)
         entry.display = True
         entry.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Use the filter that was typed."""
         try:
             pattern = re.compile(event.value) if event.value else None
         except re.error as error:
@@ -181,12 +174,10 @@ class VipsApp(App[None]):
         self.draw()
 
     async def action_failovers(self) -> None:
-        """List the failovers so far."""
         lines = failovers(self._results) or ["No probe has failed so far."]
         await self.push_screen(Sheet("Failovers", "\n".join(lines)))
 
     async def action_help(self) -> None:
-        """Explain columns and keys."""
         await self.push_screen(Sheet("maglevt", HELP))
 
     async def run_until_left(self) -> None:

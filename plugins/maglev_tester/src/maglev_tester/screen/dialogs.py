@@ -53,7 +53,6 @@ class Sheet(ModalScreen[None]):
         self._text = text
 
     def compose(self) -> ComposeResult:
-        """Make the widgets."""
         with VerticalScroll() as box:
             box.border_title = self._title
             box.border_subtitle = "Escape closes"
