@@ -5,12 +5,32 @@ Commands that change something are declared in `maglev.api.COMMANDS`, and appear
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address
 
 from maglev.api import COMMAND_WORDS, COMMANDS, ArgumentInfo, Command, CommandInfo
-from maglev_cli import checks
 from maglev_cli.grammar import Argument, Form, Parsed, Part, Place, Word, choice, flag
 
+
+def _whole(least: int, most: int) -> Callable[[str], None]:
+    """Make a check for whole numbers."""
+    wanted = f"a whole number from {least}" + (f" to {most}" if most < 10**9 else "")
+
+    def check(text: str) -> None:
+        if not (text.isascii() and text.isdecimal()) or len(text) > 10 or not least <= int(text) <= most:
+            raise ValueError(f"{wanted} is wanted")
+
+    return check
+
+
+def _address(text: str) -> None:
+    try:
+        ip_address(text)
+    except ValueError:
+        raise ValueError("an IPv4 or IPv6 address is wanted") from None
+
+
+_PORT, _WEIGHT, _COUNT = _whole(0, 65535), _whole(0, 100), _whole(1, 10**9)
 LEVELS = ("debug", "info", "warning", "error", "critical")
 DRY_RUN = flag("dry-run", "only show what would happen: states, weights, buckets, moved flows, operations")
 
@@ -30,8 +50,8 @@ _ARGUMENTS: Mapping[str, Argument] = {
         Argument("backend", "a backend's name", source="backend"),
         Argument("frontend", "a frontend's name", source="frontend"),
         Argument("healthcheck", "a health check's name", source="healthcheck"),
-        Argument("source", "the client's address", shown="source-address", check=checks.address),
-        Argument("source-port", "the client's port, 0 if not given", check=checks.port),
+        Argument("source", "the client's address", shown="source-address", check=_address),
+        Argument("source-port", "the client's port, 0 if not given", check=_PORT),
     )
 }
 
@@ -39,7 +59,7 @@ _FLOW_FLAGS = (
     flag(
         "destination-port",
         "the port that the client connects to; needed where the VIP has all ports",
-        (Argument("destination-port", "the port that the client connects to", shown="port", check=checks.port),),
+        (Argument("destination-port", "the port that the client connects to", shown="port", check=_PORT),),
     ),
     flag(
         "protocol",
@@ -49,7 +69,7 @@ _FLOW_FLAGS = (
 )
 
 _WATCH_FLAGS = (
-    flag("num", "stop after so many events", (Argument("num", "how many events", shown="n", check=checks.count),)),
+    flag("num", "stop after so many events", (Argument("num", "how many events", shown="n", check=_COUNT),)),
     flag(
         "log",
         "log records",
@@ -131,7 +151,7 @@ def _place(argument: ArgumentInfo, info: CommandInfo) -> Place:
     if argument.kind == "choice":
         return choice(name, dict.fromkeys(argument.choices, argument.help))
     if argument.kind == "weight":
-        return (Argument(name, argument.help, shown="0-100", check=checks.weight),)
+        return (Argument(name, argument.help, shown="0-100", check=_WEIGHT),)
     in_pool = argument.kind == "backend" and any(other.kind == "pool" for other in info.arguments)
     return (Argument(name, argument.help, source="member" if in_pool else argument.kind),)
 

@@ -78,7 +78,8 @@ async def run_line(client: Any, line: Parsed, output: Output) -> int:
         The exit status: `OK` or `ERROR`.
     """
     from maglev.api import CommandError, DataplaneError  # noqa: PLC0415  (as above)
-    from maglev_cli.actions import answer, watch  # noqa: PLC0415
+    from maglev_cli.actions import answer  # noqa: PLC0415
+    from maglev_cli.watch import watch  # noqa: PLC0415
     from maglev_grpc.client import ClientError  # noqa: PLC0415
 
     try:
