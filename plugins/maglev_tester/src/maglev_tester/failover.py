@@ -65,11 +65,7 @@ class Failover:
 
 
 class Failovers:
-    """Follows one VIP.
-
-    Args:
-        answering: Who has answered in the five seconds before a time of the monotonic clock.
-    """
+    """Follows one VIP; `answering` tells who has answered in the five seconds before a time of the monotonic clock."""
 
     def __init__(self, answering: Callable[[int], frozenset[str]]) -> None:
         self.seen: deque[Failover] = deque(maxlen=KEPT)

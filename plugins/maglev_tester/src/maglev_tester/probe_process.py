@@ -22,11 +22,7 @@ class ProbeProcessEnded(Exception):
 
 
 class ProbeProcess:
-    """VIPs being probed in a process of their own.
-
-    Args:
-        process: A process that runs `maglev_tester.worker`.
-    """
+    """VIPs being probed by `maglev_tester.worker` in a process of their own."""
 
     def __init__(self, process: anyio.abc.Process) -> None:
         self._process = process

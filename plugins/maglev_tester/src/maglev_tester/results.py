@@ -19,16 +19,7 @@ KEPT_ERRORS = 200
 
 @attrs.define
 class ErrorEntry:
-    """An error of one VIP; repetitions are counted in one entry.
-
-    Args:
-        vip: Whose.
-        error: Its class.
-        detail: In words.
-        first_ns: When it was first seen, on the monotonic clock.
-        last_ns: When it was last seen.
-        count: How often.
-    """
+    """An error of one VIP; repetitions are counted in one entry. Times are of the monotonic clock."""
 
     vip: str
     error: ErrorClass
@@ -39,14 +30,7 @@ class ErrorEntry:
 
 
 class Results:
-    """Collects the outcomes of a run.
-
-    Args:
-        settings: What is probed.
-        left_out: What is not.
-        clock_ns: A monotonic clock, the one of the outcomes.
-        wall_ns: Nanoseconds since the epoch.
-    """
+    """Collects the outcomes of a run; `clock_ns` is the clock of the outcomes, `wall_ns` counts from the epoch."""
 
     def __init__(
         self,
@@ -85,12 +69,7 @@ class Results:
         return sum((record.errors for record in self.records), Counter[ErrorClass]())
 
     def add(self, index: int, outcome: Outcome) -> None:
-        """Take an outcome.
-
-        Args:
-            index: The VIP's position in the settings.
-            outcome: What came of a probe. One that began before the latest reset is too old.
-        """
+        """Take an outcome of the VIP at this position in the settings. One from before the latest reset is too old."""
         if outcome.started_ns < self.started_ns:
             return
         record = self.records[index]
@@ -120,11 +99,7 @@ class Results:
             record.failovers.interrupt()
 
     def below(self, min_ok: float) -> tuple[str, ...]:
-        """List VIPs that were good less often than wanted; one without any judged probe counts as 0 %.
-
-        Args:
-            min_ok: 0 to 100; with 0 no VIP is below.
-        """
+        """List VIPs that were good less often than wanted, 0 to 100; one without any judged probe counts as 0 %."""
         named = zip(self.settings.vips, self.records, strict=True)
         return tuple(vip.name for vip, record in named if (record.ok_percent or 0.0) < min_ok)
 

@@ -14,14 +14,7 @@ NOBODY = "(no header)"
 
 @attrs.frozen
 class Entry:
-    """One who answers.
-
-    Args:
-        who: The value of the header.
-        count: How many answers came from there.
-        last_ns: When the latest one came, on the monotonic clock.
-        fresh: Whether that was within the last five seconds.
-    """
+    """One who answers, by the value of the header. `last_ns` is of the monotonic clock, `fresh` within five seconds."""
 
     who: str
     count: int

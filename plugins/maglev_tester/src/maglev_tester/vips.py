@@ -63,9 +63,6 @@ def vips_of(config: Config) -> tuple[tuple[Vip, ...], tuple[LeftOut, ...]]:
     A TCP VIP is probed by HTTP or HTTPS if a health check of its backends is of that type and on the VIP's own port;
     else if the port is a usual one for it; else by a TCP connection. A VIP for all ports is probed on the port of its
     backends' health check. UDP is left out: without its protocol a silent server and a lost packet look the same.
-
-    Args:
-        config: As `maglev.load_vips` gives it.
     """
     vips: list[Vip] = []
     left_out: list[LeftOut] = []
@@ -105,9 +102,8 @@ def together(
 ) -> tuple[tuple[Vip, ...], tuple[LeftOut, ...]]:
     """Put the VIPs of several configurations together; one that stands in two of them is probed once.
 
-    Args:
-        files: Name and content of each; the name of the file is put before the second VIP of one name.
-        wanted: Only frontends in whose name, or `address:port`, this is found.
+    Each comes with its file's name, which is put before the second VIP of one name. Only frontends are taken in whose
+    name or `address:port` the pattern is found.
     """
     vips: dict[tuple[str, int], Vip] = {}
     left_out: dict[str, LeftOut] = {}

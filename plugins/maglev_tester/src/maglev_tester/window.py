@@ -34,11 +34,7 @@ def percentile(ordered: Sequence[int], share: float) -> int | None:
 
 
 class Window:
-    """The newest probes: the latency of each, or `None` for one that failed. Percentiles are over the good ones.
-
-    Args:
-        size: How many it holds.
-    """
+    """The newest probes: the latency of each, or `None` for one that failed. Percentiles are over the good ones."""
 
     def __init__(self, size: int = SIZE) -> None:
         self._latest: deque[int | None] = deque()

@@ -60,13 +60,7 @@ class _Connected(Conversation):
 
 
 class HttpVipChecker(VipChecker):
-    """What the checkers of HTTP and HTTPS VIPs have in common.
-
-    Args:
-        vip: The VIP.
-        settings: How it is probed.
-        context: For HTTPS; all VIPs share one.
-    """
+    """What the checkers of HTTP and HTTPS VIPs have in common. For HTTPS there is a context, one for all VIPs."""
 
     def __init__(self, vip: Vip, settings: ProbeSettings, context: ssl.SSLContext | None) -> None:
         super().__init__(vip)

@@ -34,12 +34,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class VipsApp(App[None]):
-    """Shows the results of a run until it is left.
+    """Shows the results of a run until it is left, or so many seconds after the first outcome.
 
-    Args:
-        results: What to show.
-        send: Sends `pause` or `resume` to the probing process.
-        duration_s: Leave so many seconds after the first outcome; `None`: never.
+    `send` gives `pause` or `resume` to the probing process.
     """
 
     CSS = """
