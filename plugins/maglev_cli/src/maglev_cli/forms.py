@@ -83,41 +83,6 @@ _WATCH_FLAGS = (
     flag("probe", "start and end of every probe, and stalls of maglevd"),
 )
 
-_QUERIES: tuple[tuple[str, str, str, tuple[Part, ...]], ...] = (
-    ("show version", "versions of maglevd and maglevc, and how maglevd is doing", "show:version", ()),
-    ("show frontends", "all frontends", "show:frontends", ()),
-    ("show frontend <frontend>", "one frontend, its pools and backends", "show:frontend", ()),
-    ("show backends", "all backends", "show:backends", ()),
-    ("show backend <backend>", "one backend and its history", "show:backend", ()),
-    ("show healthchecks", "all health checks", "show:healthchecks", ()),
-    ("show healthcheck <healthcheck>", "one health check", "show:healthcheck", ()),
-    ("show vpp info", "the connection to the dataplane", "dataplane:info", ()),
-    ("show vpp lb state [<frontend>]", "VIPs and servers, read from the dataplane now", "dataplane:state", ()),
-    ("show vpp lb counters", "packets and bytes of each VIP", "dataplane:counters", ()),
-    ("show dataplane info", "the connection to the dataplane", "dataplane:info", ()),
-    ("show dataplane state [<frontend>]", "VIPs and servers, read from the dataplane now", "dataplane:state", ()),
-    ("show dataplane counters", "packets and bytes of each VIP", "dataplane:counters", ()),
-    (
-        "show flow <frontend> <source-address> [<source-port>]",
-        "the server that a new flow gets, and the one it would get if that went down",
-        "show:flow",
-        _FLOW_FLAGS,
-    ),
-)
-
-_OTHERS: tuple[tuple[str, str, str, tuple[Part, ...]], ...] = (
-    ("config check", "check the file as it stands on disk", "change:check", ()),
-    (
-        "watch events",
-        "the present state, then every change, one JSON object a line; all but logs and probes, or the kinds named",
-        "watch",
-        _WATCH_FLAGS,
-    ),
-    ("help", "list all commands", "help", ()),
-    ("quit", "leave the shell", "quit", ()),
-    ("exit", "leave the shell", "quit", ()),
-)
-
 
 def _form(
     line: str,
@@ -166,9 +131,36 @@ def _written(argument: ArgumentInfo) -> str:
 
 
 FORMS: tuple[Form, ...] = (
-    *(_form(*query) for query in _QUERIES),
+    _form("show version", "versions of maglevd and maglevc, and how maglevd is doing", "show:version"),
+    _form("show frontends", "all frontends", "show:frontends"),
+    _form("show frontend <frontend>", "one frontend, its pools and backends", "show:frontend"),
+    _form("show backends", "all backends", "show:backends"),
+    _form("show backend <backend>", "one backend and its history", "show:backend"),
+    _form("show healthchecks", "all health checks", "show:healthchecks"),
+    _form("show healthcheck <healthcheck>", "one health check", "show:healthcheck"),
+    _form("show vpp info", "the connection to the dataplane", "dataplane:info"),
+    _form("show vpp lb state [<frontend>]", "VIPs and servers, read from the dataplane now", "dataplane:state"),
+    _form("show vpp lb counters", "packets and bytes of each VIP", "dataplane:counters"),
+    _form("show dataplane info", "the connection to the dataplane", "dataplane:info"),
+    _form("show dataplane state [<frontend>]", "VIPs and servers, read from the dataplane now", "dataplane:state"),
+    _form("show dataplane counters", "packets and bytes of each VIP", "dataplane:counters"),
+    _form(
+        "show flow <frontend> <source-address> [<source-port>]",
+        "the server that a new flow gets, and the one it would get if that went down",
+        "show:flow",
+        _FLOW_FLAGS,
+    ),
     *(form for info in COMMANDS for form in _forms_of(info)),
-    *(_form(*other) for other in _OTHERS),
+    _form("config check", "check the file as it stands on disk", "change:check"),
+    _form(
+        "watch events",
+        "the present state, then every change, one JSON object a line; all but logs and probes, or the kinds named",
+        "watch",
+        _WATCH_FLAGS,
+    ),
+    _form("help", "list all commands", "help"),
+    _form("quit", "leave the shell", "quit"),
+    _form("exit", "leave the shell", "quit"),
 )
 
 

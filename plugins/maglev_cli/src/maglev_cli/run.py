@@ -32,12 +32,7 @@ def run_words(invocation: Invocation) -> int:
 
 
 def run_lines(invocation: Invocation, lines: Iterable[str]) -> int:
-    """Run a command from each line until one fails; returns the exit status.
-
-    Args:
-        invocation: Where maglevd is, and where answers go.
-        lines: The lines; empty ones and comments are left out. If one is wrong, none is run.
-    """
+    """Run a command from each line until one fails; returns the exit status."""
     parsed: list[Parsed] = []
     for number, text in enumerate(lines, 1):
         if not text.strip() or text.lstrip().startswith("#"):
@@ -68,11 +63,6 @@ async def _run_all(invocation: Invocation, lines: Iterable[Parsed]) -> int:
 
 async def run_line(client: Any, line: Parsed, output: Output) -> int:
     """Run one command, and write its answer.
-
-    Args:
-        client: The `maglev_grpc.client.Client` to ask.
-        line: The command.
-        output: Where answers and errors go.
 
     Returns:
         The exit status: `OK` or `ERROR`.

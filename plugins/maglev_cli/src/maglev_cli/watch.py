@@ -27,11 +27,6 @@ _KINDS: Mapping[str, tuple[EventKind, ...]] = {
 async def watch(client: Client, line: Parsed, write: Callable[[Any], None]) -> None:
     """Write events until there are enough of them, a key is pressed on the terminal, or Ctrl-C is.
 
-    Args:
-        client: Gives them.
-        line: The command.
-        write: Takes each event's message.
-
     Raises:
         ClientError: They end, or cannot be had.
     """

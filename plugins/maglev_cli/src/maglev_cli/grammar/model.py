@@ -126,22 +126,10 @@ class Form:
 
 
 def flag(text: str, help: str, *then: Place, optional: bool = False) -> Part:  # noqa: A002  (what it is)
-    """Make a flag.
-
-    Args:
-        text: Its word, which is also the name under which it is found once a line is parsed.
-        help: What it is for.
-        then: The places after its word.
-        optional: Whether these may be left out.
-    """
+    """Make a flag of its word and the places after that, which may be `optional`. The word is also its name."""
     return Part(((Word(text, help, name=text),), *then), 1 if optional else 1 + len(then))
 
 
 def choice(name: str, helps: Mapping[str, str]) -> Place:
-    """Make a place for one of some words.
-
-    Args:
-        name: Under which the word is found once a line is parsed.
-        helps: What each word is for.
-    """
+    """Make a place for one of some words, from what each is for; `name` is under which the word is found."""
     return tuple(Word(text, told, name) for text, told in helps.items())
