@@ -24,7 +24,7 @@ def summary(results: Results, min_ok: float = 0.0) -> dict[str, Any]:
         "min_ok": min_ok,
         "ok": not below,
         "below_min_ok": list(below),
-        "vips": [_vip(results, *pair, now_ns) for pair in zip(results.settings.vips, results.records, strict=True)],
+        "vips": [_vip(results, *pair, now_ns) for pair in results.by_vip],
         "left_out": [{"name": item.name, "why": item.why} for item in results.left_out],
     }
 

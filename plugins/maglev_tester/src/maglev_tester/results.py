@@ -12,7 +12,7 @@ import attrs
 from maglev_tester.outcome import ErrorClass, Outcome
 from maglev_tester.record import Record
 from maglev_tester.settings import ProbeSettings
-from maglev_tester.vips import LeftOut
+from maglev_tester.vips import LeftOut, Vip
 
 KEPT_ERRORS = 200
 
@@ -53,6 +53,11 @@ class Results:
         self.started_ns = self._clock_ns()
         self.records = tuple(Record() for _ in self.settings.vips)
         self._entries: dict[tuple[str, ErrorClass, str], ErrorEntry] = {}
+
+    @property
+    def by_vip(self) -> Sequence[tuple[Vip, Record]]:
+        """Each VIP with what is known of it."""
+        return tuple(zip(self.settings.vips, self.records, strict=True))
 
     @property
     def now_ns(self) -> int:
@@ -100,8 +105,7 @@ class Results:
 
     def below(self, min_ok: float) -> tuple[str, ...]:
         """List VIPs that were good less often than wanted, 0 to 100; one without any judged probe counts as 0 %."""
-        named = zip(self.settings.vips, self.records, strict=True)
-        return tuple(vip.name for vip, record in named if (record.ok_percent or 0.0) < min_ok)
+        return tuple(vip.name for vip, record in self.by_vip if (record.ok_percent or 0.0) < min_ok)
 
 
 def _spike_detail(outcome: Outcome, record: Record) -> str:

@@ -23,11 +23,8 @@ _HEADER = ("VIP", "ENDPOINT", "KIND", *_NUMBERS, "LAST")
 def text(results: Results, min_ok: float = 0.0) -> str:
     """Sum a run up for people. `min_ok` is the share of good probes that was wanted of each VIP, 0 to 100."""
     now_ns = results.now_ns
-    named = tuple(zip(results.settings.vips, results.records, strict=True))
-    lines = [heading(results), "", *_columns([_HEADER, *(_row(vip, record, now_ns) for vip, record in named)])]
-    lines += _section(
-        "Who answered", [f"{vip.name}: {_who(record, now_ns)}" for vip, record in named if _who(record, now_ns)]
-    )
+    lines = [heading(results), "", *_columns([_HEADER, *(_row(*pair, now_ns) for pair in results.by_vip)])]
+    lines += _section("Who answered", [f"{name}: {who}" for name, who in _who(results, now_ns) if who])
     lines += _section("Failovers", failovers(results))
     lines += _section("Errors", _errors(results))
     lines += _section("Not probed", [f"{item.name}: {item.why}" for item in results.left_out])
@@ -48,7 +45,7 @@ def failovers(results: Results) -> list[str]:
     """A line for each failover that was seen, from the first to the last."""
     seen = [
         (failover.started_ns, vip.name, failover)
-        for vip, record in zip(results.settings.vips, results.records, strict=True)
+        for vip, record in results.by_vip
         for failover in record.failovers.seen
     ]
     seen.sort(key=lambda item: item[:2])
@@ -85,9 +82,11 @@ def _row(vip: Vip, record: Record, now_ns: int) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _who(record: Record, now_ns: int) -> str:
-    entries = record.tally.entries(now_ns)
-    return ", ".join(f"{entry.who} {entry.count}{'' if entry.fresh else ' (drained)'}" for entry in entries)
+def _who(results: Results, now_ns: int) -> Iterator[tuple[str, str]]:
+    for vip, record in results.by_vip:
+        entries = record.tally.entries(now_ns)
+        told = (f"{entry.who} {entry.count}{'' if entry.fresh else ' (drained)'}" for entry in entries)
+        yield vip.name, ", ".join(told)
 
 
 def _errors(results: Results) -> list[str]:
@@ -100,11 +99,10 @@ def _errors(results: Results) -> list[str]:
     ]
     if len(listed) > LISTED:
         lines.insert(0, f"… and {len(listed) - LISTED} more before")
-    named = zip(results.settings.vips, results.records, strict=True)
-    spikes = {vip.name: record.errors[ErrorClass.SPIKE] for vip, record in named}
-    concerned = [name for name, count in spikes.items() if count]
-    if concerned:
-        of = concerned[0] if len(concerned) == 1 else f"{len(concerned)} VIPs"
+    counts = {vip.name: record.errors[ErrorClass.SPIKE] for vip, record in results.by_vip}
+    spikes = {name: count for name, count in counts.items() if count}
+    if spikes:
+        of = next(iter(spikes)) if len(spikes) == 1 else f"{len(spikes)} VIPs"
         lines.append(f"spikes: {sum(spikes.values())} good answers of {of} that took far longer than usual")
     return lines
 

@@ -57,7 +57,7 @@ class View:
 
     def shown(self, results: Results) -> list[Shown]:
         """The VIPs to show, in order; those that are alike by name."""
-        pairs = [pair for pair in zip(results.settings.vips, results.records, strict=True) if self._wants(pair[0])]
+        pairs = [pair for pair in results.by_vip if self._wants(pair[0])]
         pairs.sort(key=lambda pair: pair[0].name, reverse=self.column == "name" and self.reverse)
         key = _KEYS.get(self.column)
         if key is not None:
