@@ -49,11 +49,7 @@ class _Fish(_OneDash, FishComplete):
 
 
 def answer(command: click.Command, variable: str, wanted: str) -> int:
-    """Print what a shell asks for.
-
-    Returns:
-        The exit status.
-    """
+    """Print what a shell asks for, as `bash_source` or `bash_complete`; returns the exit status."""
     shell, _, what = wanted.partition("_")
     made = {"bash": _Bash, "zsh": _Zsh, "fish": _Fish}[shell](command, {}, "maglevc", variable)
     click.echo(made.source() if what == "source" else made.complete())

@@ -72,15 +72,11 @@ def _is_right(block: Block, index: int) -> bool:
 
 
 def _aligned(row: Sequence[Cell], widths: Sequence[int], block: Block, *, colour: bool) -> str:
-    written, blanks = "", 0  # blanks are put off, so that no line ends with some
+    written = []
     for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        fill, is_right = width - width_of(cell.text), _is_right(block, index)
-        blanks += fill if is_right else 0
-        if cell.text:
-            written += " " * blanks + styled(cell.text, cell.style, colour=colour)
-            blanks = 0
-        blanks += _GAP + (0 if is_right else fill)
-    return written
+        text, blanks = styled(cell.text, cell.style, colour=colour), " " * (width - width_of(cell.text))
+        written.append(blanks + text if _is_right(block, index) else text + blanks)
+    return (" " * _GAP).join(written).rstrip(" ")
 
 
 def wrapped(view: View, *, colour: bool, width: int) -> str:

@@ -62,14 +62,9 @@ async def _run_all(invocation: Invocation, lines: Iterable[Parsed]) -> int:
 
 
 async def run_line(client: Any, line: Parsed, output: Output) -> int:
-    """Run one command, and write its answer.
-
-    Returns:
-        The exit status: `OK` or `ERROR`.
-    """
+    """Run one command, and write its answer; returns the exit status: `OK` or `ERROR`."""
     from maglev.api import CommandError, DataplaneError  # noqa: PLC0415  (as above)
     from maglev_cli.actions import answer  # noqa: PLC0415
-    from maglev_cli.watch import watch  # noqa: PLC0415
     from maglev_grpc.client import ClientError  # noqa: PLC0415
 
     try:
@@ -77,6 +72,8 @@ async def run_line(client: Any, line: Parsed, output: Output) -> int:
             output.show(commands_view())
             return OK
         if line.action == "watch":
+            from maglev_cli.watch import watch  # noqa: PLC0415
+
             gc.enable()
             await watch(client, line, output.json)
             return OK

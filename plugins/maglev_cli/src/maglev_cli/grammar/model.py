@@ -29,7 +29,6 @@ class Word:
 
     @property
     def label(self) -> str:
-        """How it is written where syntax is shown."""
         return self.text
 
 
@@ -110,7 +109,7 @@ class Form:
     Args:
         words: Its words and arguments.
         help: What the command does.
-        action: What is done, as `maglev_cli.actions` names it.
+        action: What is done, as `maglev_cli.actions` lists it.
         flags: What may follow in any order, each once; each begins with a word of its own.
     """
 

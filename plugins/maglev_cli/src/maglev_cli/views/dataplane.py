@@ -109,12 +109,8 @@ def counters(found: Sequence[VipCounters], names: Mapping[VipKey, str]) -> View:
     columns: dict[str, Callable[[VipCounters], object]] = {
         "VIP": lambda each: each.vip,
         "frontend": lambda each: names.get(each.vip),
-        **{f"#{kind}": partial(_packets, kind) for kind in kinds},
+        **{f"#{kind}": partial(lambda kind, each: each.packets.get(kind), kind) for kind in kinds},
         "#route packets": lambda each: each.route_packets,
         "#route bytes": lambda each: each.route_bytes,
     }
     return (table(found, columns, "the dataplane counts nothing"),)
-
-
-def _packets(kind: str, counters: VipCounters) -> int | None:
-    return counters.packets.get(kind)
