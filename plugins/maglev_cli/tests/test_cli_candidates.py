@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 
+from maglev_cli.editing import complete, completions
 from maglev_cli.forms import FORMS
 from maglev_cli.grammar import Argument, Form, WrongCommand, candidates, next_of, split
 from maglev_cli.help import END, commands_view, next_view
 from maglev_cli.names import FRESH_S, Names
-from maglev_cli.render.text import text_of
-from maglev_cli.shell.editing import complete, completions
+from maglev_cli.render import text_of
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from plugins.maglev_cli.tests.test_cli_grammar import written
 

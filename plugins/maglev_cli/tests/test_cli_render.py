@@ -17,9 +17,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from maglev import api
-from maglev_cli.render import Output, one_line
-from maglev_cli.render.output import json_of, wants_colour
-from maglev_cli.render.text import text_of, wrapped
+from maglev_cli.render import Output, json_of, one_line, text_of, wants_colour, wrapped
 from maglev_cli.views import changes, dataplane, formatting
 from maglev_cli.views.model import Cell, Column, Fields, Line, Style, Table, View, cell, printable, table
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb

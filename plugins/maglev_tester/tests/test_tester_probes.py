@@ -17,11 +17,10 @@ import pytest
 
 from maglev.api import Target
 from maglev_tester.outcome import ErrorClass, Outcome
-from maglev_tester.probes import checkers_of
 from maglev_tester.probes.answer import printable
 from maglev_tester.probes.checkers import HttpVipChecker
 from maglev_tester.probes.exchange import Exchange
-from maglev_tester.probes.keepalive import KeepaliveChecker
+from maglev_tester.probes.keepalive import KeepaliveChecker, checkers_of
 from maglev_tester.runner import Runner
 from maglev_tester.settings import ProbeSettings
 from maglev_tester.vips import Kind, Vip

@@ -51,8 +51,8 @@ def test_window_holds_the_newest_and_its_percentiles_are_over_the_good_ones(late
     assert list(window.latest) == newest
     ordered = sorted(value for value in newest if value is not None)
     found = window.percentiles()
-    assert found.p50_ns == percentile(ordered, 0.5)
-    assert found.max_ns == (ordered[-1] if ordered else None)
+    assert found["p50"] == percentile(ordered, 0.5)
+    assert found["max"] == (ordered[-1] if ordered else None)
 
 
 def test_spike_needs_others_to_compare_with_and_a_factor_and_a_difference() -> None:

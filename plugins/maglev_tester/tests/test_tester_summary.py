@@ -7,10 +7,10 @@ import json
 import pytest
 
 from maglev_tester import json_summary, text_summary
+from maglev_tester.command import show
 from maglev_tester.outcome import ErrorClass, Outcome
 from maglev_tester.results import KEPT_ERRORS, Results
 from maglev_tester.settings import ProbeSettings
-from maglev_tester.summary import show
 from maglev_tester.vips import Kind, LeftOut, Vip
 
 MS = 1_000_000

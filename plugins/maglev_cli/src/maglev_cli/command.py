@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
+from maglev.command_line import options_of
 from maglev.single_dash import SingleDashCommand, version_option
-from maglev_cli.options import Invocation, options
+from maglev_cli.options import Invocation
 from maglev_cli.render import Output
 from maglev_cli.status import INTERRUPTED, READER_LEFT
 
@@ -69,7 +70,7 @@ def command() -> click.Command:
     return SingleDashCommand(
         "maglevc",
         callback=_start,
-        params=[*options(), version_option("maglevc"), words],
+        params=[*options_of(Invocation), version_option("maglevc"), words],
         help="Ask and control a running maglevd. Without a COMMAND: a shell, or on a pipe one command from each line.",
         epilog="Words may be abbreviated: `sh ba`. `maglevc help` lists the commands, and `?` in the place of a word "
         "what can stand there. Long options may also be written with one dash. Exit status: 0, 1 for an error, 2 for "

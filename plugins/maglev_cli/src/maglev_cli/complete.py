@@ -13,7 +13,7 @@ import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ShellComplete, ZshComplete
 
 from maglev_cli.forms import FORMS
-from maglev_cli.grammar import Argument, Candidate, Split, Token, WrongCommand, candidates, next_of, tokens_of
+from maglev_cli.grammar import Candidate, Split, Token, WrongCommand, candidates, next_of, tokens_of
 from maglev_cli.options import Invocation
 
 
@@ -49,16 +49,7 @@ class _Fish(_OneDash, FishComplete):
 
 
 def answer(command: click.Command, variable: str, wanted: str) -> int:
-    """Print what a shell asks for.
-
-    Args:
-        command: The command.
-        variable: The environment variable by which shells ask.
-        wanted: `bash_source` for the script that bash needs, `bash_complete` for what can follow, likewise for others.
-
-    Returns:
-        The exit status.
-    """
+    """Print what a shell asks for, as `bash_source` or `bash_complete`; returns the exit status."""
     shell, _, what = wanted.partition("_")
     made = {"bash": _Bash, "zsh": _Zsh, "fish": _Fish}[shell](command, {}, "maglevc", variable)
     click.echo(made.source() if what == "source" else made.complete())
@@ -66,26 +57,17 @@ def answer(command: click.Command, variable: str, wanted: str) -> int:
 
 
 def candidates_of(values: Mapping[str, Any], partial: str) -> list[CompletionItem[str]]:
-    """What the last word of a command can become; without names if maglevd does not tell them.
-
-    Args:
-        values: What click has parsed before it.
-        partial: What was written of it so far.
-    """
+    """What the last word of a command can become; without names if maglevd does not tell them."""
     invocation = Invocation.parsed({**values, "words": values.get("words") or ()})
     line = Split(tokens_of(invocation.words), Token(partial))
     try:
         if any(argument.source for argument in next_of(FORMS, line).arguments):
             found = asyncio.run(_with_names(invocation, line))
         else:
-            found = candidates(FORMS, line, _no_names)
+            found = candidates(FORMS, line)
     except WrongCommand:
         return []
     return [CompletionItem(candidate.text, help=candidate.help) for candidate in found]
-
-
-def _no_names(_argument: Argument, _values: Mapping[str, str]) -> tuple[str, ...]:
-    return ()
 
 
 async def _with_names(invocation: Invocation, line: Split) -> tuple[Candidate, ...]:
@@ -98,4 +80,4 @@ async def _with_names(invocation: Invocation, line: Split) -> tuple[Candidate, .
             await names.fetch(next_of(FORMS, line).arguments)
             return candidates(FORMS, line, names.known)
     except (ClientError, ValueError):
-        return candidates(FORMS, line, _no_names)
+        return candidates(FORMS, line)

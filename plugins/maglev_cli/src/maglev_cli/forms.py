@@ -5,12 +5,32 @@ Commands that change something are declared in `maglev.api.COMMANDS`, and appear
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address
 
 from maglev.api import COMMAND_WORDS, COMMANDS, ArgumentInfo, Command, CommandInfo
-from maglev_cli import checks
 from maglev_cli.grammar import Argument, Form, Parsed, Part, Place, Word, choice, flag
 
+
+def _whole(least: int, most: int) -> Callable[[str], None]:
+    """Make a check for whole numbers."""
+    wanted = f"a whole number from {least}" + (f" to {most}" if most < 10**9 else "")
+
+    def check(text: str) -> None:
+        if not (text.isascii() and text.isdecimal()) or len(text) > 10 or not least <= int(text) <= most:
+            raise ValueError(f"{wanted} is wanted")
+
+    return check
+
+
+def _address(text: str) -> None:
+    try:
+        ip_address(text)
+    except ValueError:
+        raise ValueError("an IPv4 or IPv6 address is wanted") from None
+
+
+_PORT, _WEIGHT, _COUNT = _whole(0, 65535), _whole(0, 100), _whole(1, 10**9)
 LEVELS = ("debug", "info", "warning", "error", "critical")
 DRY_RUN = flag("dry-run", "only show what would happen: states, weights, buckets, moved flows, operations")
 
@@ -30,8 +50,8 @@ _ARGUMENTS: Mapping[str, Argument] = {
         Argument("backend", "a backend's name", source="backend"),
         Argument("frontend", "a frontend's name", source="frontend"),
         Argument("healthcheck", "a health check's name", source="healthcheck"),
-        Argument("source", "the client's address", shown="source-address", check=checks.address),
-        Argument("source-port", "the client's port, 0 if not given", check=checks.port),
+        Argument("source", "the client's address", shown="source-address", check=_address),
+        Argument("source-port", "the client's port, 0 if not given", check=_PORT),
     )
 }
 
@@ -39,7 +59,7 @@ _FLOW_FLAGS = (
     flag(
         "destination-port",
         "the port that the client connects to; needed where the VIP has all ports",
-        (Argument("destination-port", "the port that the client connects to", shown="port", check=checks.port),),
+        (Argument("destination-port", "the port that the client connects to", shown="port", check=_PORT),),
     ),
     flag(
         "protocol",
@@ -49,7 +69,7 @@ _FLOW_FLAGS = (
 )
 
 _WATCH_FLAGS = (
-    flag("num", "stop after so many events", (Argument("num", "how many events", shown="n", check=checks.count),)),
+    flag("num", "stop after so many events", (Argument("num", "how many events", shown="n", check=_COUNT),)),
     flag(
         "log",
         "log records",
@@ -61,41 +81,6 @@ _WATCH_FLAGS = (
     flag("frontend", "changes of the state, pool and weights of frontends"),
     flag("dataplane", "the connection to the dataplane, and what is written to it"),
     flag("probe", "start and end of every probe, and stalls of maglevd"),
-)
-
-_QUERIES: tuple[tuple[str, str, str, tuple[Part, ...]], ...] = (
-    ("show version", "versions of maglevd and maglevc, and how maglevd is doing", "show:version", ()),
-    ("show frontends", "all frontends", "show:frontends", ()),
-    ("show frontend <frontend>", "one frontend, its pools and backends", "show:frontend", ()),
-    ("show backends", "all backends", "show:backends", ()),
-    ("show backend <backend>", "one backend and its history", "show:backend", ()),
-    ("show healthchecks", "all health checks", "show:healthchecks", ()),
-    ("show healthcheck <healthcheck>", "one health check", "show:healthcheck", ()),
-    ("show vpp info", "the connection to the dataplane", "dataplane:info", ()),
-    ("show vpp lb state [<frontend>]", "VIPs and servers, read from the dataplane now", "dataplane:state", ()),
-    ("show vpp lb counters", "packets and bytes of each VIP", "dataplane:counters", ()),
-    ("show dataplane info", "the connection to the dataplane", "dataplane:info", ()),
-    ("show dataplane state [<frontend>]", "VIPs and servers, read from the dataplane now", "dataplane:state", ()),
-    ("show dataplane counters", "packets and bytes of each VIP", "dataplane:counters", ()),
-    (
-        "show flow <frontend> <source-address> [<source-port>]",
-        "the server that a new flow gets, and the one it would get if that went down",
-        "show:flow",
-        _FLOW_FLAGS,
-    ),
-)
-
-_OTHERS: tuple[tuple[str, str, str, tuple[Part, ...]], ...] = (
-    ("config check", "check the file as it stands on disk", "change:check", ()),
-    (
-        "watch events",
-        "the present state, then every change, one JSON object a line; all but logs and probes, or the kinds named",
-        "watch",
-        _WATCH_FLAGS,
-    ),
-    ("help", "list all commands", "help", ()),
-    ("quit", "leave the shell", "quit", ()),
-    ("exit", "leave the shell", "quit", ()),
 )
 
 
@@ -131,7 +116,7 @@ def _place(argument: ArgumentInfo, info: CommandInfo) -> Place:
     if argument.kind == "choice":
         return choice(name, dict.fromkeys(argument.choices, argument.help))
     if argument.kind == "weight":
-        return (Argument(name, argument.help, shown="0-100", check=checks.weight),)
+        return (Argument(name, argument.help, shown="0-100", check=_WEIGHT),)
     in_pool = argument.kind == "backend" and any(other.kind == "pool" for other in info.arguments)
     return (Argument(name, argument.help, source="member" if in_pool else argument.kind),)
 
@@ -146,9 +131,36 @@ def _written(argument: ArgumentInfo) -> str:
 
 
 FORMS: tuple[Form, ...] = (
-    *(_form(*query) for query in _QUERIES),
+    _form("show version", "versions of maglevd and maglevc, and how maglevd is doing", "show:version"),
+    _form("show frontends", "all frontends", "show:frontends"),
+    _form("show frontend <frontend>", "one frontend, its pools and backends", "show:frontend"),
+    _form("show backends", "all backends", "show:backends"),
+    _form("show backend <backend>", "one backend and its history", "show:backend"),
+    _form("show healthchecks", "all health checks", "show:healthchecks"),
+    _form("show healthcheck <healthcheck>", "one health check", "show:healthcheck"),
+    _form("show vpp info", "the connection to the dataplane", "dataplane:info"),
+    _form("show vpp lb state [<frontend>]", "VIPs and servers, read from the dataplane now", "dataplane:state"),
+    _form("show vpp lb counters", "packets and bytes of each VIP", "dataplane:counters"),
+    _form("show dataplane info", "the connection to the dataplane", "dataplane:info"),
+    _form("show dataplane state [<frontend>]", "VIPs and servers, read from the dataplane now", "dataplane:state"),
+    _form("show dataplane counters", "packets and bytes of each VIP", "dataplane:counters"),
+    _form(
+        "show flow <frontend> <source-address> [<source-port>]",
+        "the server that a new flow gets, and the one it would get if that went down",
+        "show:flow",
+        _FLOW_FLAGS,
+    ),
     *(form for info in COMMANDS for form in _forms_of(info)),
-    *(_form(*other) for other in _OTHERS),
+    _form("config check", "check the file as it stands on disk", "change:check"),
+    _form(
+        "watch events",
+        "the present state, then every change, one JSON object a line; all but logs and probes, or the kinds named",
+        "watch",
+        _WATCH_FLAGS,
+    ),
+    _form("help", "list all commands", "help"),
+    _form("quit", "leave the shell", "quit"),
+    _form("exit", "leave the shell", "quit"),
 )
 
 

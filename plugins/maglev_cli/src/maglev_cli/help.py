@@ -12,9 +12,6 @@ END = "<return>"
 def next_view(line: Split) -> View:
     """What can follow a line.
 
-    Args:
-        line: What was written so far.
-
     Raises:
         WrongCommand: No command begins like that.
     """

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import attrs
-import click
 
 from maglev import command_line
 from maglev.api import option
@@ -37,23 +36,13 @@ class Invocation:
         None, help="Print what a shell needs to complete the commands of maglevc, and exit", variable=""
     )
     words: tuple[str, ...] = ()
-    output: Output = attrs.field(init=False)
-    """Where answers go, and in which form."""
 
-    @output.default
-    def _output(self) -> Output:
+    @property
+    def output(self) -> Output:
+        """Where answers go, and in which form."""
         return Output(self.form, self.color)
 
     @classmethod
     def parsed(cls, values: Mapping[str, Any]) -> Invocation:
-        """Read what click has parsed.
-
-        Args:
-            values: By parameter name, as `options` names them.
-        """
+        """Read what click has parsed."""
         return command_line.read(cls, {"completion": None, **values}, words=tuple(values["words"]))
-
-
-def options() -> list[click.Parameter]:
-    """The options, without those that click brings."""
-    return command_line.options_of(Invocation)

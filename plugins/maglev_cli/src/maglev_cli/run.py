@@ -32,12 +32,7 @@ def run_words(invocation: Invocation) -> int:
 
 
 def run_lines(invocation: Invocation, lines: Iterable[str]) -> int:
-    """Run a command from each line until one fails; returns the exit status.
-
-    Args:
-        invocation: Where maglevd is, and where answers go.
-        lines: The lines; empty ones and comments are left out. If one is wrong, none is run.
-    """
+    """Run a command from each line until one fails; returns the exit status."""
     parsed: list[Parsed] = []
     for number, text in enumerate(lines, 1):
         if not text.strip() or text.lstrip().startswith("#"):
@@ -67,18 +62,9 @@ async def _run_all(invocation: Invocation, lines: Iterable[Parsed]) -> int:
 
 
 async def run_line(client: Any, line: Parsed, output: Output) -> int:
-    """Run one command, and write its answer.
-
-    Args:
-        client: The `maglev_grpc.client.Client` to ask.
-        line: The command.
-        output: Where answers and errors go.
-
-    Returns:
-        The exit status: `OK` or `ERROR`.
-    """
+    """Run one command, and write its answer; returns the exit status: `OK` or `ERROR`."""
     from maglev.api import CommandError, DataplaneError  # noqa: PLC0415  (as above)
-    from maglev_cli.actions import answer, watch  # noqa: PLC0415
+    from maglev_cli.actions import answer  # noqa: PLC0415
     from maglev_grpc.client import ClientError  # noqa: PLC0415
 
     try:
@@ -86,6 +72,8 @@ async def run_line(client: Any, line: Parsed, output: Output) -> int:
             output.show(commands_view())
             return OK
         if line.action == "watch":
+            from maglev_cli.watch import watch  # noqa: PLC0415
+
             gc.enable()
             await watch(client, line, output.json)
             return OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,9 @@ import click
 from maglev import Config, ConfigError, load_vips
 from maglev.command_line import options_of, read
 from maglev.single_dash import SingleDashCommand, version_option
+from maglev_tester import json_summary, text_summary
 from maglev_tester.options import Options
+from maglev_tester.results import Results
 from maglev_tester.settings import ProbeSettings
 from maglev_tester.vips import LeftOut, Vip, together
 
@@ -49,7 +52,7 @@ def _start(**values: Any) -> None:
     duration_s = None if duration is None else duration.total_seconds()
     on_screen = once is None and output is None and sys.stdin.isatty() and sys.stdout.isatty()
     if on_screen:
-        from maglev_tester.screen import run_screen  # noqa: PLC0415 - textual is not needed in scripts
+        from maglev_tester.screen.run import run_screen  # noqa: PLC0415 - textual is not needed in scripts
 
         results = run_screen(settings, left_out, duration_s)
     else:
@@ -58,9 +61,16 @@ def _start(**values: Any) -> None:
         from maglev_tester.plain import run_plain  # noqa: PLC0415 - nor is this for the screen
 
         results = run_plain(settings, left_out, duration_s)
-    from maglev_tester.summary import show  # noqa: PLC0415
-
     sys.exit(show(results, output or "text", options.min_ok))
+
+
+def show(results: Results, output: str, min_ok: float) -> int:
+    """Print the summary as `text` or `json`; returns 1 if a VIP was good less often than `min_ok` percent, else 0."""
+    if output == "json":
+        click.echo(json.dumps(json_summary.summary(results, min_ok), indent=2))
+    else:
+        click.echo(text_summary.text(results, min_ok))
+    return 1 if results.below(min_ok) else 0
 
 
 def _settings(vips: tuple[Vip, ...], options: Options) -> ProbeSettings:

@@ -65,11 +65,7 @@ class Failover:
 
 
 class Failovers:
-    """Follows one VIP.
-
-    Args:
-        answering: Who has answered in the five seconds before a time of the monotonic clock.
-    """
+    """Follows one VIP; `answering` tells who has answered in the five seconds before a time of the monotonic clock."""
 
     def __init__(self, answering: Callable[[int], frozenset[str]]) -> None:
         self.seen: deque[Failover] = deque(maxlen=KEPT)
@@ -78,7 +74,8 @@ class Failovers:
         self._current: Failover | None = None
         self._good_ns: int | None = None
         """Until when all was well: the end of the latest good answer, or the start of the first probe."""
-        self._failing = False
+        self.failing = False
+        """Whether the latest probe failed."""
         self._failed_ns = 0
         self._longest_ns = 0
 
@@ -95,7 +92,7 @@ class Failovers:
         if self._current is None:
             self._current = Failover(outcome.started_ns, self._answering(outcome.started_ns))
             self.seen.append(self._current)
-        self._failing = True
+        self.failing = True
         self._failed_ns = outcome.ended_ns
         self._current.failed += 1
         self._current.recovered_ns = None
@@ -105,10 +102,10 @@ class Failovers:
         if self._current is not None:
             self._recover(self._current, outcome)
         self._good_ns = outcome.ended_ns
-        self._failing = False
+        self.failing = False
 
     def _recover(self, failover: Failover, outcome: Outcome) -> None:
-        if self._failing:
+        if self.failing:
             self._note_gap(failover, outcome.ended_ns - (self._good_ns or 0))
             failover.recovered_ns = outcome.ended_ns
         if outcome.answered:
@@ -123,18 +120,13 @@ class Failovers:
 
     def interrupt(self) -> None:
         """Probing stops for a while: what was going on ends here, and the pause is no gap."""
-        if self._current is not None and self._failing and self._good_ns is not None:
+        if self._current is not None and self.failing and self._good_ns is not None:
             self._note_gap(self._current, self._failed_ns - self._good_ns)
         self._current = None
         self._good_ns = None
-        self._failing = False
+        self.failing = False
 
     def longest_gap_ns(self, now_ns: int) -> int:
         """The longest gap so far, one that is still open included; 0 if no probe failed."""
-        open_ns = now_ns - self._good_ns if self._failing and self._good_ns is not None else 0
+        open_ns = now_ns - self._good_ns if self.failing and self._good_ns is not None else 0
         return max(self._longest_ns, open_ns)
-
-    @property
-    def failing(self) -> bool:
-        """Whether the latest probe failed."""
-        return self._failing

@@ -12,12 +12,7 @@ from maglev_tester.vips import Vip
 
 
 def summary(results: Results, min_ok: float = 0.0) -> dict[str, Any]:
-    """Sum a run up. Times are in milliseconds, moments in UTC.
-
-    Args:
-        results: The run.
-        min_ok: What share of good probes was wanted of each VIP, 0 to 100.
-    """
+    """Sum a run up: times in milliseconds, moments in UTC. `min_ok` is the share of good probes wanted, 0 to 100."""
     now_ns = results.now_ns
     below = results.below(min_ok)
     return {
@@ -29,13 +24,12 @@ def summary(results: Results, min_ok: float = 0.0) -> dict[str, Any]:
         "min_ok": min_ok,
         "ok": not below,
         "below_min_ok": list(below),
-        "vips": [_vip(results, *pair, now_ns) for pair in zip(results.settings.vips, results.records, strict=True)],
+        "vips": [_vip(results, *pair, now_ns) for pair in results.by_vip],
         "left_out": [{"name": item.name, "why": item.why} for item in results.left_out],
     }
 
 
 def _vip(results: Results, vip: Vip, record: Record, now_ns: int) -> dict[str, Any]:
-    latency = record.window.percentiles()
     return {
         "name": vip.name,
         "address": vip.address,
@@ -45,12 +39,7 @@ def _vip(results: Results, vip: Vip, record: Record, now_ns: int) -> dict[str, A
         "failed": record.failed,
         "ok_percent": _share(record.ok_percent),
         "last_status": record.status,
-        "latency_ms": {
-            "p50": _ms(latency.p50_ns),
-            "p95": _ms(latency.p95_ns),
-            "p99": _ms(latency.p99_ns),
-            "max": _ms(latency.max_ns),
-        },
+        "latency_ms": {name: _ms(time_ns) for name, time_ns in record.window.percentiles().items()},
         "errors": {str(error): count for error, count in sorted(record.errors.items())},
         "tally": [
             {"who": entry.who, "count": entry.count, "fresh": entry.fresh, "last": _moment(results, entry.last_ns)}

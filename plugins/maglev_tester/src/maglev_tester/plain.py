@@ -13,13 +13,7 @@ from maglev_tester.vips import LeftOut
 
 
 def run_plain(settings: ProbeSettings, left_out: tuple[LeftOut, ...], duration_s: float | None) -> Results:
-    """Probe, and return what came of it. Ctrl-C and SIGTERM end the run, and what was seen so far is kept.
-
-    Args:
-        settings: What to probe and how.
-        left_out: What is not probed.
-        duration_s: For how many seconds; `None` until all is probed, or a signal comes.
-    """
+    """Probe for so many seconds, or until all is probed; Ctrl-C and SIGTERM end it too. Returns what was seen."""
     results = Results(settings, left_out)
     anyio.run(_probe, results, duration_s)
     return results

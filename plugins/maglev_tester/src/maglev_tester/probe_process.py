@@ -22,11 +22,7 @@ class ProbeProcessEnded(Exception):
 
 
 class ProbeProcess:
-    """VIPs being probed in a process of their own.
-
-    Args:
-        process: A process that runs `maglev_tester.worker`.
-    """
+    """VIPs being probed by `maglev_tester.worker` in a process of their own."""
 
     def __init__(self, process: anyio.abc.Process) -> None:
         self._process = process
@@ -59,11 +55,7 @@ class ProbeProcess:
 
 @asynccontextmanager
 async def probe_process(settings: ProbeSettings) -> AsyncIterator[ProbeProcess]:
-    """Probe in a process of its own while the context lasts.
-
-    Args:
-        settings: What to probe and how.
-    """
+    """Probe in a process of its own while the context lasts."""
     command = [sys.executable, "-m", "maglev_tester.worker"]
     async with await anyio.open_process(command, stderr=subprocess.PIPE) as process:
         probing = ProbeProcess(process)

@@ -42,7 +42,8 @@ class Record:
         Returns:
             The class of error that it is counted in.
         """
-        noted = self._classified(outcome)
+        is_spike = outcome.ok and self.window.is_spike(outcome.latency_ns)
+        noted = ErrorClass.SPIKE if is_spike else outcome.error
         self.status, self.error = outcome.status, outcome.error
         if noted is not None:
             self.errors[noted] += 1
@@ -56,20 +57,9 @@ class Record:
             self.tally.add(outcome.who, outcome.ended_ns)
         return noted
 
-    def _classified(self, outcome: Outcome) -> ErrorClass | None:
-        if outcome.ok and self.window.is_spike(outcome.latency_ns):
-            return ErrorClass.SPIKE
-        return outcome.error
 
-
-def percent(value: float | None, width: int = 0) -> str:
-    """Write a share of good probes, never rounded up to 100: one failure in a million is to be seen.
-
-    Args:
-        value: 0 to 100, or `None` for a dash.
-        width: Pad to the right to so many characters.
-    """
+def percent(value: float | None) -> str:
+    """Write a share of good probes, 0 to 100, never rounded up to 100: one failure in a million is to be seen."""
     if value is None:
-        return "-".rjust(width)
-    text = "100" if value >= 100 else f"{int(value * 100) / 100:.2f}"
-    return text.rjust(width)
+        return "-"
+    return "100" if value >= 100 else f"{int(value * 100) / 100:.2f}"

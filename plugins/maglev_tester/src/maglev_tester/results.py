@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import platform
 import time
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import attrs
 
 from maglev_tester.outcome import ErrorClass, Outcome
 from maglev_tester.record import Record
 from maglev_tester.settings import ProbeSettings
-from maglev_tester.vips import LeftOut
+from maglev_tester.vips import LeftOut, Vip
 
 KEPT_ERRORS = 200
 
 
 @attrs.define
 class ErrorEntry:
-    """An error of one VIP; repetitions are counted in one entry.
-
-    Args:
-        vip: Whose.
-        error: Its class.
-        detail: In words.
-        first_ns: When it was first seen, on the monotonic clock.
-        last_ns: When it was last seen.
-        count: How often.
-    """
+    """An error of one VIP; repetitions are counted in one entry. Times are of the monotonic clock."""
 
     vip: str
     error: ErrorClass
@@ -39,14 +30,7 @@ class ErrorEntry:
 
 
 class Results:
-    """Collects the outcomes of a run.
-
-    Args:
-        settings: What is probed.
-        left_out: What is not.
-        clock_ns: A monotonic clock, the one of the outcomes.
-        wall_ns: Nanoseconds since the epoch.
-    """
+    """Collects the outcomes of a run; `clock_ns` is the clock of the outcomes, `wall_ns` counts from the epoch."""
 
     def __init__(
         self,
@@ -62,14 +46,18 @@ class Results:
         self.paused = False
         self._clock_ns = clock_ns
         self._epoch_ns = wall_ns() - clock_ns()
-        self._clear()
+        self.reset()
 
-    def _clear(self) -> None:
+    def reset(self) -> None:
+        """Forget all outcomes so far."""
         self.started_ns = self._clock_ns()
         self.records = tuple(Record() for _ in self.settings.vips)
-        self.error_entries: deque[ErrorEntry] = deque(maxlen=KEPT_ERRORS)
-        """From the oldest to the newest, by when they were last seen."""
-        self._entry_of: dict[tuple[str, ErrorClass, str], ErrorEntry] = {}
+        self._entries: dict[tuple[str, ErrorClass, str], ErrorEntry] = {}
+
+    @property
+    def by_vip(self) -> Sequence[tuple[Vip, Record]]:
+        """Each VIP with what is known of it."""
+        return tuple(zip(self.settings.vips, self.records, strict=True))
 
     @property
     def now_ns(self) -> int:
@@ -86,12 +74,7 @@ class Results:
         return sum((record.errors for record in self.records), Counter[ErrorClass]())
 
     def add(self, index: int, outcome: Outcome) -> None:
-        """Take an outcome.
-
-        Args:
-            index: The VIP's position in the settings.
-            outcome: What came of a probe. One that began before the latest reset is too old.
-        """
+        """Take an outcome of the VIP at this position in the settings. One from before the latest reset is too old."""
         if outcome.started_ns < self.started_ns:
             return
         record = self.records[index]
@@ -103,23 +86,17 @@ class Results:
     def _note(self, vip: str, error: ErrorClass, detail: str, now_ns: int) -> None:
         # The detail of a spike has its latency in it, which is hardly ever the same twice: one entry a VIP is enough.
         key = (vip, error, "" if error is ErrorClass.SPIKE else detail)
-        known = self._entry_of.get(key)
-        if known is None:
-            if len(self.error_entries) == KEPT_ERRORS:
-                self._forget(self.error_entries[0])
-            known = self._entry_of[key] = ErrorEntry(vip, error, detail, now_ns, now_ns, 0)
-        else:
-            self.error_entries.remove(known)
-        known.count += 1
-        known.last_ns, known.detail = now_ns, detail
-        self.error_entries.append(known)
+        entry = self._entries.pop(key, None) or ErrorEntry(vip, error, detail, now_ns, now_ns, 0)
+        entry.count += 1
+        entry.last_ns, entry.detail = now_ns, detail
+        self._entries[key] = entry
+        if len(self._entries) > KEPT_ERRORS:
+            del self._entries[next(iter(self._entries))]
 
-    def _forget(self, entry: ErrorEntry) -> None:
-        self._entry_of = {key: value for key, value in self._entry_of.items() if value is not entry}
-
-    def reset(self) -> None:
-        """Forget all outcomes so far."""
-        self._clear()
+    @property
+    def error_entries(self) -> Sequence[ErrorEntry]:
+        """From the oldest to the newest, by when they were last seen."""
+        return tuple(self._entries.values())
 
     def interrupt(self) -> None:
         """Note that probing is paused: a pause is no gap in a VIP's service."""
@@ -127,15 +104,10 @@ class Results:
             record.failovers.interrupt()
 
     def below(self, min_ok: float) -> tuple[str, ...]:
-        """List VIPs that were good less often than wanted; one without any judged probe counts as 0 %.
-
-        Args:
-            min_ok: 0 to 100; with 0 no VIP is below.
-        """
-        named = zip(self.settings.vips, self.records, strict=True)
-        return tuple(vip.name for vip, record in named if (record.ok_percent or 0.0) < min_ok)
+        """List VIPs that were good less often than wanted, 0 to 100; one without any judged probe counts as 0 %."""
+        return tuple(vip.name for vip, record in self.by_vip if (record.ok_percent or 0.0) < min_ok)
 
 
 def _spike_detail(outcome: Outcome, record: Record) -> str:
-    usual = record.window.percentiles().p50_ns or 0
+    usual = record.window.percentiles()["p50"] or 0
     return f"{outcome.latency_ns / 1e6:.0f} ms, usually {usual / 1e6:.1f} ms"

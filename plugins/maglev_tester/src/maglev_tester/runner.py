@@ -13,7 +13,8 @@ import attrs
 from maglev.api import ProbeResult, Target
 from maglev.probing import Job, Prober
 from maglev_tester.outcome import Outcome
-from maglev_tester.probes import VipChecker, checkers_of
+from maglev_tester.probes.checkers import VipChecker
+from maglev_tester.probes.keepalive import checkers_of
 from maglev_tester.settings import ProbeSettings
 
 _TICK_NS = 2_000_000

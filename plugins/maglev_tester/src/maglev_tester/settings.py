@@ -11,18 +11,9 @@ from maglev_tester.vips import Kind, Vip
 
 @attrs.frozen
 class ProbeSettings:
-    """What the runner needs to know.
+    """What the runner needs to know: the options of the same names.
 
-    Args:
-        vips: What to probe.
-        interval_ns: From the start of one probe of a VIP to the start of the next.
-        timeout_ns: How long one probe may take.
-        host: Host header and TLS name for all; empty: what each VIP says.
-        uri: What to ask for, from its `/` on.
-        header: The response header that tells who answered.
-        insecure: Accept any certificate.
-        keepalive: Use one connection as long as it lasts, instead of a new one for each probe.
-        once: End after so many probes of each VIP; 0: never.
+    An empty `host` leaves the name to each VIP; `once` is 0 for no end.
     """
 
     vips: tuple[Vip, ...]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import attrs
 
 FRESH_NS = 5_000_000_000
@@ -16,14 +14,7 @@ NOBODY = "(no header)"
 
 @attrs.frozen
 class Entry:
-    """One who answers.
-
-    Args:
-        who: The value of the header.
-        count: How many answers came from there.
-        last_ns: When the latest one came, on the monotonic clock.
-        fresh: Whether that was within the last five seconds.
-    """
+    """One who answers, by the value of the header. `last_ns` is of the monotonic clock, `fresh` within five seconds."""
 
     who: str
     count: int
@@ -38,12 +29,7 @@ class Tally:
         self._seen: dict[str, tuple[int, int]] = {}
 
     def add(self, who: str, now_ns: int) -> None:
-        """Count an answer.
-
-        Args:
-            who: The value of the header; empty if it was not there.
-            now_ns: When it came.
-        """
+        """Count an answer."""
         name = who or NOBODY
         if name not in self._seen and len(self._seen) >= MOST:
             self._make_room()
@@ -66,7 +52,4 @@ class Tally:
 
     def fresh(self, now_ns: int) -> frozenset[str]:
         """Who has answered lately."""
-        return frozenset(self._fresh(now_ns))
-
-    def _fresh(self, now_ns: int) -> Iterator[str]:
-        return (who for who, (_, last_ns) in self._seen.items() if now_ns - last_ns <= FRESH_NS)
+        return frozenset(who for who, (_, last_ns) in self._seen.items() if now_ns - last_ns <= FRESH_NS)

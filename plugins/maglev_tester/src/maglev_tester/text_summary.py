@@ -11,27 +11,20 @@ from maglev_tester.outcome import ErrorClass
 from maglev_tester.record import Record, percent
 from maglev_tester.results import Results
 from maglev_tester.vips import Vip
+from maglev_tester.window import PERCENTILES
 
 LISTED = 30
 """How many errors are listed in the summary."""
 
-_HEADER = ("VIP", "ENDPOINT", "KIND", "COUNT", "FAILED", "OK%", "P50", "P95", "P99", "MAX", "GAP", "LAST")
-_TO_THE_RIGHT = frozenset({"COUNT", "FAILED", "OK%", "P50", "P95", "P99", "MAX", "GAP"})
+_NUMBERS = ("COUNT", "FAILED", "OK%", *map(str.upper, PERCENTILES), "GAP")
+_HEADER = ("VIP", "ENDPOINT", "KIND", *_NUMBERS, "LAST")
 
 
 def text(results: Results, min_ok: float = 0.0) -> str:
-    """Sum a run up for people.
-
-    Args:
-        results: The run.
-        min_ok: What share of good probes was wanted of each VIP, 0 to 100.
-    """
+    """Sum a run up for people. `min_ok` is the share of good probes that was wanted of each VIP, 0 to 100."""
     now_ns = results.now_ns
-    named = tuple(zip(results.settings.vips, results.records, strict=True))
-    lines = [heading(results), "", *_columns([_HEADER, *(_row(vip, record, now_ns) for vip, record in named)])]
-    lines += _section(
-        "Who answered", [f"{vip.name}: {_who(record, now_ns)}" for vip, record in named if _who(record, now_ns)]
-    )
+    lines = [heading(results), "", *_columns([_HEADER, *(_row(*pair, now_ns) for pair in results.by_vip)])]
+    lines += _section("Who answered", [f"{name}: {who}" for name, who in _who(results, now_ns) if who])
     lines += _section("Failovers", failovers(results))
     lines += _section("Errors", _errors(results))
     lines += _section("Not probed", [f"{item.name}: {item.why}" for item in results.left_out])
@@ -52,7 +45,7 @@ def failovers(results: Results) -> list[str]:
     """A line for each failover that was seen, from the first to the last."""
     seen = [
         (failover.started_ns, vip.name, failover)
-        for vip, record in zip(results.settings.vips, results.records, strict=True)
+        for vip, record in results.by_vip
         for failover in record.failovers.seen
     ]
     seen.sort(key=lambda item: item[:2])
@@ -82,18 +75,18 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _row(vip: Vip, record: Record, now_ns: int) -> tuple[str, ...]:
-    latency = record.window.percentiles()
-    times = (latency.p50_ns, latency.p95_ns, latency.p99_ns, latency.max_ns)
     gap_ns = record.failovers.longest_gap_ns(now_ns)
     return (
         vip.name, vip.endpoint, str(vip.kind), str(record.count), str(record.failed), percent(record.ok_percent),
-        *map(duration, times), duration(gap_ns or None), record.status or "-",
+        *map(duration, record.window.percentiles().values()), duration(gap_ns or None), record.status or "-",
     )  # fmt: skip
 
 
-def _who(record: Record, now_ns: int) -> str:
-    entries = record.tally.entries(now_ns)
-    return ", ".join(f"{entry.who} {entry.count}{'' if entry.fresh else ' (drained)'}" for entry in entries)
+def _who(results: Results, now_ns: int) -> Iterator[tuple[str, str]]:
+    for vip, record in results.by_vip:
+        entries = record.tally.entries(now_ns)
+        told = (f"{entry.who} {entry.count}{'' if entry.fresh else ' (drained)'}" for entry in entries)
+        yield vip.name, ", ".join(told)
 
 
 def _errors(results: Results) -> list[str]:
@@ -106,11 +99,10 @@ def _errors(results: Results) -> list[str]:
     ]
     if len(listed) > LISTED:
         lines.insert(0, f"… and {len(listed) - LISTED} more before")
-    named = zip(results.settings.vips, results.records, strict=True)
-    spikes = {vip.name: record.errors[ErrorClass.SPIKE] for vip, record in named}
-    concerned = [name for name, count in spikes.items() if count]
-    if concerned:
-        of = concerned[0] if len(concerned) == 1 else f"{len(concerned)} VIPs"
+    counts = {vip.name: record.errors[ErrorClass.SPIKE] for vip, record in results.by_vip}
+    spikes = {name: count for name, count in counts.items() if count}
+    if spikes:
+        of = next(iter(spikes)) if len(spikes) == 1 else f"{len(spikes)} VIPs"
         lines.append(f"spikes: {sum(spikes.values())} good answers of {of} that took far longer than usual")
     return lines
 
@@ -123,7 +115,7 @@ def error_counts(results: Results) -> list[tuple[ErrorClass, int]]:
 
 def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    right = [name in _TO_THE_RIGHT for name in rows[0]]
+    right = [name in _NUMBERS for name in rows[0]]
     cells = ([c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)] for row in rows)
     return ["  ".join(row).rstrip() for row in cells]
 

@@ -51,12 +51,7 @@ class Vip:
 
 @attrs.frozen
 class LeftOut:
-    """A VIP that is not probed.
-
-    Args:
-        name: The frontend's name.
-        why: The reason in words.
-    """
+    """A VIP that is not probed."""
 
     name: str
     why: str
@@ -68,9 +63,6 @@ def vips_of(config: Config) -> tuple[tuple[Vip, ...], tuple[LeftOut, ...]]:
     A TCP VIP is probed by HTTP or HTTPS if a health check of its backends is of that type and on the VIP's own port;
     else if the port is a usual one for it; else by a TCP connection. A VIP for all ports is probed on the port of its
     backends' health check. UDP is left out: without its protocol a silent server and a lost packet look the same.
-
-    Args:
-        config: As `maglev.load_vips` gives it.
     """
     vips: list[Vip] = []
     left_out: list[LeftOut] = []
@@ -89,27 +81,20 @@ def vips_of(config: Config) -> tuple[tuple[Vip, ...], tuple[LeftOut, ...]]:
 
 def _vip(name: str, frontend: FrontendConfig, port: int, checks: Iterable[HealthCheckConfig]) -> Vip:
     kind = KIND_OF_PORT.get(port, Kind.TCP)
-    host = ""
+    host: Any = ""
     for check in checks:
         if check.port == port and check.type in (Kind.HTTP, Kind.HTTPS):
             kind = Kind(check.type)
-            host = _host(check.params)
+            params: Any = check.params  # as they stand in the file
+            host = params.get("host", "") if isinstance(params, Mapping) else ""
             break
-    return Vip(name, str(frontend.address), port, kind, host)
+    return Vip(name, str(frontend.address), port, kind, host if isinstance(host, str) else "")
 
 
 def _checks(config: Config, frontend: FrontendConfig) -> Iterator[HealthCheckConfig]:
     """The health checks of a frontend's backends, in the order of its pools, each as often as it is used."""
-    for pool in frontend.pools:
-        for member in pool.backends:
-            name = config.backends[member].healthcheck
-            if name is not None:
-                yield config.healthchecks[name]
-
-
-def _host(params: Any) -> str:
-    host = params.get("host", "") if isinstance(params, Mapping) else ""
-    return host if isinstance(host, str) else ""
+    names = (config.backends[member].healthcheck for pool in frontend.pools for member in pool.backends)
+    return (config.healthchecks[name] for name in names if name is not None)
 
 
 def together(
@@ -117,9 +102,8 @@ def together(
 ) -> tuple[tuple[Vip, ...], tuple[LeftOut, ...]]:
     """Put the VIPs of several configurations together; one that stands in two of them is probed once.
 
-    Args:
-        files: Name and content of each; the name of the file is put before the second VIP of one name.
-        wanted: Only frontends in whose name, or `address:port`, this is found.
+    Each comes with its file's name, which is put before the second VIP of one name. Only frontends are taken in whose
+    name or `address:port` the pattern is found.
     """
     vips: dict[tuple[str, int], Vip] = {}
     left_out: dict[str, LeftOut] = {}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Sequence
-
-import attrs
+from collections.abc import Mapping, Sequence
 
 SIZE = 100
 """How many probes a window holds."""
 ENOUGH_TO_COMPARE = 20
 """So many good probes are needed before one can be called far slower than the others."""
+PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
+"""What is shown of the latencies: the share of good probes that were at least so fast."""
 SPIKE_FACTOR = 5
 SPIKE_EXTRA_NS = 50_000_000
 
@@ -33,22 +33,8 @@ def percentile(ordered: Sequence[int], share: float) -> int | None:
     return ordered[max(math.ceil(round(share * len(ordered), 9)), 1) - 1]
 
 
-@attrs.frozen
-class Percentiles:
-    """Latencies of the good probes of a window, in nanoseconds; `None` where there were none."""
-
-    p50_ns: int | None = None
-    p95_ns: int | None = None
-    p99_ns: int | None = None
-    max_ns: int | None = None
-
-
 class Window:
-    """The newest probes: the latency of each, or `None` for one that failed. Percentiles are over the good ones.
-
-    Args:
-        size: How many it holds.
-    """
+    """The newest probes: the latency of each, or `None` for one that failed. Percentiles are over the good ones."""
 
     def __init__(self, size: int = SIZE) -> None:
         self._latest: deque[int | None] = deque()
@@ -70,10 +56,9 @@ class Window:
         if latency_ns is not None:
             insort(self._ordered, latency_ns)
 
-    def percentiles(self) -> Percentiles:
-        """Half, 95 %, 99 % and all of the good probes were at least so fast."""
-        good = self._ordered
-        return Percentiles(*(percentile(good, share) for share in (0.5, 0.95, 0.99, 1.0)))
+    def percentiles(self) -> Mapping[str, int | None]:
+        """The latencies of `PERCENTILES` over the good probes, in nanoseconds; `None` if there were none."""
+        return {name: percentile(self._ordered, share) for name, share in PERCENTILES.items()}
 
     def is_spike(self, latency_ns: int) -> bool:
         """Whether a good probe took far longer than the others: both five times the median and 50 ms more."""

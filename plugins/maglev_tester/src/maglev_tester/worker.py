@@ -37,12 +37,7 @@ def loads(line: bytes) -> list[tuple[int, Outcome]]:
 
 
 async def work(commands: AsyncIterator[bytes], output: int) -> None:
-    """Probe and report until the other side goes away.
-
-    Args:
-        commands: The settings, then `pause` and `resume`.
-        output: A file descriptor, non-blocking.
-    """
+    """Probe and report until the other side goes away; `output` is a non-blocking file descriptor."""
     batch: list[tuple[int, Outcome]] = []
     settings = ProbeSettings.loads(await anext(commands))
     runner = Runner(settings, lambda index, outcome: batch.append((index, outcome)))

@@ -1,9 +1,8 @@
 """The grammar of command lines, pure: what a line means, what can follow it, and how it can be completed."""
 
-from maglev_cli.grammar.candidates import Candidate, candidates, next_of
 from maglev_cli.grammar.line import Split, Token, split, tokens_of
 from maglev_cli.grammar.model import Argument, Form, Part, Place, Word, choice, flag
-from maglev_cli.grammar.parser import Parsed, WrongCommand, parse
+from maglev_cli.grammar.parser import Candidate, Parsed, WrongCommand, candidates, next_of, parse
 
 __all__ = [
     "Argument",

@@ -48,11 +48,7 @@ class Split:
 
 
 def split(line: str) -> Split:
-    """Split a line, which need not be finished.
-
-    Args:
-        line: What was written so far.
-    """
+    """Split a line, which need not be finished."""
     stream = io.StringIO(line, newline="")
     lexer = shlex.shlex(stream, posix=True)
     lexer.whitespace_split, lexer.commenters, lexer.whitespace = True, "", _BLANKS

@@ -29,7 +29,6 @@ class Word:
 
     @property
     def label(self) -> str:
-        """How it is written where syntax is shown."""
         return self.text
 
 
@@ -110,7 +109,7 @@ class Form:
     Args:
         words: Its words and arguments.
         help: What the command does.
-        action: What is done, as `maglev_cli.actions` names it.
+        action: What is done, as `maglev_cli.actions` lists it.
         flags: What may follow in any order, each once; each begins with a word of its own.
     """
 
@@ -126,22 +125,10 @@ class Form:
 
 
 def flag(text: str, help: str, *then: Place, optional: bool = False) -> Part:  # noqa: A002  (what it is)
-    """Make a flag.
-
-    Args:
-        text: Its word, which is also the name under which it is found once a line is parsed.
-        help: What it is for.
-        then: The places after its word.
-        optional: Whether these may be left out.
-    """
+    """Make a flag of its word and the places after that, which may be `optional`. The word is also its name."""
     return Part(((Word(text, help, name=text),), *then), 1 if optional else 1 + len(then))
 
 
 def choice(name: str, helps: Mapping[str, str]) -> Place:
-    """Make a place for one of some words.
-
-    Args:
-        name: Under which the word is found once a line is parsed.
-        helps: What each word is for.
-    """
+    """Make a place for one of some words, from what each is for; `name` is under which the word is found."""
     return tuple(Word(text, told, name) for text, told in helps.items())

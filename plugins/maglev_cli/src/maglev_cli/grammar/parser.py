@@ -1,4 +1,4 @@
-"""From tokens to the one command that they mean, or to what is wrong with them.
+"""From tokens to the one command that they mean, or to what is wrong with them, or to what can follow.
 
 A line is compared with all forms at once. A word may be abbreviated as long as it is clear which one is meant. Where
 one candidate is the beginning of the other (`backend`, `backends`) the rest of the line decides: `show ba` lists,
@@ -8,12 +8,15 @@ be named like their beginning.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
 
-from maglev_cli.grammar.line import Token
+from maglev_cli.grammar.line import Split, Token
 from maglev_cli.grammar.model import Argument, Form, Item, Part, Word
+
+Names = Callable[[Argument, Mapping[str, str]], Sequence[str]]
+"""Gives the names that fit an argument, from its definition and the values before it in the line."""
 
 
 @attrs.frozen
@@ -55,12 +58,7 @@ class Parsed:
         return (*further, *(flag.places[0][0] for flag in self.flags)) if self.can_end else further
 
     def after(self, item: Item, text: str) -> Parsed:
-        """The line with one more token.
-
-        Args:
-            item: One of `next`.
-            text: What was written for it.
-        """
+        """The line with one more token."""
         value = item.text if isinstance(item, Word) else text
         values = {**self.values, item.name: value} if item.name else self.values
         begun = next((flag for flag in self.flags if flag.places[0][0] is item), None)
@@ -85,10 +83,6 @@ class WrongCommand(Exception):
 
 def parse(forms: Iterable[Form], tokens: Sequence[Token]) -> Parsed:
     """Read a whole line.
-
-    Args:
-        forms: All forms.
-        tokens: The line.
 
     Raises:
         WrongCommand: It means nothing, or could mean several things.
@@ -161,3 +155,61 @@ def _unknown(lines: Sequence[Parsed], before: Sequence[Token], token: Token) -> 
 def _ambiguous(token: Token, index: int, candidates: list[str]) -> WrongCommand:
     either = " or ".join([", ".join(candidates[:-1]), candidates[-1]])
     return WrongCommand(f"{token.text!r} is ambiguous: {either}", index)
+
+
+@attrs.frozen
+class Candidate:
+    """A word or name that can follow, and what it is."""
+
+    text: str
+    help: str
+
+
+@attrs.frozen
+class Next:
+    """Everything that can follow.
+
+    Args:
+        items: Words and arguments, each with how the line was read up to there.
+        can_end: Whether the line may end before what is being written.
+    """
+
+    items: tuple[tuple[Parsed, Item], ...]
+    can_end: bool
+
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        """The arguments among it."""
+        return tuple(item for _, item in self.items if isinstance(item, Argument))
+
+
+def next_of(forms: Iterable[Form], line: Split) -> Next:
+    """Say what can follow the finished tokens of a line and begins with what is being written.
+
+    Raises:
+        WrongCommand: The finished tokens are wrong.
+    """
+    states = read(forms, line.tokens)
+    found: dict[str, tuple[Parsed, Item]] = {}
+    for state in states:
+        for item in state.next:
+            if isinstance(item, Argument) or (not line.partial.is_quoted and item.text.startswith(line.partial.text)):
+                found.setdefault(item.label, (state, item))
+    return Next(tuple(found.values()), not line.partial.text and any(state.can_end for state in states))
+
+
+def candidates(
+    forms: Iterable[Form], line: Split, names: Names = lambda _argument, _values: ()
+) -> tuple[Candidate, ...]:
+    """Say what the token that is being written can become.
+
+    Raises:
+        WrongCommand: The finished tokens are wrong.
+    """
+    found: dict[str, Candidate] = {}
+    for state, item in next_of(forms, line).items:
+        texts = (item.text,) if isinstance(item, Word) else names(item, state.values)
+        for text in texts:
+            if text.startswith(line.partial.text):
+                found.setdefault(text, Candidate(text, item.help))
+    return tuple(found.values())

@@ -46,7 +46,7 @@ def _code(result: ProbeResult | None) -> str:
 
 def backend(found: BackendSnapshot, now_s: float) -> View:
     """One backend and its history; `now_s` is now, in seconds since the epoch."""
-    result = found.last_result
+    stale = f"{formatting.moment(found.stale_since_s, now_s)}: {found.void_code}"
     head = fields(
         [
             ("backend", found.name),
@@ -55,9 +55,9 @@ def backend(found: BackendSnapshot, now_s: float) -> View:
             ("enabled in the file", formatting.yes(found.enabled)),
             ("health check", found.healthcheck or "none: up unless disabled"),
             ("health", _health(found)),
-            ("last result", _result(result)),
+            ("last result", _result(found.last_result)),
             ("at", formatting.moment(found.last_result_at_s, now_s)),
-            *_stale(found, now_s),
+            *([("stale since", Cell(stale, Style.WARNING))] if found.stale_since_s is not None else []),
             ("probes", found.probes),
             ("frontends", ", ".join(found.frontends)),
         ]
@@ -69,12 +69,6 @@ def backend(found: BackendSnapshot, now_s: float) -> View:
         "why": lambda each: each.why or _result(each.result),
     }
     return (head, table(reversed(found.history), columns, "no transitions yet"))
-
-
-def _stale(found: BackendSnapshot, now_s: float) -> list[tuple[str, object]]:
-    if found.stale_since_s is None:
-        return []
-    return [("stale since", Cell(f"{formatting.moment(found.stale_since_s, now_s)}: {found.void_code}", Style.WARNING))]
 
 
 def _result(result: ProbeResult | None) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from maglev.api import (
-    DataplaneConf,
     DataplaneSnapshot,
     DataplaneState,
     MessageCount,
@@ -16,18 +15,12 @@ from maglev.api import (
     VipState,
 )
 from maglev_cli.views import formatting
-from maglev_cli.views.model import Cell, Fields, Style, View, fields, table
+from maglev_cli.views.model import Cell, Style, View, fields, table
 from maglev_grpc.client import Info
 
 
 def version(info: Info, own: str, now_s: float) -> View:
-    """Which maglevd answers, how it is doing, and which maglevc asks.
-
-    Args:
-        info: What maglevd tells.
-        own: The version of maglevc.
-        now_s: Now, in seconds since the epoch.
-    """
+    """Which maglevd answers, how it is doing, and which maglevc asks; `now_s` is in seconds since the epoch."""
     lag = info.lag
     return (
         fields(
@@ -94,7 +87,14 @@ def state(found: DataplaneState, names: Mapping[VipKey, str]) -> View:
         "#share": lambda row: _share(row[1], row[3]),
         "#flows": lambda row: row[3] and row[3].flows,
     }
-    return (_conf(found.conf), table(rows, columns, "the dataplane holds no such VIPs"))
+    conf = fields(
+        [
+            ("GRE sources", f"{found.conf.ipv4_source or '-'}, {found.conf.ipv6_source or '-'}"),
+            ("sticky buckets per core", found.conf.sticky_buckets_per_core),
+            ("flow timeout", formatting.duration(found.conf.flow_timeout_s)),
+        ]
+    )
+    return (conf, table(rows, columns, "the dataplane holds no such VIPs"))
 
 
 def _share(vip: VipState, server: ServerState | None) -> str | None:
@@ -103,29 +103,14 @@ def _share(vip: VipState, server: ServerState | None) -> str | None:
     return formatting.share(server.buckets / vip.attributes.table_length)
 
 
-def _conf(conf: DataplaneConf) -> Fields:
-    sources = f"{conf.ipv4_source or '-'}, {conf.ipv6_source or '-'}"
-    return fields(
-        [
-            ("GRE sources", sources),
-            ("sticky buckets per core", conf.sticky_buckets_per_core),
-            ("flow timeout", formatting.duration(conf.flow_timeout_s)),
-        ]
-    )
-
-
 def counters(found: Sequence[VipCounters], names: Mapping[VipKey, str]) -> View:
     """What each VIP carried; `names` are the frontends' names by VIP."""
     kinds = sorted({kind for each in found for kind in each.packets})
     columns: dict[str, Callable[[VipCounters], object]] = {
         "VIP": lambda each: each.vip,
         "frontend": lambda each: names.get(each.vip),
-        **{f"#{kind}": partial(_packets, kind) for kind in kinds},
+        **{f"#{kind}": partial(lambda kind, each: each.packets.get(kind), kind) for kind in kinds},
         "#route packets": lambda each: each.route_packets,
         "#route bytes": lambda each: each.route_bytes,
     }
     return (table(found, columns, "the dataplane counts nothing"),)
-
-
-def _packets(kind: str, counters: VipCounters) -> int | None:
-    return counters.packets.get(kind)

@@ -22,11 +22,7 @@ def state(text: str) -> Cell:
 
 
 def age(seconds: float) -> str:
-    """How long ago or how long, in at most two units, as `3m12s`; never negative.
-
-    Args:
-        seconds: It.
-    """
+    """How long ago or how long, in at most two units, as `3m12s`; never negative."""
     whole = max(0, int(seconds))
     days, rest = divmod(whole, 86400)
     hours, rest = divmod(rest, 3600)
@@ -37,12 +33,7 @@ def age(seconds: float) -> str:
 
 
 def moment(at_s: float | None, now_s: float) -> str:
-    """A moment in local time and how long ago it was; empty if there is none.
-
-    Args:
-        at_s: It, in seconds since the epoch.
-        now_s: Now, likewise.
-    """
+    """A moment, in seconds since the epoch as is `now_s`, in local time, and how long ago it was; empty if none."""
     if at_s is None:
         return ""
     return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at_s))} ({age(now_s - at_s)} ago)"
@@ -56,11 +47,7 @@ def duration(seconds: float) -> str:
 
 
 def share(part: float) -> str:
-    """A share in percent.
-
-    Args:
-        part: 0 to 1.
-    """
+    """A share, 0 to 1, in percent."""
     return f"{part * 100:.1f} %"
 
 

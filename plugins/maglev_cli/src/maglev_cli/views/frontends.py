@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from maglev.api import FlowTrace, FrontendSnapshot, MemberSnapshot
 from maglev_cli.views import formatting
-from maglev_cli.views.model import Cell, Style, Table, View, fields, table
+from maglev_cli.views.model import Cell, Style, View, fields, table
 
 
 def frontends(found: Sequence[FrontendSnapshot]) -> View:
@@ -47,10 +47,6 @@ def frontend(found: FrontendSnapshot) -> View:
             *([] if found.released else [("warm-up", Cell("not over: nothing is written yet", Style.WARNING))]),
         ]
     )
-    return (head, _members(found.members))
-
-
-def _members(members: Sequence[MemberSnapshot]) -> Table:
     columns: dict[str, Callable[[MemberSnapshot], object]] = {
         "pool": lambda each: each.pool,
         "backend": lambda each: each.backend,
@@ -63,7 +59,7 @@ def _members(members: Sequence[MemberSnapshot]) -> Table:
         "#buckets": lambda each: each.buckets,
         "reason": lambda each: each.reason,
     }
-    return table(members, columns, "no backends")
+    return (head, table(found.members, columns, "no backends"))
 
 
 def _weight(member: MemberSnapshot) -> Cell:

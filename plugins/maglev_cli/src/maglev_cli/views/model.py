@@ -40,12 +40,7 @@ def _printable(character: str) -> str:
 
 @attrs.frozen
 class Cell:
-    """A piece of text without line breaks or control characters.
-
-    Args:
-        text: The text.
-        style: What it means.
-    """
+    """A piece of text without line breaks or control characters."""
 
     text: str = attrs.field(converter=printable)
     style: Style = Style.PLAIN
@@ -53,12 +48,7 @@ class Cell:
 
 @attrs.frozen
 class Column:
-    """A column of a table.
-
-    Args:
-        title: Its heading.
-        right: Whether it holds numbers.
-    """
+    """A column of a table; one of numbers stands to the `right`."""
 
     title: str
     right: bool = False
@@ -66,13 +56,7 @@ class Column:
 
 @attrs.frozen
 class Table:
-    """Rows under headings.
-
-    Args:
-        columns: The columns.
-        rows: As many cells each as there are columns.
-        empty: What is said where there are no rows.
-    """
+    """Rows under headings, as many cells each as there are columns; `empty` is said where there are no rows."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -100,10 +84,7 @@ View = tuple[Block, ...]
 def table(items: Iterable[T], columns: Mapping[str, Callable[[T], object]], empty: str = "none") -> Table:
     """Make a table with a row for each of some things.
 
-    Args:
-        items: The things.
-        columns: The headings, each with what gives the text or cell of a thing; one that begins with `#` has numbers.
-        empty: What is said where there are no rows.
+    Each heading comes with what gives the text or cell of a thing; one that begins with `#` has numbers.
     """
     titles = tuple(Column(title.removeprefix("#"), title.startswith("#")) for title in columns)
     return Table(titles, tuple(tuple(cell(get(item)) for get in columns.values()) for item in items), empty)

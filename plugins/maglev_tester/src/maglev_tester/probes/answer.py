@@ -59,12 +59,7 @@ def answer_of(status: int, who: str) -> Answer:
 
 
 def describe(result: ProbeResult, waiting_for: str) -> Answer:
-    """Describe the engine's result of a probe that has no answer.
-
-    Args:
-        result: The result.
-        waiting_for: What the probe did last, for a timeout above TCP and TLS.
-    """
+    """Describe the engine's result of a probe that has no answer; `waiting_for` is what it did last."""
     code, detail = result.code, result.detail
     if code is Code.LAG:
         return Answer("local", ErrorClass.LOCAL, "this process stood still while the probe ran")

@@ -20,11 +20,7 @@ _FAIL = ProbeResult(Code.L7RSP)
 
 
 class VipChecker(Checker):
-    """A checker that keeps what the latest probe of its one VIP found.
-
-    Args:
-        vip: The VIP.
-    """
+    """A checker that keeps what the latest probe of its one VIP found."""
 
     waiting_for = "waiting for the answer"
     """What a probe does that times out above TCP and TLS."""
@@ -64,13 +60,7 @@ class _Connected(Conversation):
 
 
 class HttpVipChecker(VipChecker):
-    """What the checkers of HTTP and HTTPS VIPs have in common.
-
-    Args:
-        vip: The VIP.
-        settings: How it is probed.
-        context: For HTTPS; all VIPs share one.
-    """
+    """What the checkers of HTTP and HTTPS VIPs have in common. For HTTPS there is a context, one for all VIPs."""
 
     def __init__(self, vip: Vip, settings: ProbeSettings, context: ssl.SSLContext | None) -> None:
         super().__init__(vip)

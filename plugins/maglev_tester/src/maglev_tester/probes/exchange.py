@@ -14,12 +14,9 @@ _NEED_DATA = h11.NEED_DATA
 
 
 class Exchange:
-    """Writes one request and reads its answer.
+    """Writes one request without a body and reads its answer.
 
-    Args:
-        request: The request, without a body.
-        header: The name, in lower case, of the header that tells who answered.
-        connection: One of an earlier exchange on the same connection, ready for the next.
+    `header` names, in lower case, who answered; `connection` is that of an earlier exchange, ready for the next.
     """
 
     __slots__ = ("_connection", "_head", "_header", "_request", "_size")

@@ -1,4 +1,7 @@
-"""Probes over one connection, for `--keepalive`. The engine opens one for each probe, so asyncio keeps this one."""
+"""Probes over one connection, for `--keepalive`. The engine opens one for each probe, so asyncio keeps this one.
+
+Also chooses a checker for each VIP.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ import h11
 
 from maglev.api import AsyncChecker, ProbeResult, Sockets, Target
 from maglev.probing import connect_failed, tls_failed
-from maglev_tester.probes.checkers import HttpVipChecker
+from maglev_tester.probes.checkers import HttpChecker, HttpVipChecker, TcpChecker, VipChecker, tls_context
+from maglev_tester.settings import ProbeSettings
+from maglev_tester.vips import Kind
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _READ_SIZE = 65_536
@@ -88,3 +93,13 @@ class KeepaliveChecker(HttpVipChecker, AsyncChecker):
         if (protocol := exchange.next_connection()) is not None:
             self._kept = attrs.evolve(connection, protocol=protocol)
         return self.keep(answer)
+
+
+def checkers_of(settings: ProbeSettings) -> tuple[VipChecker, ...]:
+    """Make a checker for each VIP, in their order."""
+    http = KeepaliveChecker if settings.keepalive else HttpChecker
+    secure = tls_context(settings) if any(vip.kind is Kind.HTTPS for vip in settings.vips) else None
+    return tuple(
+        TcpChecker(vip) if vip.kind is Kind.TCP else http(vip, settings, secure if vip.kind is Kind.HTTPS else None)
+        for vip in settings.vips
+    )

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 import anyio
+import attrs
 from rich.text import Text
 from textual import events
 from textual.app import App, ComposeResult
@@ -33,12 +34,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class VipsApp(App[None]):
-    """Shows the results of a run until it is left.
+    """Shows the results of a run until it is left, or so many seconds after the first outcome.
 
-    Args:
-        results: What to show.
-        send: Sends `pause` or `resume` to the probing process.
-        duration_s: Leave so many seconds after the first outcome; `None`: never.
+    `send` gives `pause` or `resume` to the probing process.
     """
 
     CSS = """
@@ -75,7 +73,6 @@ class VipsApp(App[None]):
         self._view = View()
 
     def compose(self) -> ComposeResult:
-        """Make the widgets."""
         yield Static(id="small")
         with Vertical(id="all"):
             yield Static(id="top")
@@ -110,7 +107,6 @@ class VipsApp(App[None]):
         self.draw()
 
     def draw(self) -> None:
-        """Draw what has changed."""
         self.query_one("#top", Static).update(self._top())
         self.query_one("#heading", Static).update(heading(self._view, self.size.width))
         self.query_one(VipTable).update(self._view)
@@ -120,8 +116,8 @@ class VipsApp(App[None]):
         results = self._results
         seconds = (results.now_ns - results.started_ns) // 1_000_000_000
         interval = format_duration(timedelta(microseconds=results.settings.interval_ns // 1_000))
-        parts = [f" maglevt on {results.host}", f"{len(results.settings.vips)} VIPs", f"every {interval}"]
-        parts.append(format_duration(timedelta(seconds=seconds)))
+        took = format_duration(timedelta(seconds=seconds))
+        parts = [f" maglevt on {results.host}", f"{len(results.settings.vips)} VIPs", f"every {interval}", took]
         if self._view.pattern is not None:
             parts.append(f"filter {self._view.pattern.pattern}")
         text = Text("  ·  ".join(parts), style="bold", no_wrap=True, overflow="ellipsis")
@@ -137,17 +133,14 @@ class VipsApp(App[None]):
         self.draw()
 
     def action_reset(self) -> None:
-        """Forget all counts."""
         self._results.reset()
         self.draw()
 
     def action_sort(self) -> None:
-        """Sort by the next column."""
         self._look(self._view.next_column())
 
     def action_reverse(self) -> None:
-        """Sort the other way round."""
-        self._look(View(self._view.column, not self._view.reverse, self._view.pattern))
+        self._look(attrs.evolve(self._view, reverse=not self._view.reverse))
 
     def action_show_all(self) -> None:
         """Leave the filter's input, or show all VIPs again."""
@@ -156,16 +149,14 @@ class VipsApp(App[None]):
             entry.display = False
             self.query_one(VipTable).focus()
         else:
-            self._look(View(self._view.column, self._view.reverse))
+            self._look(attrs.evolve(self._view, pattern=None))
 
     def action_filter(self) -> None:
-        """Ask for a filter."""
         entry = self.query_one("#filter", Input)
         entry.display = True
         entry.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Use the filter that was typed."""
         try:
             pattern = re.compile(event.value) if event.value else None
         except re.error as error:
@@ -173,19 +164,17 @@ class VipsApp(App[None]):
             return
         event.input.display = False
         self.query_one(VipTable).focus()
-        self._look(View(self._view.column, self._view.reverse, pattern))
+        self._look(attrs.evolve(self._view, pattern=pattern))
 
     def _look(self, view: View) -> None:
         self._view = view
         self.draw()
 
     async def action_failovers(self) -> None:
-        """List the failovers so far."""
         lines = failovers(self._results) or ["No probe has failed so far."]
         await self.push_screen(Sheet("Failovers", "\n".join(lines)))
 
     async def action_help(self) -> None:
-        """Explain columns and keys."""
         await self.push_screen(Sheet("maglevt", HELP))
 
     async def run_until_left(self) -> None:

@@ -20,11 +20,9 @@ _GAP = 2
 
 
 def sparkline(latest: Sequence[int | None], width: int) -> Text:
-    """Draw the newest latencies, the newest to the right; heights are shares of the greatest among them.
+    """Draw the newest latencies, in nanoseconds, the newest to the right; `None` is a failure, a red cross.
 
-    Args:
-        latest: In nanoseconds, from the oldest to the newest; `None`: failed, drawn as a red cross.
-        width: In characters.
+    Heights are shares of the greatest among them; `width` is in characters.
     """
     shown = list(islice(reversed(latest), width))[::-1]
     top = max((value for value in shown if value is not None), default=1)
@@ -38,12 +36,7 @@ def sparkline(latest: Sequence[int | None], width: int) -> Text:
 
 
 def bar(share: float, width: int) -> str:
-    """Draw a bar, exact to an eighth of a character; what is not nothing is seen.
-
-    Args:
-        share: 0 to 1.
-        width: Of the longest bar, in characters.
-    """
+    """Draw a share, 0 to 1, of so many characters, exact to an eighth of one; what is not nothing is seen."""
     eighths = round(share * width * 8)
     if share > 0:
         eighths = max(eighths, 1)
@@ -52,15 +45,10 @@ def bar(share: float, width: int) -> str:
 
 
 def tally(entries: Sequence[Entry], width: int) -> Text:
-    """Draw who answered: for each a name, a bar and a count; fresh in white, drained in grey.
+    """Draw who answered in so many characters: for each a name, a bar and a count; fresh in white, drained in grey.
 
     The most frequent has the longest bar.
-
     Those for whom there is no room are counted at the end; the drained ones first, then those with the fewest answers.
-
-    Args:
-        entries: In the order to draw them in.
-        width: In characters.
     """
     room = max((width + _GAP) // (_LEAST_CELL + _GAP), 1)
     shown = _chosen(entries, room)

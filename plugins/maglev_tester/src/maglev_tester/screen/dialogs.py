@@ -32,12 +32,7 @@ Each VIP is probed from here, by HTTP, HTTPS or a TCP connection.
 
 
 class Sheet(ModalScreen[None]):
-    """A text to be read and put away.
-
-    Args:
-        title: Above the text.
-        text: The text.
-    """
+    """A text to be read and put away."""
 
     DEFAULT_CSS = """
     Sheet { align: center middle; }
@@ -58,7 +53,6 @@ class Sheet(ModalScreen[None]):
         self._text = text
 
     def compose(self) -> ComposeResult:
-        """Make the widgets."""
         with VerticalScroll() as box:
             box.border_title = self._title
             box.border_subtitle = "Escape closes"

@@ -15,11 +15,7 @@ _NAME = 18
 
 
 class ErrorsPanel(Widget):
-    """The errors of a run.
-
-    Args:
-        results: What to show.
-    """
+    """The errors of a run."""
 
     DEFAULT_CSS = """
     ErrorsPanel { height: 30%; min-height: 6; max-height: 14; border-top: solid $primary; }
@@ -30,13 +26,9 @@ class ErrorsPanel(Widget):
         self._results = results
 
     def render(self) -> Text:
-        """Draw the panel."""
         width, height = self.content_size
-        text = self._counts()
-        for entry in list(reversed(self._results.error_entries))[: max(height - 1, 0)]:
-            text.append("\n")
-            text.append_text(self._line(entry, width))
-        return text
+        newest = reversed(self._results.error_entries[-max(height - 1, 1) :])
+        return Text("\n").join([self._counts(), *(self._line(entry, width) for entry in newest)])
 
     def _counts(self) -> Text:
         text = Text("Errors", style="bold")

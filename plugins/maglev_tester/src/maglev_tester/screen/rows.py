@@ -10,13 +10,15 @@ from maglev_tester.screen.bars import DRAINED, FAILED, clipped, short, sparkline
 from maglev_tester.screen.sorting import Shown, View
 from maglev_tester.text_summary import duration
 from maglev_tester.vips import Vip
+from maglev_tester.window import PERCENTILES
 
 WIDE = 186
 """From so many columns on a VIP has one line."""
-_NUMBERS = (("COUNT", 6), ("FAIL", 6), ("OK%", 6), ("P50", 6), ("P95", 6), ("P99", 6), ("MAX", 6), ("GAP", 6))
+_NUMBERS = ("COUNT", "FAIL", "OK%", *map(str.upper, PERCENTILES), "GAP")
+_NUMBER = 6
 _STATUS = 9
 _NAME_AT_MOST = 44
-_NUMBERS_WIDTH = sum(width + 1 for _, width in _NUMBERS)
+_NUMBERS_WIDTH = len(_NUMBERS) * (_NUMBER + 1)
 _ENDPOINT = 28
 _ENDPOINT_BELOW = 20
 _SPARK_WIDE = 24
@@ -35,8 +37,8 @@ def heading(view: View, width: int) -> Text:
     if width >= WIDE:
         text.append(" " + clipped("ENDPOINT", _ENDPOINT))
     text.append(" " + clipped("LAST", _STATUS))
-    for name, column in _NUMBERS:
-        text.append(" " + (name + _arrow(view, name.lower())).rjust(column))
+    for name in _NUMBERS:
+        text.append(" " + (name + _arrow(view, name.lower())).rjust(_NUMBER))
     if width >= WIDE:
         text.append("  " + clipped("LATENCY", _SPARK_WIDE) + " WHO ANSWERED")
     return text
@@ -55,16 +57,8 @@ def _name_width(width: int) -> int:
 
 
 def row(shown: Shown, line: int, width: int, now_ns: int) -> Text:
-    """Draw one line of a VIP.
-
-    Args:
-        shown: The VIP and what is known of it.
-        line: 0 or 1.
-        width: Of the terminal, in columns.
-        now_ns: The monotonic clock.
-    """
-    vip, record = shown
-    return _second(vip, record, width, now_ns) if line else _first(vip, record, width, now_ns)
+    """Draw line 0 or 1 of a VIP for a terminal so many columns wide, at a time of the monotonic clock."""
+    return (_second if line else _first)(*shown, width, now_ns)
 
 
 def _first(vip: Vip, record: Record, width: int, now_ns: int) -> Text:
@@ -73,14 +67,13 @@ def _first(vip: Vip, record: Record, width: int, now_ns: int) -> Text:
     if width >= WIDE:
         text.append(" " + tail(f"{vip.endpoint} {vip.kind}", _ENDPOINT), DRAINED)
     text.append(" " + clipped(record.status or "…", _STATUS), _status_style(record))
-    text.append(" " + short(record.count).rjust(6))
-    text.append(" " + short(record.failed).rjust(6), FAILED if record.failed else "")
-    text.append(" " + percent(record.ok_percent, 6), FAILED if record.failed else "green")
-    latency = record.window.percentiles()
-    for value in (latency.p50_ns, latency.p95_ns, latency.p99_ns, latency.max_ns):
-        text.append(" " + duration(value).rjust(6))
+    text.append(" " + short(record.count).rjust(_NUMBER))
+    text.append(" " + short(record.failed).rjust(_NUMBER), FAILED if record.failed else "")
+    text.append(" " + percent(record.ok_percent).rjust(_NUMBER), FAILED if record.failed else "green")
+    for value in record.window.percentiles().values():
+        text.append(" " + duration(value).rjust(_NUMBER))
     gap_ns = record.failovers.longest_gap_ns(now_ns)
-    text.append(" " + duration(gap_ns or None).rjust(6), FAILED if record.failovers.failing else "")
+    text.append(" " + duration(gap_ns or None).rjust(_NUMBER), FAILED if record.failovers.failing else "")
     if width >= WIDE:
         text.append("  ")
         _append_pictures(text, record, _SPARK_WIDE, width, now_ns)

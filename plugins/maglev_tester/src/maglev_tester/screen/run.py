@@ -13,12 +13,7 @@ from maglev_tester.vips import LeftOut
 
 
 def run_screen(settings: ProbeSettings, left_out: tuple[LeftOut, ...], duration_s: float | None) -> Results:
-    """Show the screen until somebody leaves it, and return what was seen.
-
-    Args:
-        settings: What to probe and how.
-        left_out: What is not probed.
-        duration_s: Leave after so many seconds; `None`: never.
+    """Show the screen until somebody leaves it, or so many seconds have passed, and return what was seen.
 
     Raises:
         click.ClickException: The probing process ended by itself. The terminal is as it was.

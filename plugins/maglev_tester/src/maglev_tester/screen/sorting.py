@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 import attrs
 
 from maglev_tester.record import Record
 from maglev_tester.results import Results
 from maglev_tester.vips import Vip
+from maglev_tester.window import PERCENTILES
 
 Shown = tuple[Vip, Record]
 
-_KEYS: dict[str, Callable[[Vip, Record], float]] = {
-    "count": lambda _, record: record.count,
-    "fail": lambda _, record: record.failed,
-    "ok%": lambda _, record: 101.0 if record.ok_percent is None else record.ok_percent,
-    "p50": lambda _, record: record.window.percentiles().p50_ns or 0,
-    "p95": lambda _, record: record.window.percentiles().p95_ns or 0,
-    "p99": lambda _, record: record.window.percentiles().p99_ns or 0,
-    "max": lambda _, record: record.window.percentiles().max_ns or 0,
+
+def _latency(name: str, record: Record) -> float:
+    return record.window.percentiles()[name] or 0
+
+
+_KEYS: dict[str, Callable[[Record], float]] = {
+    "count": lambda record: record.count,
+    "fail": lambda record: record.failed,
+    "ok%": lambda record: 101.0 if record.ok_percent is None else record.ok_percent,
+    **{name: partial(_latency, name) for name in PERCENTILES},
 }
 COLUMNS = ("name", *_KEYS)
 """What can be sorted by, in the order that the key goes through."""
@@ -53,11 +57,11 @@ class View:
 
     def shown(self, results: Results) -> list[Shown]:
         """The VIPs to show, in order; those that are alike by name."""
-        pairs = [pair for pair in zip(results.settings.vips, results.records, strict=True) if self._wants(pair[0])]
+        pairs = [pair for pair in results.by_vip if self._wants(pair[0])]
         pairs.sort(key=lambda pair: pair[0].name, reverse=self.column == "name" and self.reverse)
         key = _KEYS.get(self.column)
         if key is not None:
-            pairs.sort(key=lambda pair: key(*pair), reverse=self.descending)
+            pairs.sort(key=lambda pair: key(pair[1]), reverse=self.descending)
         return pairs
 
     def _wants(self, vip: Vip) -> bool:

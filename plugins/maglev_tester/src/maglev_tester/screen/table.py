@@ -15,11 +15,7 @@ from maglev_tester.screen.sorting import Shown, View
 
 
 class VipTable(ScrollView, can_focus=True):
-    """The VIPs of a run.
-
-    Args:
-        results: What to show.
-    """
+    """The VIPs of a run."""
 
     DEFAULT_CSS = """
     VipTable { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }

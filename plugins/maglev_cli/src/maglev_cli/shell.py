@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
+from maglev_cli.editing import PROMPT, key_bindings
 from maglev_cli.forms import FORMS
 from maglev_cli.grammar import Parsed, WrongCommand, parse, split
-from maglev_cli.interrupt import on_interrupt
 from maglev_cli.names import Names
 from maglev_cli.options import Invocation
 from maglev_cli.render import Output
 from maglev_cli.run import run_line
-from maglev_cli.shell.editing import PROMPT, key_bindings
-from maglev_cli.shell.history import open_history
 from maglev_cli.status import OK, WRONG
 from maglev_cli.views.model import text_line
+from maglev_cli.watch import on_interrupt
 from maglev_grpc.client import Client, ClientError, connect
 
 RETRY_FOR_S = 0.6
@@ -24,14 +26,7 @@ RETRY_FOR_S = 0.6
 
 
 def run_shell(invocation: Invocation) -> int:
-    """Run commands from the terminal until the user leaves.
-
-    Args:
-        invocation: Where maglevd is, and where answers go.
-
-    Returns:
-        The exit status: `OK`, or `WRONG` if the options make no sense.
-    """
+    """Run commands until the user leaves; returns the exit status: `OK`, or `WRONG` if the options make no sense."""
     return asyncio.run(_run(invocation))
 
 
@@ -59,7 +54,7 @@ async def _greet(client: Client, output: Output) -> None:
 async def _run_lines(client: Client, output: Output) -> None:
     prompt: PromptSession[str] = PromptSession(
         PROMPT,
-        history=await asyncio.to_thread(open_history),
+        history=await asyncio.to_thread(_history),
         key_bindings=key_bindings(Names(client), output),
         enable_open_in_editor=False,
     )
@@ -77,6 +72,17 @@ async def _run_lines(client: Client, output: Output) -> None:
             return
         if line is not None:
             await _run_line(client, line, output)
+
+
+def _history() -> History:
+    """The history in `$XDG_STATE_HOME` or `~/.local/state`, for its owner's eyes only; without it, that of this run."""
+    try:
+        path = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "maglevc" / "history"
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600))
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        return InMemoryHistory()
+    return FileHistory(path)
 
 
 def _parsed(text: str) -> Parsed | None:

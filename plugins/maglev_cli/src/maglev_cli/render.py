@@ -1,13 +1,23 @@
-"""Views as text, coloured or not, each line as long as it comes or wrapped within its columns.
+"""Writes answers and errors: views as text, coloured or not, and messages as JSON.
 
-What fits is aligned here, in plain Python: importing rich would take a quarter of the time of a command.
+What fits is aligned here, in plain Python: importing rich would take a quarter of the time of a command. Only what is
+wider than the terminal is left to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TextIO
 
-from maglev_cli.views.model import Block, Cell, Fields, Line, Style, Table, View
+import attrs
+
+from maglev_cli.views.model import Block, Cell, Fields, Line, Style, Table, View, printable
+
+Format = Literal["text", "json"]
 
 _GAP = 2
 _RESET = "\x1b[0m"
@@ -22,13 +32,7 @@ _CODES: Mapping[Style, tuple[str, str]] = {
 
 
 def text_of(view: View, *, colour: bool = False, width: int | None = None) -> str:
-    """Write a view, with an empty line between its parts.
-
-    Args:
-        view: The view.
-        colour: Whether to colour it.
-        width: Columns of the terminal: what is wider is wrapped. `None`: nothing is.
-    """
+    """Write a view, with an empty line between its parts; what is wider than `width` columns is wrapped."""
     plain = "".join(_written(view, colour=False))
     if width is not None and any(width_of(line) > width for line in plain.splitlines()):
         return wrapped(view, colour=colour, width=width)
@@ -68,15 +72,11 @@ def _is_right(block: Block, index: int) -> bool:
 
 
 def _aligned(row: Sequence[Cell], widths: Sequence[int], block: Block, *, colour: bool) -> str:
-    written, blanks = "", 0  # blanks are put off, so that no line ends with some
+    written = []
     for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        fill, is_right = width - width_of(cell.text), _is_right(block, index)
-        blanks += fill if is_right else 0
-        if cell.text:
-            written += " " * blanks + styled(cell.text, cell.style, colour=colour)
-            blanks = 0
-        blanks += _GAP + (0 if is_right else fill)
-    return written
+        text, blanks = styled(cell.text, cell.style, colour=colour), " " * (width - width_of(cell.text))
+        written.append(blanks + text if _is_right(block, index) else text + blanks)
+    return (" " * _GAP).join(written).rstrip(" ")
 
 
 def wrapped(view: View, *, colour: bool, width: int) -> str:
@@ -117,3 +117,61 @@ def width_of(text: str) -> int:
     from rich.cells import cell_len  # noqa: PLC0415  (few texts need it)
 
     return cell_len(text)
+
+
+def wants_colour(asked: bool | None, stream: TextIO) -> bool:  # noqa: FBT001  (a flag's value)
+    """Whether to colour what goes to a stream; `None` leaves it to `NO_COLOR` and the terminal."""
+    if asked is not None:
+        return asked
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+@attrs.frozen
+class Output:
+    """Writes answers and errors; `colour` is what the flag said, as in `wants_colour`."""
+
+    format: Format = "text"
+    colour: bool | None = None
+
+    def show(self, view: View) -> None:
+        """Write a view to standard output."""
+        sys.stdout.write(self.text(view))
+        sys.stdout.flush()
+
+    def text(self, view: View) -> str:
+        """A view as it is to be written to standard output."""
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        return text_of(view, colour=wants_colour(self.colour, sys.stdout), width=width)
+
+    def answer(self, message: Any, view: Callable[[], View]) -> None:
+        """Write an answer to standard output: the API's message as JSON, or the view of it that a function makes."""
+        if self.format == "json":
+            self.json(message, indent=2)
+        else:
+            self.show(view())
+
+    def json(self, message: Any, indent: int | None = None) -> None:
+        """Write a message as JSON, on one line unless it is indented."""
+        sys.stdout.write(json_of(message, indent) + "\n")
+        sys.stdout.flush()
+
+    def error(self, message: str) -> None:
+        """Write an error to standard error: one line, red where there is colour."""
+        told = styled(one_line(message), Style.ERROR, colour=wants_colour(self.colour, sys.stderr))
+        sys.stderr.write(f"{told}\n")
+        sys.stderr.flush()
+
+
+def one_line(message: str) -> str:
+    """Put a message on one line that does a terminal no harm."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    joined = "".join(line + (" " if line.endswith(":") else "; ") for line in lines[:-1]) + "".join(lines[-1:])
+    return printable(joined)
+
+
+def json_of(message: Any, indent: int | None = None) -> str:
+    """A message as JSON, with the names of the API's fields; what is not set is there too if it has a zero value."""
+    from google.protobuf.json_format import MessageToDict  # noqa: PLC0415  (text does not need it)
+
+    content = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    return json.dumps(content, indent=indent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
@@ -10,7 +11,6 @@ from typing import Any
 
 from maglev.api import EventFilter, EventKind
 from maglev_cli.grammar import Parsed
-from maglev_cli.interrupt import on_interrupt
 from maglev_grpc.client import Client
 from maglev_grpc.convert import watch_request
 
@@ -24,19 +24,8 @@ _KINDS: Mapping[str, tuple[EventKind, ...]] = {
 """The kinds of events that each flag of the command stands for."""
 
 
-def filter_of(line: Parsed) -> EventFilter:
-    """Which events a line asks for."""
-    kinds = frozenset(kind for flag, kinds in _KINDS.items() if line.has(flag) for kind in kinds)
-    return EventFilter(kinds=kinds or EventFilter().kinds, log_level=line.values.get("level", "info"))
-
-
 async def watch(client: Client, line: Parsed, write: Callable[[Any], None]) -> None:
     """Write events until there are enough of them, a key is pressed on the terminal, or Ctrl-C is.
-
-    Args:
-        client: Gives them.
-        line: The command.
-        write: Takes each event's message.
 
     Raises:
         ClientError: They end, or cannot be had.
@@ -50,13 +39,26 @@ async def watch(client: Client, line: Parsed, write: Callable[[Any], None]) -> N
 
 async def _write_all(client: Client, line: Parsed, write: Callable[[Any], None]) -> None:
     left = int(line.values.get("num", "0"))
-    async with aclosing(client.stream("WatchEvents", watch_request(filter_of(line)))) as responses:
+    kinds = frozenset(kind for flag, kinds in _KINDS.items() if line.has(flag) for kind in kinds)
+    wanted = EventFilter(kinds=kinds or EventFilter().kinds, log_level=line.values.get("level", "info"))
+    async with aclosing(client.stream("WatchEvents", watch_request(wanted))) as responses:
         async for response in responses:
             for event in response.events:
                 write(event)
                 left -= 1
                 if left == 0:
                     return
+
+
+@contextmanager
+def on_interrupt(stop: Callable[[], object]) -> Iterator[None]:
+    """Have Ctrl-C call a function, for as long as the context lasts."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 @contextmanager

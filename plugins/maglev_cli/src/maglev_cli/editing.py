@@ -23,12 +23,7 @@ PROMPT = "maglevc> "
 
 
 def key_bindings(names: Names, output: Output) -> KeyBindings:
-    """Make the bindings.
-
-    Args:
-        names: The live names.
-        output: Where help goes.
-    """
+    """Make the bindings."""
     bindings = KeyBindings()
 
     @bindings.add("?")
@@ -67,12 +62,7 @@ def key_bindings(names: Names, output: Output) -> KeyBindings:
 
 
 def completions(text: str, names: Names) -> list[Completion]:
-    """What can follow a line, with the names that are known.
-
-    Args:
-        text: The line up to the cursor.
-        names: The live names.
-    """
+    """What can follow a line, with the names that are known."""
     line = split(text)
     try:
         found = candidates(FORMS, line, names.known)
@@ -83,12 +73,7 @@ def completions(text: str, names: Names) -> list[Completion]:
 
 
 def complete(buffer: Buffer, found: Sequence[Completion]) -> bool:
-    """Write the only completion, or what all of them begin with; returns whether there was any such thing.
-
-    Args:
-        buffer: The line.
-        found: Its completions.
-    """
+    """Write the only completion, or what all of them begin with; returns whether there was any such thing."""
     if len(found) == 1:
         buffer.delete_before_cursor(-found[0].start_position)
         buffer.insert_text(found[0].text)
