@@ -16,6 +16,7 @@ import attrs
 
 from maglev.api import BackendEvent, Checker, FrontendEvent, WeightEvent
 from maglev.domain.state import Change, Effects, ProbeEffect, State, step
+from maglev.domain.state.effects import NOTHING
 from maglev.runtime.bus import Bus
 from maglev.runtime.logging import get_logger
 
@@ -136,6 +137,8 @@ class StateStore:
         self._carry_out(effects)
 
     def _carry_out(self, effects: Effects) -> None:
+        if effects is NOTHING:
+            return
         for event in effects.events:
             _log_event(event)
             self._bus.publish(event)

@@ -89,6 +89,9 @@ class Effects:
     awaiting: tuple[str, ...] = ()
 
 
+NOTHING = Effects()
+
+
 @attrs.define
 class Collector:
     """Collects the effects of one step while it runs.
@@ -115,7 +118,9 @@ class Collector:
         self.notes.append(Note(level, message, fields))
 
     def effects(self) -> Effects:
-        """The same as a value."""
+        """The same as a value; most verdicts only count, and ask for nothing."""
+        if not (self.events or self.addresses or self.probes or self.notes or self.messages or self.changed):
+            return NOTHING
         return Effects(
             tuple(self.events),
             tuple(self.addresses),

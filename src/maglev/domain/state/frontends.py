@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import attrs
+
 from maglev.api import BackendState, FrontendEvent, Transition, WeightEvent
 from maglev.domain import warmup
 from maglev.domain.desired import found_step
@@ -84,16 +86,27 @@ def infer_steps(state: State, names: Iterable[str]) -> None:
 
 
 def _weight_events(spec: Frontend, before: Assessment, after: Assessment, at_s: float) -> Iterator[WeightEvent]:
+    for was, member in _pairs(before, after):
+        if was is member:
+            continue
+        previous, weight = was.weight if was else 0, member.weight if member else 0
+        if previous == weight:
+            continue
+        if member is not None:
+            yield _weight_event(spec.name, member, _wanted(spec, member), previous, at_s)
+        elif was is not None:
+            yield _weight_event(spec.name, attrs.evolve(was, weight=0, reason="removed"), 0, previous, at_s)
+
+
+def _pairs(before: Assessment, after: Assessment) -> Iterator[tuple[Effective | None, Effective | None]]:
+    """Pair what each member was with what it is; in the same frontend they stand in the same order."""
+    if before.grounds and after.grounds and before.grounds.frontend is after.grounds.frontend:
+        yield from zip(before.members, after.members, strict=True)
+        return
     old = {(member.pool, member.backend): member for member in before.members}
     for member in after.members:
-        was = old.pop((member.pool, member.backend), None)
-        previous = was.weight if was else 0
-        if was is not member and previous != member.weight:
-            yield _weight_event(spec.name, member, _wanted(spec, member), previous, at_s)
-    for gone in old.values():
-        if gone.weight:
-            left = Effective(gone.pool, gone.backend, gone.address, 0, "removed")
-            yield _weight_event(spec.name, left, 0, gone.weight, at_s)
+        yield old.pop((member.pool, member.backend), None), member
+    yield from ((gone, None) for gone in old.values())
 
 
 def _wanted(spec: Frontend, member: Effective) -> int:
