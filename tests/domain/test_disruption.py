@@ -75,7 +75,7 @@ def test_a_drain_moves_the_buckets_of_the_drained_server_unavoidably() -> None:
     assert seen.unavoidable == seen.before[first]
     assert seen.surviving == 1024 - seen.before[first]
     assert seen.moved == seen.changed / 1024
-    assert seen.moved_unavoidable == seen.before[first] / 1024
+    assert seen.unavoidable / seen.buckets == seen.before[first] / 1024
     assert seen.after[first] == 0
 
 

@@ -22,8 +22,8 @@ from maglev.api import (
 from maglev.domain.applied import applied_all
 from maglev.domain.conf import ConfPlan, plan_conf
 from maglev.domain.desired import DesiredServer, DesiredVip
-from maglev.domain.plan import Plan, plan_address, plan_all
-from maglev.domain.table import Address
+from maglev.domain.plan import Plan, plan_address
+from maglev.domain.table import Address, numeric_order
 from tests.domain.planning import ALL_PORTS, GRE4, GRE6, S1, S2, S3, T1, TLS, VIP, WEB, found, wanted
 
 LONGER = attrs.evolve(GRE4, table_length=64)
@@ -142,9 +142,12 @@ def test_addresses_are_planned_in_numeric_order_with_ipv4_first() -> None:
         IPv6Address("::1:1"),
     ]
     keys = [VipKey(address, IPProtocol.TCP, 80) for address in addresses]
-    plans = plan_all(
-        {keys[0]: wanted(GRE4, s1=1), keys[1]: wanted(GRE4, s1=1)}, {keys[2]: found(GRE4), keys[3]: found(GRE4)}
-    )
+    desired = {keys[0].address: {keys[0]: wanted(GRE4, s1=1)}, keys[1].address: {keys[1]: wanted(GRE4, s1=1)}}
+    actual = {keys[2].address: {keys[2]: found(GRE4)}, keys[3].address: {keys[3]: found(GRE4)}}
+    plans = [
+        plan_address(address, desired.get(address, {}), actual.get(address, {}))
+        for address in sorted({*desired, *actual}, key=numeric_order)
+    ]
     assert [str(plan.address) for plan in plans] == ["192.0.2.9", "192.0.2.10", "::1:1", "2001:db8::1"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maglev.domain.warmup import HeldBack, Step, WarmUp, advance, fill, may_write, next_wakeup_ns, reconfigured, start
+from maglev.domain.warmup import Step, WarmUp, advance, fill, may_write, next_wakeup_ns, reconfigured, start
 
 STARTED, MIN, MAX = 1_000, 50, 300
 WARM = start(STARTED, min_ns=MIN, max_ns=MAX)
@@ -21,17 +21,19 @@ def test_nothing_is_written_before_the_min_delay_even_where_all_is_known() -> No
     assert step.released == ()
     assert not may_write(step.warm, "web")
     why = "nothing is written before startup-min-delay has passed"
-    assert step.held == (HeldBack("web", why, STARTED + MIN), HeldBack("mail", why, STARTED + MIN))
+    assert step.held == {"web": why, "mail": why}
+    assert next_wakeup_ns(step.warm, STARTED + MIN - 1) == STARTED + MIN
 
 
 def test_at_the_min_delay_a_frontend_without_unknown_backends_is_released_and_the_others_wait() -> None:
     step = advance(WARM, STARTED + MIN, HALF_KNOWN)
     assert step.released == ("web",)
-    assert not step.full_sync
+    assert not step.warm.over
     assert may_write(step.warm, "web")
     assert not may_write(step.warm, "mail")
     why = "no verdict yet on mail0, mail1; released at startup-max-delay at the latest"
-    assert step.held == (HeldBack("mail", why, STARTED + MAX),)
+    assert step.held == {"mail": why}
+    assert next_wakeup_ns(step.warm, STARTED + MIN) == STARTED + MAX
 
 
 def test_a_frontend_is_released_once() -> None:
@@ -45,7 +47,7 @@ def test_a_released_frontend_stays_released_when_a_backend_becomes_unknown_again
     warm = advance(WARM, STARTED + MIN, HALF_KNOWN).warm
     step = advance(warm, STARTED + MIN + 1, UNKNOWN)
     assert may_write(step.warm, "web")
-    assert [held.frontend for held in step.held] == ["mail"]
+    assert [*step.held] == ["mail"]
 
 
 def test_the_warm_up_is_over_once_every_frontend_is_released() -> None:
@@ -53,7 +55,6 @@ def test_the_warm_up_is_over_once_every_frontend_is_released() -> None:
     assert step.released == ("mail",)
     assert step.warm.over
     assert step.warm.ended_by == "every frontend is released"
-    assert not step.full_sync
 
 
 def test_a_configuration_without_frontends_is_warm_at_the_min_delay() -> None:
@@ -61,12 +62,12 @@ def test_a_configuration_without_frontends_is_warm_at_the_min_delay() -> None:
     assert advance(WARM, STARTED + MIN, {}).warm.over
 
 
-def test_at_the_max_delay_the_rest_is_released_with_one_full_sync() -> None:
+def test_at_the_max_delay_the_rest_is_released_at_once() -> None:
     warm = advance(WARM, STARTED + MIN, HALF_KNOWN).warm
     step = advance(warm, STARTED + MAX, HALF_KNOWN)
     assert step.released == ("mail",)
-    assert step.full_sync
-    assert step.held == ()
+    assert step.warm.over
+    assert step.held == {}
     assert step.warm.ended_by == "startup-max-delay has passed"
 
 
@@ -79,7 +80,7 @@ def test_after_the_warm_up_nothing_is_released_again_and_new_frontends_may_be_wr
 def test_an_empty_dataplane_is_filled_at_once_whatever_the_clock() -> None:
     step = fill(WARM, ("web", "mail"), "the dataplane is empty")
     assert step.released == ("web", "mail")
-    assert step.full_sync
+    assert step.warm.over
     assert step.warm.ended_by == "the dataplane is empty"
     assert may_write(step.warm, "mail")
 
@@ -155,10 +156,10 @@ def test_each_frontend_is_released_once_never_early_and_never_late(
         seen += step.released
         warm = step.warm
         writable = {name for name in verdict_at if may_write(warm, name)}
-        held = {held.frontend for held in step.held}
-        assert writable | held == set(verdict_at)
-        assert not writable & held
-        assert all(held.why and held.until_ns > now for held in step.held)
+        assert writable | step.held.keys() == set(verdict_at)
+        assert not writable & step.held.keys()
+        assert all(step.held.values())
+        assert not step.held or (next_wakeup_ns(warm, now) or 0) > now
         due = {name for name in verdict_at if now >= maximum or (now >= minimum and not unknown[name])}
         assert due <= writable
     assert len(seen) == len(set(seen))

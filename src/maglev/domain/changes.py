@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from maglev.api import AddServer, AddVip, DeleteServer, Operation, SetWeight, VipKey, VipState
 from maglev.domain.desired import DesiredVip
-from maglev.domain.table import Address
+from maglev.domain.table import numeric_order
 
 
 def making(vip: VipKey, desired: DesiredVip) -> Iterator[Operation]:
@@ -15,7 +15,7 @@ def making(vip: VipKey, desired: DesiredVip) -> Iterator[Operation]:
     A flush needs no operation: nothing is established yet.
     """
     yield AddVip(vip, desired.attributes)
-    for server in sorted(desired.servers, key=lambda address: (desired.servers[address].weight == 0, _order(address))):
+    for server in sorted(desired.servers, key=lambda a: (desired.servers[a].weight == 0, numeric_order(a))):
         yield AddServer(vip, server, desired.servers[server].weight)
 
 
@@ -27,7 +27,7 @@ def raising(vip: VipKey, desired: DesiredVip, found: VipState) -> list[AddServer
             operations.append(AddServer(vip, server, wanted.weight))
         elif wanted.weight > found.servers[server].weight:
             operations.append(SetWeight(vip, server, wanted.weight, wanted.flush))
-    return sorted(operations, key=lambda operation: _order(operation.server))
+    return sorted(operations, key=lambda operation: numeric_order(operation.server))
 
 
 def lowering(vip: VipKey, desired: DesiredVip, found: VipState) -> list[SetWeight | DeleteServer]:
@@ -44,8 +44,4 @@ def lowering(vip: VipKey, desired: DesiredVip, found: VipState) -> list[SetWeigh
             operations.append(SetWeight(vip, server, wanted.weight, wanted.flush))
     unwanted = found.servers.keys() - desired.servers.keys()
     operations += [DeleteServer(vip, server, server in desired.flushed) for server in unwanted]
-    return sorted(operations, key=lambda operation: (operation.flush, *_order(operation.server)))
-
-
-def _order(address: Address) -> tuple[int, int]:
-    return address.version, int(address)
+    return sorted(operations, key=lambda operation: (operation.flush, *numeric_order(operation.server)))

@@ -61,8 +61,10 @@ def survey(
     contradictory = _contradictory(desired)
     staying = {
         key
-        for key in actual
-        if key in contradictory or not _may_go(key, desired, actual, recreate=recreate, removable=removable)
+        for key, found in actual.items()
+        if key in contradictory
+        or key not in (recreate if key in desired else removable)
+        or (key in desired and desired[key].attributes == found.attributes)
     }
     made, blocked = _sorted_out(desired, actual, staying, contradictory)
     # No more than these is blocked in turn: they get on with what blocks them, so what they exclude is blocked already.
@@ -75,19 +77,6 @@ def survey(
         for new in made
     )
     return Survey(frozenset(staying), made, leaving, entangled, blocked)
-
-
-def _may_go(
-    key: VipKey,
-    desired: Mapping[VipKey, DesiredVip],
-    actual: Mapping[VipKey, VipState],
-    *,
-    recreate: Collection[VipKey],
-    removable: Collection[VipKey],
-) -> bool:
-    if key not in desired:
-        return key in removable
-    return key in recreate and desired[key].attributes != actual[key].attributes
 
 
 def _contradictory(desired: Mapping[VipKey, DesiredVip]) -> dict[VipKey, tuple[VipKey, ...]]:

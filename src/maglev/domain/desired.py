@@ -88,13 +88,7 @@ def desired_vip(
 
 
 def found_step(frontend: Frontend, assessment: Assessment, found: VipState | None) -> int | None:
-    """Infer the weight step that a VIP in the dataplane stands on; `None` if nothing tells.
-
-    Args:
-        frontend: The frontend.
-        assessment: Its effective weights, 0 to 100.
-        found: Its VIP in the dataplane; `None` if there is none.
-    """
+    """Infer the weight step that a VIP (`None`: there is none) stands on in the dataplane; `None` if nothing tells."""
     if found is None:
         return None
     table_weights = {server: state.weight for server, state in found.servers.items()}

@@ -50,11 +50,6 @@ class Disruption:
         return self.changed / self.buckets
 
     @property
-    def moved_unavoidable(self) -> float:
-        """Share of all buckets that had to change server: 0 to 1."""
-        return self.unavoidable / self.buckets
-
-    @property
     def moved_avoidable(self) -> float:
         """Share of the surviving servers' buckets that changed server without need: 0 to 1, ideally 0."""
         return self.avoidable / self.surviving if self.surviving else 0.0

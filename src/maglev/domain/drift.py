@@ -50,8 +50,4 @@ def _compared(desired: VipAttributes, found: VipAttributes) -> Iterator[tuple[st
     if desired.table_length != found.table_length:
         yield "table length", found.table_length, desired.table_length
     if desired.sticky != found.sticky:
-        yield "src-ip-sticky", _switch(found.sticky), _switch(desired.sticky)
-
-
-def _switch(value: bool) -> str:  # noqa: FBT001 - one value, said in words
-    return "on" if value else "off"
+        yield "src-ip-sticky", *(("on", "off") if found.sticky else ("off", "on"))

@@ -1,4 +1,4 @@
-"""Which bucket, and so which server, the first packet of a flow gets in VPP.
+"""Hashes a flow as VPP does: the lower bits are its bucket in a new-flow table, and so tell the server it gets.
 
 What VPP's `lb` plugin makes a hash of, read in its source and (TCP over IPv4) seen on the wire:
 
@@ -22,36 +22,15 @@ from functools import reduce
 from operator import xor
 from typing import Literal
 
-import attrs
-
 from maglev.api.dataplane import FlowHash
 from maglev.domain.hashes import crc32c, xxhash64
-from maglev.domain.table import Address, Table
+from maglev.domain.table import Address
 
 TCP: Literal[6] = 6
 UDP: Literal[17] = 17
 
 _WORDS = struct.Struct("<5Q")
 _PORTS = struct.Struct("!HH4x")
-
-
-@attrs.frozen
-class FiveTuple:
-    """What a packet to a VIP says of its flow.
-
-    Args:
-        source: The client.
-        destination: The VIP, of the same family.
-        source_port: 0 to 65535; without meaning unless the protocol is TCP or UDP.
-        destination_port: Likewise.
-        protocol: The number in the IP header: 6 for TCP, 17 for UDP.
-    """
-
-    source: Address
-    destination: Address
-    source_port: int = 0
-    destination_port: int = 0
-    protocol: int = TCP
 
 
 def flow_hash(
@@ -99,42 +78,3 @@ def flow_hash(
     if kind == "crc32c":
         return crc32c(key)
     return xxhash64(reduce(xor, _WORDS.unpack(key))) & 0xFFFFFFFF
-
-
-def bucket_of(flow: FiveTuple, length: int, *, sticky: bool = False, kind: FlowHash = "crc32c") -> int:
-    """Return the bucket of a flow in a new-flow table of `length` buckets (a power of two).
-
-    Args:
-        flow: The flow.
-        length: Buckets of the table.
-        sticky: As for `flow_hash`.
-        kind: Likewise.
-
-    Raises:
-        ValueError: As `flow_hash`.
-    """
-    hashed = flow_hash(
-        flow.source,
-        flow.destination,
-        flow.source_port,
-        flow.destination_port,
-        flow.protocol,
-        sticky=sticky,
-        kind=kind,
-    )
-    return hashed & (length - 1)
-
-
-def server_of(table: Table, flow: FiveTuple, *, sticky: bool = False, kind: FlowHash = "crc32c") -> Address | None:
-    """Return the server that a new flow gets, `None` where no server has weight.
-
-    Args:
-        table: The VIP's new-flow table.
-        flow: The flow.
-        sticky: As for `flow_hash`.
-        kind: Likewise.
-
-    Raises:
-        ValueError: As `flow_hash`.
-    """
-    return table[bucket_of(flow, len(table), sticky=sticky, kind=kind)]

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address
 
 import attrs
 
 from maglev.api import BackendState, FrontendState
 from maglev.domain import reasons
 from maglev.domain.model import BackendStatus, Frontend, Member, Pool, WhenNoneUp
+from maglev.domain.table import Address
 
 _UNSEEN = BackendStatus(BackendState.UNKNOWN)
 
@@ -39,7 +39,7 @@ class Effective:
 
     pool: str
     backend: str
-    address: IPv4Address | IPv6Address
+    address: Address
     weight: int
     reason: str
 
@@ -64,7 +64,7 @@ class Assessment:
     state: FrontendState
     why: str
     members: tuple[Effective, ...]
-    weights: Mapping[IPv4Address | IPv6Address, int]
+    weights: Mapping[Address, int]
     holding: bool
     grounds: Grounds | None = attrs.field(default=None, eq=False, repr=False)
 
@@ -101,7 +101,7 @@ class _Case:
 
     frontend: Frontend
     statuses: Mapping[str, BackendStatus]
-    carrying: Collection[IPv4Address | IPv6Address]
+    carrying: Collection[Address]
     counts: Sequence[_Count]
     active: Pool
 
@@ -122,8 +122,8 @@ class _Case:
 def assess(
     frontend: Frontend,
     statuses: Mapping[str, BackendStatus],
-    carrying: Collection[IPv4Address | IPv6Address],
-    last: Mapping[IPv4Address | IPv6Address, int] | None,
+    carrying: Collection[Address],
+    last: Mapping[Address, int] | None,
     before: Assessment | None = None,
 ) -> Assessment:
     """Decide the active pool, every effective weight with its reason, and the frontend's state.
@@ -192,9 +192,7 @@ def _active_pool(frontend: Frontend, counts: Sequence[_Count]) -> Pool:
     return frontend.pools[0]
 
 
-def _count(
-    pool: Pool, statuses: Mapping[str, BackendStatus], carrying: Collection[IPv4Address | IPv6Address]
-) -> _Count:
+def _count(pool: Pool, statuses: Mapping[str, BackendStatus], carrying: Collection[Address]) -> _Count:
     up = presumed = weighty = 0
     for member in pool.members:
         if member.weight > 0:
@@ -255,7 +253,7 @@ def _without_verdict(case: _Case, pool: Pool, member: Member) -> tuple[int, str]
 def _hold(
     case: _Case,
     members: tuple[Effective, ...],
-    last: Mapping[IPv4Address | IPv6Address, int] | None,
+    last: Mapping[Address, int] | None,
 ) -> tuple[Effective, ...]:
     """Give down servers back what they had last; called when all weights are 0, so no unknown one carries any."""
     configured = (member for pool in case.frontend.pools for member in pool.members)
@@ -269,13 +267,13 @@ def _hold(
     return tuple(held)
 
 
-def _kept(case: _Case, member: Member, last: Mapping[IPv4Address | IPv6Address, int] | None) -> int:
+def _kept(case: _Case, member: Member, last: Mapping[Address, int] | None) -> int:
     if last is None:
         return member.weight if member.address in case.carrying else 0
     return last.get(member.address, 0)
 
 
-def _by_address(members: tuple[Effective, ...]) -> dict[IPv4Address | IPv6Address, int]:
+def _by_address(members: tuple[Effective, ...]) -> dict[Address, int]:
     weights = {effective.address: effective.weight for effective in members}
     if len(weights) < len(members):
         for effective in members:
@@ -283,7 +281,7 @@ def _by_address(members: tuple[Effective, ...]) -> dict[IPv4Address | IPv6Addres
     return weights
 
 
-def _state(case: _Case, weights: Mapping[IPv4Address | IPv6Address, int]) -> FrontendState:
+def _state(case: _Case, weights: Mapping[Address, int]) -> FrontendState:
     if any(weights.values()):
         return FrontendState.UP
     members = (member for pool in case.frontend.pools for member in pool.members)
@@ -302,8 +300,5 @@ def _why(case: _Case, state: FrontendState, *, holding: bool) -> str:
         return "no server with weight is up" + (", and none has a last weight to hold" if hold else "")
     chosen = case.frontend.pools.index(case.active)
     order = (chosen, *range(chosen))
-    return "; ".join(_pool_words(case.frontend.pools[index], case.counts[index]) for index in order)
-
-
-def _pool_words(pool: Pool, count: _Count) -> str:
-    return reasons.pool_count(pool, up=count.up, of=count.weighty, presumed=count.presumed)
+    counts = ((case.frontend.pools[index], case.counts[index]) for index in order)
+    return "; ".join(reasons.pool_count(pool, up=n.up, of=n.weighty, presumed=n.presumed) for pool, n in counts)

@@ -5,7 +5,8 @@ at or above `rise` takes it to the top, a failure below `rise` to 0: so `fall` f
 backend down, `rise` passes in a row always bring a down one up, and nothing in between drifts. An unknown backend
 starts at the top: its first pass makes it up, and it takes `fall` failures in a row to make it down.
 
-A backend without a health check (static) has no rule: `None` stands for it here. Its counter is always 0.
+A backend without a health check (static) has no rule: `None` stands for it here. Its counter is always 0, and it is up
+unless it is paused or disabled.
 """
 
 from __future__ import annotations
@@ -46,22 +47,12 @@ _health = lru_cache(maxsize=4096)(Health)
 
 
 def initial(rule: HealthRule | None, *, enabled: bool = True) -> Health:
-    """Give the health that a new backend starts with.
-
-    Args:
-        rule: When its state changes; `None` for a static backend, which is up from the start.
-        enabled: Whether the file (or an override that outlived a restart) enables it.
-    """
+    """Give the health that a new backend starts with, which the file, or an override, enables or not."""
     return _fresh(rule) if enabled else _health(BackendState.DISABLED, 0)
 
 
 def observe(health: Health, rule: HealthRule, passed: bool) -> Health:  # noqa: FBT001 - a verdict, once per probe
     """Count one verdict. Void results are no verdicts and never come here.
-
-    Args:
-        health: The health so far.
-        rule: When the state changes.
-        passed: Whether the probe passed.
 
     Returns:
         The new health; the very same object if nothing changed. A verdict that arrives late, on a backend that is
@@ -78,11 +69,6 @@ def observe(health: Health, rule: HealthRule, passed: bool) -> Health:  # noqa: 
 
 def interval_ns(health: Health, rule: HealthRule, intervals: Intervals) -> int:
     """Say how long it is from the start of the last probe to the start of the next, in nanoseconds, before jitter.
-
-    Args:
-        health: The health after the last probe's verdict.
-        rule: When the state changes.
-        intervals: The three lengths to choose from.
 
     Returns:
         The normal interval when wholly up, the down interval when wholly down, else the fast one. Backends that are not
@@ -105,10 +91,6 @@ def pause(health: Health) -> Health:
 
 def resume(health: Health, rule: HealthRule | None) -> Health:
     """End a pause: probed again from unknown, or up at once if static. Without a pause nothing changes.
-
-    Args:
-        health: The health so far.
-        rule: When its state changes; `None` for a static backend.
 
     Raises:
         FailedPrecondition: The backend is disabled or removed.
@@ -134,10 +116,6 @@ def enable(health: Health, rule: HealthRule | None) -> Health:
     What is not disabled stays as it is, a paused backend too: only `resume` ends a pause, as in HAProxy `enable server`
     ends maintenance and not a drain.
 
-    Args:
-        health: The health so far.
-        rule: When its state changes; `None` for a static backend.
-
     Raises:
         FailedPrecondition: The backend is removed.
     """
@@ -148,11 +126,6 @@ def enable(health: Health, rule: HealthRule | None) -> Health:
 
 def reset(health: Health, rule: HealthRule | None, *, enabled: bool) -> Health:
     """Reset a backend to its configuration: disabled, or in use again from unknown; a pause ends too.
-
-    Args:
-        health: The health so far.
-        rule: When its state changes; `None` for a static backend.
-        enabled: What the file says.
 
     Raises:
         FailedPrecondition: The backend is removed.
@@ -171,10 +144,6 @@ def removed(health: Health) -> Health:
 
 def swapped(health: Health, rule: HealthRule | None) -> Health:
     """Carry a backend's state over to a changed health check: the state stays, the counting starts anew.
-
-    Args:
-        health: The health under the old health check, or under none.
-        rule: The new rule; `None` if the backend is static from now on, and then up unless paused or disabled.
 
     Returns:
         Up: at the new top. Down: at 0. Unknown: at the new top, so that the new check gets all its `fall` failures.

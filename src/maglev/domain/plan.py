@@ -11,7 +11,6 @@ The unit is a VIP address, whose VIPs a dataplane ties together (`maglev.domain.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import TypeVar
 
 import attrs
 
@@ -21,8 +20,6 @@ from maglev.domain.coexistence import Survey, survey
 from maglev.domain.desired import DesiredVip
 from maglev.domain.drift import Drift, blocked_drift, drift_of
 from maglev.domain.table import Address
-
-_V = TypeVar("_V")
 
 
 @attrs.frozen
@@ -89,41 +86,6 @@ def plan_address(
         drift=tuple(_drift(ground, desired, actual)),
         unmanaged=() if prune else tuple(sorted(foreign)),
     )
-
-
-def plan_all(
-    desired: Mapping[VipKey, DesiredVip],
-    actual: Mapping[VipKey, VipState],
-    *,
-    recreate: Collection[VipKey] = (),
-    owned: Collection[VipKey] = (),
-    prune: bool = False,
-) -> tuple[Plan, ...]:
-    """Plan every address that is wanted or found, in numeric order, IPv4 first; arguments as for `plan_address`.
-
-    Returns:
-        One plan for each address, those with nothing to write included.
-    """
-    wanted, found = by_address(desired), by_address(actual)
-    return tuple(
-        plan_address(
-            address,
-            wanted.get(address, {}),
-            found.get(address, {}),
-            recreate=recreate,
-            owned=owned,
-            prune=prune,
-        )
-        for address in sorted(wanted.keys() | found.keys(), key=lambda a: (a.version, int(a)))
-    )
-
-
-def by_address(vips: Mapping[VipKey, _V]) -> dict[Address, dict[VipKey, _V]]:
-    """Group VIPs by their address, to plan one or some of them."""
-    grouped: dict[Address, dict[VipKey, _V]] = {}
-    for key, vip in vips.items():
-        grouped.setdefault(key.address, {})[key] = vip
-    return grouped
 
 
 def _replacing_alone(

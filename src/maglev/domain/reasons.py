@@ -47,14 +47,7 @@ def out_of_service(status: BackendStatus) -> str:
 
 
 def pool_count(pool: Pool, *, up: int, of: int, presumed: int) -> str:
-    """Say how many servers of a pool serve.
-
-    Args:
-        pool: The pool.
-        up: Its servers that are up, of weight above 0.
-        of: Its servers of weight above 0.
-        presumed: Its servers that are unknown and carry weight.
-    """
+    """Say how many of a pool's servers of weight above 0 are up, and how many are unknown and carry weight."""
     unknown = f", {presumed} unknown but still carrying" if presumed else ""
     needed = f" (min-up {pool.min_up})" if pool.min_up > 1 else ""
     return f"pool {pool.name}: {up} of {of} up{unknown}{needed}"

@@ -85,6 +85,11 @@ class Table(Sequence[Address | None]):
         return map(self.server_at, self.owners)
 
 
+def numeric_order(address: Address) -> tuple[int, int]:
+    """The order in which addresses are planned and shown: IPv4 first."""
+    return address.version, int(address)
+
+
 def new_flow_table(servers: Mapping[Address, int], length: int) -> Table:
     """Build the table that VPP builds from the same weights.
 

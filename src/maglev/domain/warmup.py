@@ -52,56 +52,29 @@ class WarmUp:
 
 
 @attrs.frozen
-class HeldBack:
-    """A frontend that may not be written yet.
-
-    Args:
-        frontend: Its name.
-        why: What it waits for, in words.
-        until_ns: When it is released at the latest, on the clock of `WarmUp.started_ns`.
-    """
-
-    frontend: str
-    why: str
-    until_ns: int
-
-
-@attrs.frozen
 class Step:
     """What has changed, and what is still held back.
 
     Args:
         warm: The new state; the very same object if nothing changed.
         released: Frontends released by this step, in the order given, each to be synced once.
-        full_sync: Whether this step ended the warm-up by the clock or for an empty dataplane, so that one sync of
-            everything is due in place of one for each.
-        held: Frontends held back, in the order given, for the log.
+        held: Frontends held back, in the order given, each with what it waits for, in words; for the log.
     """
 
     warm: WarmUp
     released: tuple[str, ...] = ()
-    full_sync: bool = False
-    held: tuple[HeldBack, ...] = ()
+    held: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def start(started_ns: int, *, min_ns: int, max_ns: int) -> WarmUp:
-    """Begin a warm-up; with both delays 0 it is over before it begins.
-
-    Args:
-        started_ns: When the process started, on a monotonic clock, in nanoseconds.
-        min_ns: `startup-min-delay`, in nanoseconds.
-        max_ns: `startup-max-delay`, in nanoseconds.
-    """
+    """Begin a warm-up; with both delays 0 it is over before it begins. The arguments are those of `WarmUp`."""
     return reconfigured(WarmUp(started_ns, min_ns, max_ns), min_ns=min_ns, max_ns=max_ns)
 
 
 def reconfigured(warm: WarmUp, *, min_ns: int, max_ns: int) -> WarmUp:
-    """Take other delays from a reload. The clock goes on, and what was released stays so.
+    """Take other delays from a reload, in nanoseconds. The clock goes on, and what was released stays so.
 
-    Args:
-        warm: The state so far.
-        min_ns: The new `startup-min-delay`, in nanoseconds.
-        max_ns: The new `startup-max-delay`, in nanoseconds; both 0 end the warm-up, and the reload's own sync follows.
+    Both 0 end the warm-up, and the reload's own sync follows.
     """
     ended_by = warm.ended_by or ("no warm-up is configured" if max(min_ns, max_ns) == 0 else "")
     return attrs.evolve(warm, min_ns=min_ns, max_ns=max_ns, ended_by=ended_by)
@@ -115,42 +88,27 @@ def may_write(warm: WarmUp, frontend: str) -> bool:
 def advance(warm: WarmUp, now_ns: int, unknown: Mapping[str, Collection[str]]) -> Step:
     """Release what may be released by now.
 
-    The warm-up is over at `startup-max-delay`, or once every frontend is released.
-
-    Args:
-        warm: The state so far.
-        now_ns: The time, on the clock of `WarmUp.started_ns`.
-        unknown: All frontends by name, each with the names of its backends that are unknown.
+    The warm-up is over at `startup-max-delay`, or once every frontend is released. `now_ns` is on the clock of
+    `WarmUp.started_ns`, and `unknown` has all frontends by name, each with the names of its backends that are unknown.
     """
     if warm.over:
         return Step(warm)
     if now_ns >= warm.max_at_ns:
         return _end(warm, unknown, "startup-max-delay has passed")
     if now_ns < warm.min_at_ns:
-        return Step(warm, held=tuple(_too_early(warm, name) for name in unknown))
+        return Step(warm, held=dict.fromkeys(unknown, "nothing is written before startup-min-delay has passed"))
     return _release_known(warm, unknown)
 
 
 def fill(warm: WarmUp, frontends: Collection[str], why: str) -> Step:
-    """End the warm-up, whatever the clock: the dataplane is empty, or has itself restarted.
-
-    Args:
-        warm: The state so far.
-        frontends: The names of all frontends.
-        why: What was found, in words (`the dataplane is empty`).
-    """
+    """End the warm-up, whatever the clock: the dataplane is empty, or has itself restarted, as `why` says."""
     return Step(warm) if warm.over else _end(warm, frontends, why)
 
 
 def next_wakeup_ns(warm: WarmUp, now_ns: int) -> int | None:
-    """Say when `advance` has to be asked again if nothing else happens.
+    """Say when `advance` has to be asked again if nothing else happens, on the clock of `WarmUp.started_ns`.
 
-    Args:
-        warm: The state so far.
-        now_ns: The time, on the clock of `WarmUp.started_ns`.
-
-    Returns:
-        A time on that clock, which may have passed already; `None` once the warm-up is over.
+    It may have passed already; `None` once the warm-up is over.
     """
     if warm.over:
         return None
@@ -159,23 +117,18 @@ def next_wakeup_ns(warm: WarmUp, now_ns: int) -> int | None:
 
 def _end(warm: WarmUp, frontends: Collection[str], why: str) -> Step:
     released = tuple(name for name in frontends if name not in warm.released)
-    return Step(attrs.evolve(warm, released=warm.released.union(frontends), ended_by=why), released, full_sync=True)
+    return Step(attrs.evolve(warm, released=warm.released.union(frontends), ended_by=why), released)
 
 
 def _release_known(warm: WarmUp, unknown: Mapping[str, Collection[str]]) -> Step:
     waiting = {name: backends for name, backends in unknown.items() if name not in warm.released}
     released = tuple(name for name, backends in waiting.items() if not backends)
-    held = tuple(_undecided(warm, name, backends) for name, backends in waiting.items() if backends)
+    held = {
+        name: f"no verdict yet on {', '.join(backends)}; released at startup-max-delay at the latest"
+        for name, backends in waiting.items()
+        if backends
+    }
     if released or not held:
         ended_by = "" if held else "every frontend is released"
         warm = attrs.evolve(warm, released=warm.released.union(released), ended_by=ended_by)
     return Step(warm, released, held=held)
-
-
-def _too_early(warm: WarmUp, frontend: str) -> HeldBack:
-    return HeldBack(frontend, "nothing is written before startup-min-delay has passed", warm.min_at_ns)
-
-
-def _undecided(warm: WarmUp, frontend: str, backends: Collection[str]) -> HeldBack:
-    why = f"no verdict yet on {', '.join(backends)}; released at startup-max-delay at the latest"
-    return HeldBack(frontend, why, warm.max_at_ns)

@@ -59,11 +59,7 @@ class AsyncProbe(Probe):
 
 
 class AsyncRunner:
-    """Starts the probes of all `AsyncChecker`s.
-
-    Args:
-        context: What the runners share.
-    """
+    """Starts the probes of all `AsyncChecker`s."""
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
@@ -128,10 +124,11 @@ class AsyncRunner:
             if not probe.over:
                 with anyio.CancelScope() as probe.scope:
                     result = await cast("AsyncChecker", probe.scheduled.job.checker).probe(state.target)
-        except OSError as error:
-            result = self._error(probe, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
-            result = self._fault(probe, error)
+            if isinstance(error, OSError) and verdicts.is_own_trouble(error):
+                result = verdicts.socket_failed(error)
+            else:
+                result = self._context.fault(probe.scheduled.job, "fault in the checker", error)
         finally:
             state.busy = False
             del self._running[probe]
@@ -139,12 +136,6 @@ class AsyncRunner:
                 probe.finished.set()
             probe.end(result)
             self._start_waiting()
-
-    def _error(self, probe: AsyncProbe, error: OSError) -> ProbeResult:
-        return verdicts.socket_failed(error) if verdicts.is_own_trouble(error) else self._fault(probe, error)
-
-    def _fault(self, probe: AsyncProbe, error: Exception) -> ProbeResult:
-        return self._context.fault(probe.scheduled.job, "fault in the checker", error)
 
 
 class _AsyncState:

@@ -12,12 +12,7 @@ PUNCTUAL_NS = 20_000_000
 
 
 def jittered_ns(interval_ns: int, random: Callable[[], float]) -> int:
-    """Stretch or shrink an interval by up to ±10 %, uniformly.
-
-    Args:
-        interval_ns: The configured interval.
-        random: Gives floats, uniform in [0, 1).
-    """
+    """Stretch or shrink an interval by up to ±10 %, uniformly, as `random` is in [0, 1)."""
     return int(interval_ns * (1 - JITTER + 2 * JITTER * random()))
 
 

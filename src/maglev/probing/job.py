@@ -36,10 +36,7 @@ class Job:
 
 
 def shape_of(checker: Checker) -> type[Checker]:
-    """Tell which of the three shapes a checker has.
-
-    Returns:
-        `StreamChecker`, `MuxChecker` or `AsyncChecker`.
+    """Tell which of the three shapes a checker has: `StreamChecker`, `MuxChecker` or `AsyncChecker`.
 
     Raises:
         TypeError: It has none of them: no prober can run it.
@@ -103,12 +100,7 @@ class ScheduledJob:
 
 
 class Probe:
-    """One probe in flight. This base class is a probe that could not be started: it holds no resources.
-
-    Args:
-        scheduled: The job that it belongs to.
-        started_ns: When it started.
-    """
+    """One probe in flight. This base class is a probe that could not be started: it holds no resources."""
 
     __slots__ = ("deadline_slot", "scheduled", "stalled_before_ns", "started_ns")
 

@@ -18,22 +18,11 @@ class LagMeter:
     Stalls are added up rather than looked at one by one: a process that is starved for 40 ms again and again sees as
     little of its peers as one that was stopped for once. So a probe *overlapped* as much stalled time as the sum grew
     by while it ran. Lateness of less than two ticks is the ordinary grain of timers and does not count.
-
-    Args:
-        tick_ns: The width of a tick.
     """
 
     __slots__ = (
-        "_floor_ns",
-        "_reported_ns",
-        "_voided",
-        "_worst_ns",
-        "last_ns",
-        "max_ns",
-        "stalled_ns",
-        "stalls",
-        "voided",
-    )
+        "_floor_ns", "_reported_ns", "_voided", "_worst_ns", "last_ns", "max_ns", "stalled_ns", "stalls", "voided",
+    )  # fmt: skip
 
     def __init__(self, tick_ns: int) -> None:
         self.last_ns = 0
@@ -52,12 +41,7 @@ class LagMeter:
         self._reported_ns: int | None = None
 
     def woke(self, now_ns: int, meant_ns: int) -> None:
-        """Note a wake-up.
-
-        Args:
-            now_ns: When it was.
-            meant_ns: When it was meant to be at the latest.
-        """
+        """Note a wake-up, and when it was meant to be at the latest."""
         self.last_ns = late_ns = max(now_ns - meant_ns, 0)
         if late_ns <= self._floor_ns:
             return
@@ -67,12 +51,7 @@ class LagMeter:
             self._worst_ns = max(self._worst_ns, late_ns)
 
     def voids(self, stalled_before_ns: int, timeout_ns: int) -> bool:
-        """Decide whether a failed probe is void, and count it if so.
-
-        Args:
-            stalled_before_ns: `stalled_ns` when the probe started.
-            timeout_ns: The probe's.
-        """
+        """Decide whether a failed probe, which started at this `stalled_ns`, is void, and count it if so."""
         overlap_ns = self.stalled_ns - stalled_before_ns
         if overlap_ns <= max(MIN_STALL_NS, timeout_ns // 4):
             return False

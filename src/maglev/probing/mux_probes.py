@@ -17,17 +17,13 @@ _GONE = ProbeResult(Code.NETNS, "the network namespace went away")
 
 
 class MuxRunner:
-    """Starts the probes of all `MuxChecker`s, and hands out their tokens.
-
-    Args:
-        context: What the runners share.
-        random: Gives the first token, so that tokens of a process before this one do not match.
-    """
+    """Starts the probes of all `MuxChecker`s, and hands out their tokens."""
 
     def __init__(self, context: EngineContext, random: Callable[[], float]) -> None:
         self._context = context
         self._muxes: dict[Hashable, SharedMux] = {}
         self._probes: dict[int, MuxProbe] = {}
+        # Tokens of a process before this one do not match.
         self._token = int(random() * _TOKENS)
 
     def prepare(self, scheduled: ScheduledJob) -> None:
@@ -59,7 +55,7 @@ class MuxRunner:
                 shared.close_when_idle()
 
     def _start(self, shared: SharedMux, scheduled: ScheduledJob, trouble: ProbeResult | None) -> None:
-        probe = MuxProbe(scheduled, self._context, self._probes, shared, self._new_token())
+        probe = MuxProbe(scheduled, self._context, shared, self._new_token())
         self._probes[probe.token] = probe
         self._context.begin(probe)
         if scheduled.probe is not probe:
@@ -80,20 +76,13 @@ class MuxRunner:
 class MuxProbe(Probe):
     """One probe over a mux, known by its token."""
 
-    __slots__ = ("_context", "_probes", "_shared", "token")
+    __slots__ = ("_context", "_probes", "shared", "token")
 
-    def __init__(
-        self,
-        scheduled: ScheduledJob,
-        context: EngineContext,
-        probes: dict[int, MuxProbe],
-        shared: SharedMux,
-        token: int,
-    ) -> None:
+    def __init__(self, scheduled: ScheduledJob, context: EngineContext, shared: SharedMux, token: int) -> None:
         super().__init__(scheduled, context.clock_ns())
         self._context = context
-        self._probes = probes
-        self._shared = shared
+        self._probes = shared.probes
+        self.shared = shared
         self.token = token
 
     def end(self, result: ProbeResult) -> None:
@@ -101,28 +90,16 @@ class MuxProbe(Probe):
         if self._probes.pop(self.token, None) is not None:
             self._context.report(self, result)
 
-    def belongs_to(self, shared: SharedMux) -> bool:
-        """Whether it was sent through this mux."""
-        return self._shared is shared
-
     def expire(self) -> None:
-        self.end(self._shared.forget(self))
+        self.end(self.shared.forget(self))
 
     def cancel(self) -> None:
         if self._probes.pop(self.token, None) is not None:
-            self._shared.forget(self)
+            self.shared.forget(self)
 
 
 class SharedMux:
-    """Keeps one mux: opens it, reopens it when its namespace has changed, closes it after its last user.
-
-    Args:
-        key: Its key among all muxes.
-        context: What the runners share.
-        probes: All probes over muxes in flight, by token.
-        netns: The namespace's name.
-        family: The address family.
-    """
+    """Keeps one mux: opens it, reopens it when its namespace has changed, closes it after its last user."""
 
     def __init__(
         self,
@@ -134,8 +111,9 @@ class SharedMux:
     ) -> None:
         self.key = key
         self.users = 0
+        self.probes = probes
+        """All probes over muxes in flight, by token."""
         self._context = context
-        self._probes = probes
         self._netns = netns
         self._family = family
         self._mux: Mux | None = None
@@ -219,7 +197,7 @@ class SharedMux:
             mux.close()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
             self._context.warn(type(mux), "a shared socket could not be closed", error)
-        for probe in [probe for probe in self._probes.values() if probe.belongs_to(self)]:
+        for probe in [probe for probe in self.probes.values() if probe.shared is self]:
             probe.end(result)
 
     def _open(self, checker: MuxChecker) -> ProbeResult | None:
@@ -250,8 +228,8 @@ class SharedMux:
         return None
 
     def _report(self, token: int, result: ProbeResult) -> None:
-        probe = self._probes.get(token)
-        if probe is not None and probe.belongs_to(self):
+        probe = self.probes.get(token)
+        if probe is not None and probe.shared is self:
             probe.end(result)
 
 

@@ -11,6 +11,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import attrs
+
 from maglev.probing.verdicts import NetnsError
 
 _CLONE_NEWNET = 0x40000000
@@ -27,14 +29,7 @@ def netns_path(name: str) -> str:
 
 
 def check_permitted(netns: str | None) -> str | None:
-    """Try to enter a namespace, for diagnostics at start.
-
-    Args:
-        netns: Name or path; `None` is the current one, which is always fine.
-
-    Returns:
-        Why it cannot be entered; `None` if it can.
-    """
+    """Say why a namespace (name or path) cannot be entered; `None` if it can. The current one, `None`, always can."""
     if netns is None:
         return None
     spaces = Namespaces(lambda: 0)
@@ -47,23 +42,17 @@ def check_permitted(netns: str | None) -> str | None:
         spaces.close()
 
 
+@attrs.define
 class _Space:
     """One open namespace."""
 
-    __slots__ = ("checked_ns", "fd", "identity")
-
-    def __init__(self, fd: int, identity: tuple[int, int], checked_ns: int) -> None:
-        self.fd = fd
-        self.identity = identity
-        self.checked_ns = checked_ns
+    fd: int
+    identity: tuple[int, int]
+    checked_ns: int
 
 
 class Namespaces:
-    """The namespaces that probes run in, kept open, and opened again when their path names another one.
-
-    Args:
-        clock_ns: The monotonic clock.
-    """
+    """The namespaces that probes run in, kept open, and opened again when their path names another one."""
 
     def __init__(self, clock_ns: Callable[[], int]) -> None:
         self._clock_ns = clock_ns

@@ -35,9 +35,6 @@ class Poller:
     A batch of events may have events of probes that have ended: one handler can end another's probe, and the next
     socket made gets the same descriptor. So each handler remembers the batch that was current when it was registered,
     and events of that batch, or an older one, are not its own.
-
-    Args:
-        clock_ns: The monotonic clock.
     """
 
     def __init__(self, clock_ns: Callable[[], int]) -> None:

@@ -28,24 +28,17 @@ def open_all(spaces: Namespaces, due: list[ScheduledJob]) -> list[Opened]:
     Returns:
         Each job with its socket, or the reason why there is none. Order is kept within a namespace.
     """
+    groups: dict[str | None, list[ScheduledJob]] = {}
+    for scheduled in due:
+        groups.setdefault(scheduled.netns, []).append(scheduled)
     opened: list[Opened] = []
-    for netns, group in _by_netns(due).items():
+    for netns, group in groups.items():
         try:
             with spaces.inside(netns):
                 opened += [(scheduled, _new(scheduled)) for scheduled in group]
         except OSError as error:
             opened += [(scheduled, error) for scheduled in group]
     return opened
-
-
-def bind_source(sock: RawSocket, source: str) -> None:
-    """Bind a socket to a local address; its port is chosen when it connects, so that one port serves many peers.
-
-    Raises:
-        OSError: The address is not here.
-    """
-    sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
-    sock.bind((source, 0))
 
 
 def acknowledge(sock: RawSocket) -> None:
@@ -74,13 +67,6 @@ class TargetSockets:
         return sock if target.source is None else _bound(sock, str(target.source))
 
 
-def _by_netns(due: list[ScheduledJob]) -> dict[str | None, list[ScheduledJob]]:
-    groups: dict[str | None, list[ScheduledJob]] = {}
-    for scheduled in due:
-        groups.setdefault(scheduled.netns, []).append(scheduled)
-    return groups
-
-
 def _new(scheduled: ScheduledJob) -> RawSocket | OSError:
     try:
         if scheduled.udp:
@@ -94,8 +80,10 @@ def _new(scheduled: ScheduledJob) -> RawSocket | OSError:
 
 
 def _bound(sock: AnySocket, source: str) -> AnySocket:
+    """Bind to a local address, or close; the port is chosen when it connects, so that one port serves many peers."""
     try:
-        bind_source(sock, source)
+        sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+        sock.bind((source, 0))
     except OSError:
         sock.close()
         raise

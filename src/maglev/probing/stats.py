@@ -7,11 +7,7 @@ _BUCKETS = 251
 
 
 class ProberStats:
-    """Counters since the start; read them, never write.
-
-    Args:
-        tick_ns: The width of a tick.
-    """
+    """Counters since the start; read them, never write."""
 
     __slots__ = ("_late_ns", "ended", "late", "lateness", "max_late_ns", "started", "voided")
 
@@ -41,11 +37,7 @@ class ProberStats:
             self.max_late_ns = max(self.max_late_ns, late_ns)
 
     def lateness_ms(self, share: float) -> int:
-        """The lateness that this share of all starts did not exceed, in milliseconds, rounded up.
-
-        Args:
-            share: Between 0 and 1.
-        """
+        """The lateness that this share (0 to 1) of all starts did not exceed, in milliseconds, rounded up."""
         wanted = share * self.started
         seen = 0
         for milliseconds, count in enumerate(self.lateness):

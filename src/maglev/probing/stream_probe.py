@@ -32,12 +32,7 @@ _CONNECT, _HANDSHAKE, _CONVERSATION, _OVER = Phase.CONNECT, Phase.HANDSHAKE, Pha
 class StreamProbe(SocketProbe):
     """One conversation with one backend, over TCP, TLS or connected UDP.
 
-    Args:
-        scheduled: The job that it belongs to.
-        started_ns: When it started.
-        context: What the runners share.
-        sock: Non-blocking, not connected yet; this probe closes it.
-        conversation: A new one, of the checker.
+    The socket is non-blocking and not connected yet; this probe closes it. The conversation is a new one.
     """
 
     __slots__ = ("_conversation", "_tls", "batch")

@@ -12,11 +12,7 @@ from maglev.probing.stream_probe import StreamProbe
 
 
 class StreamRunner:
-    """Starts the probes of all `StreamChecker`s.
-
-    Args:
-        context: What the runners share.
-    """
+    """Starts the probes of all `StreamChecker`s."""
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context

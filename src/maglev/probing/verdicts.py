@@ -9,16 +9,18 @@ from functools import cache
 
 from maglev.api import Code, ProbeResult
 
-_OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-# A connect that finds no free port says EADDRNOTAVAIL, that of a datagram socket says EAGAIN.
-_OUT_OF_PORTS = frozenset({errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EAGAIN})
-_TIMED_OUT = frozenset({errno.ETIMEDOUT})
+_OWN_TROUBLE = {
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM), Code.NOFILE),
+    # A connect that finds no free port says EADDRNOTAVAIL, that of a datagram socket says EAGAIN.
+    **dict.fromkeys((errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EAGAIN), Code.NOPORT),
+}
 # What the network, or the route or firewall on the way, answers. A reset before the connection is made is a refusal.
-_UNREACHABLE = frozenset({
+_UNREACHABLE = (
     errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.ECONNRESET,
     errno.ECONNABORTED, errno.EPIPE, errno.EACCES, errno.EPERM, errno.EPROTO, errno.ENOPROTOOPT, errno.EINVAL,
     errno.ENONET,
-})  # fmt: skip
+)  # fmt: skip
+_CONNECT_FAILED = {**_OWN_TROUBLE, **dict.fromkeys(_UNREACHABLE, Code.L4CON), errno.ETIMEDOUT: Code.L4TOUT}
 
 CONNECT_TIMED_OUT = ProbeResult(Code.L4TOUT, "no connection in time")
 HANDSHAKE_TIMED_OUT = ProbeResult(Code.L6TOUT, "no TLS handshake in time")
@@ -34,29 +36,20 @@ class NetnsError(OSError):
 
 @cache
 def connect_failed(number: int) -> ProbeResult:
-    """Judge an error of `connect`, `send` or `recv`.
-
-    Args:
-        number: The `errno`.
-    """
-    text = os.strerror(number)
-    if number in _UNREACHABLE:
-        return ProbeResult(Code.L4CON, text)
-    if number in _TIMED_OUT:
-        return ProbeResult(Code.L4TOUT, text)
-    return _own_trouble(number, text)
+    """Judge an error (its `errno`) of `connect`, `send` or `recv`."""
+    return ProbeResult(_CONNECT_FAILED.get(number, Code.ERROR), os.strerror(number))
 
 
 def socket_failed(error: OSError) -> ProbeResult:
     """Judge an error met while making or binding a socket, before any peer was asked: always void."""
     if isinstance(error, NetnsError):
         return ProbeResult(Code.NETNS, str(error))
-    return _own_trouble(error.errno or 0, error.strerror or str(error))
+    return ProbeResult(_OWN_TROUBLE.get(error.errno or 0, Code.ERROR), error.strerror or str(error))
 
 
 def is_own_trouble(error: OSError) -> bool:
     """Whether an error stands for a resource that this machine has run out of, or a missing namespace."""
-    return isinstance(error, NetnsError) or error.errno in _OUT_OF_FILES or error.errno in _OUT_OF_PORTS
+    return isinstance(error, NetnsError) or error.errno in _OWN_TROUBLE
 
 
 def tls_failed(error: ssl.SSLError) -> ProbeResult:
@@ -74,11 +67,3 @@ def unreadable(error: Exception) -> ProbeResult:
 def checker_fault(error: BaseException) -> ProbeResult:
     """Make the void result of a fault in a checker, outside the reading of the peer's bytes."""
     return ProbeResult(Code.ERROR, f"fault in the checker: {type(error).__name__}: {error}"[:200])
-
-
-def _own_trouble(number: int, text: str) -> ProbeResult:
-    if number in _OUT_OF_FILES:
-        return ProbeResult(Code.NOFILE, text)
-    if number in _OUT_OF_PORTS:
-        return ProbeResult(Code.NOPORT, text)
-    return ProbeResult(Code.ERROR, text)

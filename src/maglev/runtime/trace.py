@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from maglev.api import BadArgument, Flow, FlowTrace, IPProtocol
 from maglev.domain.applied import applied_all
-from maglev.domain.flow import FiveTuple, bucket_of
+from maglev.domain.flow import flow_hash
 from maglev.domain.model import Frontend
 from maglev.domain.state import State, assume_down, known, step
 from maglev.domain.state.sync import SyncRequest, desired, plan
@@ -42,11 +42,14 @@ class Traces:
         state = self._store.state
         known("frontend", name, state.frontends)
         spec = state.frontends[name]
-        five = _five_tuple(spec, flow)
+        protocol, port = _protocol_and_port(spec, flow)
         held, session = state.dataplane.known_vip(spec.vip), self._reconciler.session
         attributes = held.attributes if held else spec.attributes
         kind = session.info.flow_hash if session is not None else "crc32c"
-        bucket = bucket_of(five, attributes.table_length, sticky=attributes.sticky, kind=kind)
+        hashed = flow_hash(
+            flow.source, spec.vip.address, flow.source_port, port, protocol, sticky=attributes.sticky, kind=kind
+        )
+        bucket = hashed & (attributes.table_length - 1)
         weights, servers = _weights(state, spec), {m.address: m.backend for p in spec.pools for m in p.members}
         fork = state.fork()
         server = (await self._tables.get(weights, attributes.table_length))[bucket]
@@ -85,11 +88,12 @@ def _weights_if_down(fork: State, spec: Frontend, server: Address) -> Mapping[Ad
     return {address: server.weight for address, server in then.servers.items()} if then else {}
 
 
-def _five_tuple(spec: Frontend, flow: Flow) -> FiveTuple:
+def _protocol_and_port(spec: Frontend, flow: Flow) -> tuple[int, int]:
+    """The number of a flow's protocol, and its destination port."""
     if flow.source.version != spec.vip.address.version:
         raise BadArgument(f"source {flow.source}: frontend {spec.name} is IPv{spec.vip.address.version}")
     if spec.vip.port and flow.destination_port not in (None, spec.vip.port):
         raise BadArgument(f"destination port {flow.destination_port}: frontend {spec.name} has port {spec.vip.port}")
     protocol = flow.protocol or (spec.vip.protocol if spec.vip.protocol is not IPProtocol.ANY else IPProtocol.TCP)
     port = flow.destination_port if flow.destination_port is not None else spec.vip.port
-    return FiveTuple(flow.source, spec.vip.address, flow.source_port, port, protocol.number)
+    return protocol.number, port

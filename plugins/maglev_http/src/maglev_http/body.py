@@ -32,13 +32,7 @@ class Body:
         self.content = bytearray()
 
     def feed(self, data: bytes) -> bool:
-        """Read on.
-
-        Args:
-            data: What has come.
-
-        Returns:
-            Whether the body is complete, or `LIMIT` bytes of it are there.
+        """Read on; returns whether the body is complete, or `LIMIT` bytes of it are there.
 
         Raises:
             Malformed: The framing is wrong. It would have been raised for the same bytes in any pieces.
@@ -132,14 +126,7 @@ class ChunkedBody(Body):
 
 
 def body_of(head: Head, method: str) -> Body | None:
-    """Find out how the body behind a head is framed.
-
-    Args:
-        head: The response's head.
-        method: The request's method.
-
-    Returns:
-        A reader; `None` where no body follows.
+    """Make a reader for the body behind a head, given the request's method; `None` where no body follows.
 
     Raises:
         Malformed: The head contradicts itself, or says what is not understood.

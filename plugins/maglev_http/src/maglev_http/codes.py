@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 
-LOWEST, HIGHEST = 100, 999
 _PART = re.compile(r"\s*([0-9]{3})\s*(?:-\s*([0-9]{3})\s*)?")
 
 
 def parse_codes(text: int | str) -> frozenset[int]:
-    """Read a set of status codes.
-
-    Args:
-        text: One code, or codes and ranges with commas between: `200`, `"200-299,304"`.
+    """Read a status code, or codes and ranges with commas between: `200`, `"200-299,304"`.
 
     Raises:
         ValueError: It is something else, or a range runs backwards.
@@ -21,7 +17,7 @@ def parse_codes(text: int | str) -> frozenset[int]:
     for part in str(text).split(","):
         match = _PART.fullmatch(part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not LOWEST <= first <= last:
+        if not 100 <= first <= last:
             raise ValueError(f"{part.strip()!r} is no status code and no range of them: wanted for example 200-299,304")
         codes.update(range(first, last + 1))
     return frozenset(codes)

@@ -17,10 +17,12 @@ class HeadConversation(Conversation):
 
     __slots__ = ("_reader", "_request", "_verdicts")
 
+    _reader: HeadReader | None
+
     def __init__(self, request: bytes, verdicts: Verdicts) -> None:
         self._request = request
         self._verdicts = verdicts
-        self._reader: HeadReader | None = None
+        self._reader = None
 
     def opening(self) -> bytes:
         return self._request
@@ -39,29 +41,31 @@ class HeadConversation(Conversation):
         return None if head is None else self._verdicts.of_status(head.status)
 
     def closed(self, why: Closed) -> ProbeResult:
-        if self._reader is None or self._reader.empty:
-            return ProbeResult(Code.L7RSP, f"{_HOW[why]} without an answer")
-        return ProbeResult(Code.L7RSP, f"{_HOW[why]} before the answer's head was complete")
+        what = "without an answer" if self._silent() else "before the answer's head was complete"
+        return ProbeResult(Code.L7RSP, f"{_HOW[why]} {what}")
 
     def expired(self) -> ProbeResult:
-        return _LATE_ANSWER if self._reader is None or self._reader.empty else _LATE_HEAD
+        return _LATE_ANSWER if self._silent() else _LATE_HEAD
+
+    def _silent(self) -> bool:
+        return self._reader is None or self._reader.empty
 
 
-class BodyConversation(Conversation):
+class BodyConversation(HeadConversation):
     """Asks, and judges the status at the end of the head, the body at its end or when enough of it is there."""
 
-    __slots__ = ("_body", "_method", "_reader", "_request", "_status", "_verdicts")
+    __slots__ = ("_body", "_method", "_status")
+
+    _reader: HeadReader  # type: ignore[mutable-override]  # never None here: no quick path
 
     def __init__(self, request: bytes, verdicts: Verdicts, method: str) -> None:
+        # Not by the base class's constructor, which would cost each probe another frame.
         self._request = request
         self._verdicts = verdicts
         self._method = method
         self._reader = HeadReader()
         self._status = 0
         self._body: Body | None = None
-
-    def opening(self) -> bytes:
-        return self._request
 
     def receive(self, data: bytes) -> Done | None:
         try:
@@ -86,13 +90,12 @@ class BodyConversation(Conversation):
 
     def closed(self, why: Closed) -> ProbeResult:
         if self._body is None:
-            what = "without an answer" if self._reader.empty else "before the answer's head was complete"
-            return ProbeResult(Code.L7RSP, f"{_HOW[why]} {what}")
+            return super().closed(why)
         if why is Closed.EOF and self._body.ends_with_connection:
             return self._verdicts.of_content(self._status, bytes(self._body.content)).result
         return ProbeResult(Code.L7RSP, f"{_HOW[why]} {self._body.progress()}")
 
     def expired(self) -> ProbeResult:
         if self._body is None:
-            return _LATE_ANSWER if self._reader.empty else _LATE_HEAD
+            return super().expired()
         return ProbeResult(Code.L7TOUT, f"time ran out {self._body.progress()}")

@@ -78,13 +78,7 @@ class HeadReader:
         return rest
 
     def feed(self, data: bytes) -> Head | None:
-        """Read on.
-
-        Args:
-            data: What has come.
-
-        Returns:
-            The head once it is complete, else `None`.
+        """Read on; returns the head once it is complete, else `None`.
 
         Raises:
             Malformed: This is no head, or too long a one. It would have been raised for the same bytes in any pieces.

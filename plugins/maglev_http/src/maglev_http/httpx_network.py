@@ -23,11 +23,7 @@ _LINGER = struct.pack("ii", 1, 0)
 
 
 class Ended(Exception):
-    """A probe ended below HTTP.
-
-    Args:
-        result: How.
-    """
+    """A probe ended below HTTP, with this result."""
 
     def __init__(self, result: ProbeResult) -> None:
         super().__init__(str(result))

@@ -13,7 +13,7 @@ from maglev_http.codes import parse_codes
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PATH = re.compile(r"/[!-~]*")
-_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?|[0-9A-Fa-f:.]+")
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?|[0-9A-Fa-f:.]*")
 _VALUE = re.compile(r"[\t -~]*")
 _OURS = {
     "host": "set the option host instead",
@@ -25,7 +25,7 @@ _OURS = {
 
 def _matches(pattern: re.Pattern[str], wanted: str) -> Any:
     def check(_: object, attribute: attrs.Attribute[str], value: str) -> None:
-        if value and not pattern.fullmatch(value):
+        if not pattern.fullmatch(value):
             raise ValueError(f"{attribute.name.replace('_', '-')} {value!r} cannot be sent: wanted {wanted}")
 
     return check
@@ -34,11 +34,6 @@ def _matches(pattern: re.Pattern[str], wanted: str) -> Any:
 def _check_method(_: object, __: attrs.Attribute[str], value: str) -> None:
     if not _TOKEN.fullmatch(value) or value.upper() == "CONNECT":
         raise ValueError(f"method {value!r} cannot be used: wanted a method's name, for example GET or HEAD")
-
-
-def _check_path(_: object, __: attrs.Attribute[str], value: str) -> None:
-    if not _PATH.fullmatch(value):
-        raise ValueError(f"path {value!r} cannot be sent: wanted / and printable ASCII, the rest percent-encoded")
 
 
 def _check_codes(_: object, __: attrs.Attribute[int | str], value: int | str) -> None:
@@ -64,7 +59,11 @@ def _check_redirects(_: object, __: attrs.Attribute[int], value: int) -> None:
 class HttpOptions:
     """The `params` of an `http` health check."""
 
-    path: str = option("/", help="What to ask for, with a query if you like", validator=_check_path)
+    path: str = option(
+        "/",
+        help="What to ask for, with a query if you like",
+        validator=_matches(_PATH, "/ and printable ASCII, the rest percent-encoded"),
+    )
     host: str = option(
         "",
         help="Host header, as given, and the name sent with TLS; the backend's address, with its port, if empty",
@@ -110,7 +109,7 @@ class HttpsOptions(HttpOptions):
     server_name: str = option(
         "",
         help="Name to send (SNI) and to find in the certificate; that of host if empty",
-        validator=_matches(re.compile(r"[A-Za-z0-9._:-]+"), "a name without a port"),
+        validator=_matches(re.compile(r"[A-Za-z0-9._:-]*"), "a name without a port"),
     )
     insecure_skip_verify: bool = option(False, help="Accept any certificate")
     ca_file: str = option("", help="PEM file with the authorities to trust; the system's if empty")

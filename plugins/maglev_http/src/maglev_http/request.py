@@ -53,11 +53,9 @@ def header_lines(options: HttpOptions, host: str) -> list[tuple[str, str]]:
 
 
 def request_bytes(options: HttpOptions, host: str) -> bytes:
-    """Write the request for HTTP/1.1 on a connection that serves one probe.
+    """Write the request for HTTP/1.1 on a connection that serves one probe; `host` is from `host_header`.
 
-    Args:
-        options: Checked already: nothing in them can end a line.
-        host: From `host_header`.
+    The options are checked already: nothing in them can end a line.
     """
     lines = [f"{options.method} {options.path} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in [*header_lines(options, host), ("Connection", "close")]]

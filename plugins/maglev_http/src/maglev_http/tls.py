@@ -10,11 +10,7 @@ from maglev_http.options import HttpsOptions
 
 
 def client_context(options: HttpsOptions, alpn: tuple[str, ...]) -> ssl.SSLContext:
-    """Make a client's context.
-
-    Args:
-        options: The options.
-        alpn: Protocols to offer; none: the extension is not sent.
+    """Make a client's context that offers these protocols; without any the extension is not sent.
 
     Raises:
         ValueError: A file cannot be used; the message names the option.

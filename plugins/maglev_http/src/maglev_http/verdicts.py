@@ -12,10 +12,7 @@ from maglev_http.options import HttpOptions
 
 
 class Verdicts:
-    """Judges the answers of all backends of one health check.
-
-    Args:
-        options: Their `response_code` and `response_regexp`.
+    """Judges the answers of all backends of one health check, by `response_code` and `response_regexp`.
 
     Raises:
         ValueError: The pattern does not compile.
@@ -40,12 +37,7 @@ class Verdicts:
         return done
 
     def of_content(self, status: int, content: bytes) -> Done:
-        """Judge a wanted status's body.
-
-        Args:
-            status: One of the wanted ones.
-            content: The body, or its first `LIMIT` bytes.
-        """
+        """Judge a wanted status's body, or the first `LIMIT` bytes of it."""
         if self.pattern is None or self.pattern.search(content):
             return self.of_status(status)
         where = f"the first {LIMIT // 1024} KiB of the body do" if len(content) >= LIMIT else "the body does"

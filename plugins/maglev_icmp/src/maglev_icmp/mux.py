@@ -7,11 +7,13 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 
 import attrs
+from icmplib.exceptions import ICMPError
+from icmplib.models import ICMPReply
 
 from maglev.api import Code, Mux, ProbeResult, Target
-from maglev_icmp.icmp_errors import failure_of
 from maglev_icmp.packet import Kind, Packet, echo_request, parse, parse_quoted, token_of
 from maglev_icmp.sockets import (
     Address,
@@ -52,10 +54,6 @@ class EchoMux(Mux):
 
     What goes out as token is the engine's, masked with a secret of this mux, and it follows another secret in the
     payload: only a host that saw the request can answer it. A reply must come from where the request went.
-
-    Args:
-        opened: The socket; closed with the mux.
-        report: Called with a token and its result.
     """
 
     def __init__(self, opened: EchoSocket, report: Callable[[int, ProbeResult], None]) -> None:
@@ -183,6 +181,20 @@ class EchoMux(Mux):
             if packet is not None:
                 self._judge_error(packet, reporter)
         return True
+
+
+@lru_cache(maxsize=256)
+def failure_of(version: int, type_: int, code: int, reporter: str) -> ProbeResult:
+    """The failure that an ICMP or ICMPv6 (`version`) error message of a host stands for, in icmplib's words."""
+    reply = ICMPReply(  # type: ignore[no-untyped-call]  # icmplib has no annotations
+        source=reporter, family=version, id=0, sequence=0, type=type_, code=code, bytes_received=0, time=0.0
+    )
+    try:
+        reply.raise_for_status()  # type: ignore[no-untyped-call]  # same
+    except ICMPError as error:
+        text = str(error)
+        return ProbeResult(Code.L4CON, f"{text[:1].lower()}{text[1:]}, says {reporter}")
+    raise ValueError(f"type {type_} of ICMPv{version} is no error message")
 
 
 def _scope(sock: socket.socket, target: Target) -> int:

@@ -98,23 +98,14 @@ def token_of(payload: bytes, key: bytes) -> int | None:
 
 
 def parse(family: Family, data: bytes, *, with_ip_header: bool) -> Packet | None:
-    """Read a received packet.
+    """Read a received packet; `None` if it is of no interest, cut off or malformed.
 
-    Args:
-        family: `V4` or `V6`.
-        data: The packet, as far as it was received.
-        with_ip_header: Whether an IPv4 header stands before it, as raw IPv4 sockets give it.
-
-    Returns:
-        What it is; `None` if it is of no interest, cut off or malformed.
+    Raw IPv4 sockets give it with an IPv4 header before it (`with_ip_header`).
     """
-    if with_ip_header:
-        inner = _inside_ipv4(data)
-        if inner is None:
-            return None
-        data = inner
-    if len(data) < _HEADER.size:
+    inner = _inside_ipv4(data) if with_ip_header else data
+    if inner is None or len(inner) < _HEADER.size:
         return None
+    data = inner
     type_, code, _, identifier, sequence = _HEADER.unpack_from(data)
     kind = family.kinds.get(type_)
     if kind is None:
@@ -125,18 +116,9 @@ def parse(family: Family, data: bytes, *, with_ip_header: bool) -> Packet | None
 
 
 def parse_quoted(family: Family, data: bytes, kind: Kind, type_: int, code: int, destination: bytes) -> Packet | None:
-    """Read the echo request that an error quotes, from its ICMP header on.
+    """Read the echo request that an error quotes, from its ICMP header on, as far as it is quoted.
 
-    Args:
-        family: `V4` or `V6`.
-        data: As much of the request as is quoted.
-        kind: The error's.
-        type_: The error's.
-        code: The error's.
-        destination: Where the request was going, packed.
-
-    Returns:
-        The error; `None` if what is quoted is no echo request.
+    Kind, type and code are the error's. Returns `None` if what is quoted is no echo request.
     """
     if len(data) < _HEADER.size:
         return None

@@ -6,11 +6,8 @@ import contextlib
 import fcntl
 import socket
 import struct
-from typing import cast
 
 import attrs
-from icmplib.exceptions import ICMPSocketError, SocketPermissionError
-from icmplib.sockets import ICMPv4Socket, ICMPv6Socket
 
 from maglev_icmp.packet import V4, V6, Family
 
@@ -31,23 +28,6 @@ _MSG_PROBE = 0x10
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 Ancillary = list[tuple[int, int, bytes]]
-
-
-class _V4(ICMPv4Socket):
-    def detach(self) -> socket.socket:
-        return _detach(self)
-
-
-class _V6(ICMPv6Socket):
-    def detach(self) -> socket.socket:
-        return _detach(self)
-
-
-def _detach(opened: ICMPv4Socket | ICMPv6Socket) -> socket.socket:
-    """Take the socket from icmplib, which would close it."""
-    sock = cast("socket.socket", opened._sock)  # noqa: SLF001 - our own subclasses ask
-    opened._sock = None  # noqa: SLF001
-    return sock
 
 
 @attrs.frozen
@@ -76,10 +56,7 @@ class EchoSocket:
 
 
 def open_socket(family: socket.AddressFamily) -> EchoSocket:
-    """Open a socket in the current network namespace.
-
-    Args:
-        family: `AF_INET` or `AF_INET6`.
+    """Open a socket for `AF_INET` or `AF_INET6` in the current network namespace.
 
     Raises:
         PermissionError: Neither kind is allowed; the message says what would allow it.
@@ -104,15 +81,8 @@ def open_socket(family: socket.AddressFamily) -> EchoSocket:
 
 
 def _create(family: Family, *, raw: bool) -> socket.socket:
-    try:
-        opened = (_V4 if family is V4 else _V6)(privileged=raw)
-    except SocketPermissionError as error:
-        raise PermissionError(1, "not permitted") from error
-    except ICMPSocketError as error:
-        # icmplib keeps the text and drops the number, by which the engine classifies errors.
-        cause = error.__context__
-        raise cause if isinstance(cause, OSError) else OSError(str(error)) from error
-    return opened.detach()
+    inet, protocol = (socket.AF_INET, socket.IPPROTO_ICMP) if family is V4 else (socket.AF_INET6, socket.IPPROTO_ICMPV6)
+    return socket.socket(inet, socket.SOCK_RAW if raw else socket.SOCK_DGRAM, protocol)
 
 
 def _set_up(opened: EchoSocket) -> None:
@@ -144,12 +114,7 @@ def _filter(opened: EchoSocket) -> None:
 
 
 def source_ancillary(family: Family, packed: bytes) -> Ancillary:
-    """What makes one packet leave from a certain local address.
-
-    Args:
-        family: `V4` or `V6`.
-        packed: The address, 4 or 16 bytes.
-    """
+    """What makes one packet leave from a certain local address, packed."""
     if family is V4:
         return [(socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=i4s4s", 0, packed, bytes(4)))]
     return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, struct.pack("=16sI", packed, 0))]
@@ -173,9 +138,7 @@ def source_is_local(opened: EchoSocket, packed: bytes) -> bool:
 def scope_index(sock: socket.socket, scope: str) -> int:
     """The number of an interface in the socket's own network namespace, wherever this process is now.
 
-    Args:
-        sock: The socket.
-        scope: An interface's name or number, as behind the `%` of a link-local address.
+    `scope` is the interface's name or number, as behind the `%` of a link-local address.
 
     Raises:
         OSError: There is no such interface.

@@ -9,12 +9,11 @@ from typing import ClassVar
 from maglev.api import TLS, Code, Conversation, Done, ProbeResult, StreamChecker, Target
 from maglev.client_tls import client_context
 from maglev.patterns import compile_pattern
-from maglev_tcp.expect import Expect, Expectation
+from maglev_tcp.expect import Expect
 from maglev_tcp.options import TcpOptions
 
 _CONNECTED = ProbeResult(Code.L4OK, "connected")
 _SECURED = ProbeResult(Code.L6OK, "TLS handshake completed")
-_MATCHED = ProbeResult(Code.L7OK, "the answer matches expect")
 
 
 class Connected(Conversation):
@@ -69,5 +68,5 @@ class TcpChecker(StreamChecker):
 def _conversations(options: TcpOptions) -> Callable[[], Conversation]:
     sent = options.send.encode()
     if options.expect:
-        return partial(Expect, sent, Expectation(compile_pattern(options.expect, "expect"), Done(_MATCHED)))
+        return partial(Expect, sent, compile_pattern(options.expect, "expect"))
     return partial(Connected, Done(_SECURED if options.ssl else _CONNECTED, last_send=sent))

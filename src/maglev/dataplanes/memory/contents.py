@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -49,21 +48,9 @@ class Written:
 
 
 class Contents:
-    """VIPs, servers and weights, established flows, counters, and a journal of operations.
+    """VIPs, servers and weights, established flows, counters, and a journal of operations; see `MemoryStore`."""
 
-    Args:
-        flow_hash: How flows are hashed to buckets.
-        clock_s: Returns seconds since the epoch.
-        journal_length: How many operations the journal keeps.
-    """
-
-    def __init__(
-        self,
-        *,
-        flow_hash: FlowHash = "crc32c",
-        clock_s: Callable[[], float] = time.time,
-        journal_length: int = 100_000,
-    ) -> None:
+    def __init__(self, *, flow_hash: FlowHash, clock_s: Callable[[], float], journal_length: int) -> None:
         self.flow_hash: FlowHash = flow_hash
         self.clock_s = clock_s
         self.faults = Faults()
@@ -94,12 +81,7 @@ class Contents:
         return self._prefixes[key.address][key]
 
     def write(self, operation: Operation, session: int = 0) -> OperationResult:
-        """Apply one operation, or refuse it as VPP would or as `faults` say; either way the journal gets it.
-
-        Args:
-            operation: The operation.
-            session: The number of the session that writes it.
-        """
+        """Apply one operation, or refuse it as VPP would or as `faults` say; either way the journal gets it."""
         operation = _as_stored(operation)
         neighbours: Mapping[VipKey, VipState] = {}
         if not isinstance(operation, SetConf):
@@ -128,13 +110,11 @@ class Contents:
             case DeleteVip(key):
                 self._delete_vip(key)
             case AddServer(key, server, weight):
-                self._set_server(key, server, weight)
+                self._set_server(key, server, weight, flush=False)
             case SetWeight(key, server, weight, flush):
-                self._set_server(key, server, weight)
-                self._flush(key, server if flush else None)
+                self._set_server(key, server, weight, flush=flush)
             case DeleteServer(key, server, flush):
-                self._set_server(key, server, None)
-                self._flush(key, server if flush else None)
+                self._set_server(key, server, None, flush=flush)
 
     def _delete_vip(self, key: VipKey) -> None:
         prefix = self._prefixes[key.address]
@@ -145,7 +125,7 @@ class Contents:
             self.flows.drop(index)
             self.packets.pop(index, None)
 
-    def _set_server(self, key: VipKey, server: Address, weight: int | None) -> None:
+    def _set_server(self, key: VipKey, server: Address, weight: int | None, *, flush: bool) -> None:
         vip = self.vip(key)
         servers = {**vip.servers}
         if weight is None:
@@ -153,11 +133,8 @@ class Contents:
         else:
             servers[server] = ServerState(weight, since_s=int(self.clock_s()))
         self._prefixes[key.address][key] = attrs.evolve(vip, servers=servers)
-
-    def _flush(self, key: VipKey, server: Address | None) -> None:
-        index = self.vip(key).index
-        if server is not None and index is not None:
-            self.flows.drop(index, server)
+        if flush and vip.index is not None:
+            self.flows.drop(vip.index, server)
 
 
 def _as_stored(operation: Operation) -> Operation:

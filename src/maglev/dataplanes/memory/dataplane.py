@@ -39,11 +39,7 @@ class MemoryDataplane(Dataplane):
 
 
 def dataplane_over(store: MemoryStore) -> type[MemoryDataplane]:
-    """Return a memory dataplane class, to register with a daemon, whose instances share one store.
-
-    Args:
-        store: The store.
-    """
+    """Return a memory dataplane class, to register with a daemon, whose instances share one store."""
 
     class Shared(MemoryDataplane):
         """A memory dataplane over the given store."""

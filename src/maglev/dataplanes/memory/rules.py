@@ -13,7 +13,6 @@ from maglev.api import (
     AddServer,
     AddVip,
     DeleteServer,
-    DeleteVip,
     Encap,
     Operation,
     SetConf,
@@ -22,13 +21,6 @@ from maglev.api import (
     VipState,
 )
 from maglev.domain.table import MAX_LENGTH, MAX_WEIGHT, MIN_LENGTH
-
-VALUE_EXIST = "VALUE_EXIST"
-NO_SUCH_ENTRY = "NO_SUCH_ENTRY"
-INVALID_ARGUMENT = "INVALID_ARGUMENT"
-INVALID_VALUE = "INVALID_VALUE"
-INVALID_MEMORY_SIZE = "INVALID_MEMORY_SIZE"
-INVALID_ADDRESS_FAMILY = "INVALID_ADDRESS_FAMILY"
 
 _FAMILY = {Encap.GRE4: 4, Encap.GRE6: 6}
 
@@ -41,43 +33,43 @@ def refusal(operation: Operation, neighbours: Mapping[VipKey, VipState]) -> str:
         neighbours: All VIPs on the operation's address; unused for `SetConf`.
     """
     if isinstance(operation, SetConf):
-        return "" if _is_power_of_two(operation.conf.sticky_buckets_per_core) else INVALID_MEMORY_SIZE
+        return "" if _is_power_of_two(operation.conf.sticky_buckets_per_core) else "INVALID_MEMORY_SIZE"
     if isinstance(operation, AddVip):
         return _new_vip_refusal(operation, neighbours)
     vip = neighbours.get(operation.vip)
     if vip is None:
-        return NO_SUCH_ENTRY
+        return "NO_SUCH_ENTRY"
     match operation:
-        case DeleteVip():
-            return ""
         case AddServer():
             return _new_server_refusal(operation, vip)
-        case SetWeight(server=server, weight=weight):
-            return _weight_refusal(weight) if server in vip.servers else NO_SUCH_ENTRY
-        case DeleteServer(server=server):
-            return "" if server in vip.servers else NO_SUCH_ENTRY
+        case SetWeight() | DeleteServer() if operation.server not in vip.servers:
+            return "NO_SUCH_ENTRY"
+        case SetWeight():
+            return _weight_refusal(operation.weight)
+        case _:
+            return ""
 
 
 def _new_vip_refusal(operation: AddVip, neighbours: Mapping[VipKey, VipState]) -> str:
     key, attributes = operation.vip, operation.attributes
     if key in neighbours or any(0 in (key.port, other.port) for other in neighbours):
-        return VALUE_EXIST
+        return "VALUE_EXIST"
     if attributes.encap not in _FAMILY or {vip.attributes.encap for vip in neighbours.values()} - {attributes.encap}:
-        return INVALID_ARGUMENT
+        return "INVALID_ARGUMENT"
     length = attributes.table_length
-    return "" if _is_power_of_two(length) and MIN_LENGTH <= length <= MAX_LENGTH else INVALID_MEMORY_SIZE
+    return "" if _is_power_of_two(length) and MIN_LENGTH <= length <= MAX_LENGTH else "INVALID_MEMORY_SIZE"
 
 
 def _new_server_refusal(operation: AddServer, vip: VipState) -> str:
     if operation.server in vip.servers:
-        return VALUE_EXIST
+        return "VALUE_EXIST"
     if operation.server.version != _FAMILY.get(vip.attributes.encap):
-        return INVALID_ADDRESS_FAMILY
+        return "INVALID_ADDRESS_FAMILY"
     return _weight_refusal(operation.weight)
 
 
 def _weight_refusal(weight: int) -> str:
-    return "" if 0 <= weight <= MAX_WEIGHT else INVALID_VALUE
+    return "" if 0 <= weight <= MAX_WEIGHT else "INVALID_VALUE"
 
 
 def _is_power_of_two(number: int) -> bool:

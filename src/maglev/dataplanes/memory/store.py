@@ -111,11 +111,7 @@ class MemoryStore(Contents):
         self.start()
 
     def hang(self, *, dropping: bool = False) -> None:
-        """Send no replies until `resume`.
-
-        Args:
-            dropping: Drop the operations too.
-        """
+        """Send no replies until `resume`; with `dropping`, drop the operations too."""
         self.hanging = Hang(dropping, anyio.Event())
 
     def resume(self) -> None:
@@ -172,10 +168,7 @@ class MemorySession:
         return self._reason or LostReason(LostKind.CLOSED, "")
 
     async def check(self, step: str) -> None:
-        """Wait until the dataplane replies.
-
-        Args:
-            step: What is being done, for the error message.
+        """Wait until the dataplane replies; `step` says in the error message what is being done.
 
         Raises:
             DataplaneError: It is lost, or did not reply within the deadline.

@@ -28,6 +28,7 @@ from maglev.domain.state.commands import known
 from maglev.domain.state.effects import Address, Collector
 from maglev.domain.state.frontends import infer_steps, reassess, remember_weights
 from maglev.domain.state.state import State
+from maglev.domain.table import numeric_order
 
 
 @attrs.frozen
@@ -100,11 +101,6 @@ def plan_for_conf(state: State, request: SyncRequest) -> ConfPlan:
         empty=not view.addresses(),
         recreate=request.recreate or view.rebuild_conf,
     )
-
-
-def numeric_order(address: Address) -> tuple[int, int]:
-    """The order in which addresses are planned and shown: IPv4 first."""
-    return address.version, int(address)
 
 
 def in_scope(state: State, request: SyncRequest) -> tuple[list[Address], list[Address]]:
@@ -265,8 +261,8 @@ def dataplane_empty(state: State, out: Collector) -> None:
 
 def _release(state: State, step: warmup.Step, out: Collector) -> None:
     state.warm = step.warm
-    for held in step.held:
-        out.note("debug", "held-back", frontend=held.frontend, why=held.why)
+    for name, why in step.held.items():
+        out.note("debug", "held-back", frontend=name, why=why)
     if step.released:
         out.note("info", "released", frontends=len(step.released), warm=state.warm.over)
         for name in step.released:
