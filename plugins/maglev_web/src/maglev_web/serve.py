@@ -16,6 +16,7 @@ import uvicorn
 
 from maglev.build import this_build
 from maglev.listening import listen, read_address
+from maglev.serving import read_certificate
 from maglev_web.feed import Daemons, watching
 from maglev_web.http import create_app
 from maglev_web.http.head_time import LimitedHeadTime
@@ -99,10 +100,12 @@ async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        OSError: The socket cannot be had, or a certificate cannot be read.
-        ValueError: A certificate or a token cannot be used.
+        OSError: The socket cannot be had.
+        ValueError: A certificate or a token cannot be read or used.
     """
     configure(settings.log_level)
+    if settings.tls_cert and settings.tls_key:  # before uvicorn, for whom OpenSSL asks the terminal for passwords
+        await anyio.to_thread.run_sync(read_certificate, settings.tls_cert, settings.tls_key)
     # A reload is for the daemons; this has nothing to read again.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     page = await anyio.to_thread.run_sync(read_page)
