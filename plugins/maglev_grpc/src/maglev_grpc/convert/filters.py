@@ -16,12 +16,7 @@ _LEVELS = ("debug", "info", "warning", "error", "critical")
 def watch_request(
     wanted: api.EventFilter, initial: pb.InitialState = pb.INITIAL_STATE_UNSPECIFIED
 ) -> pb.WatchEventsRequest:
-    """The request that asks for events.
-
-    Args:
-        wanted: Which events.
-        initial: How the present state is told.
-    """
+    """The request that asks for events."""
     request = cast("pb.WatchEventsRequest", to_message(wanted))
     request.initial_state = initial
     return request

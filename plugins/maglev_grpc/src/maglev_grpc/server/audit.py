@@ -46,12 +46,7 @@ class Audit:
         _write({"command": COMMANDS[call].__name__, **fields}, caller, str(refusal))
 
     def wrong_token(self, call: str, caller: Caller) -> None:
-        """Record a call with a wrong token, whatever was asked for; once a minute for one host.
-
-        Args:
-            call: The method.
-            caller: Who made it.
-        """
+        """Record a call with a wrong token, whatever was asked for; once a minute for one host."""
         if self._wrong_tokens.allow(caller.peer.rpartition(":")[0]):
             _write({"call": call}, caller, "the token is not the right one")
 

@@ -33,11 +33,7 @@ _RETRY_S = 0.1
 
 
 class Relay:
-    """Carries connections from the outer socket to the inner one.
-
-    Args:
-        path: Where the outer socket is to be.
-    """
+    """Carries connections from the outer socket to the inner one."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -144,9 +140,6 @@ def _is_served(path: str) -> bool:
 @asynccontextmanager
 async def relayed(path: str) -> AsyncIterator[tuple[Relay, socket.socket]]:
     """Make the outer socket and its relay, which is not running yet; both are removed at the end.
-
-    Args:
-        path: Where the outer socket is to be.
 
     Raises:
         OSError: As `listen`.
