@@ -96,7 +96,8 @@ def test_a_key_with_a_password_is_refused_and_no_password_asked_for(tmp_path: Pa
             serialization.BestAvailableEncryption(b"secret"),
         )
     )
-    command = [sys.executable, "-m", "maglev_web", "--listen", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key]
+    command = [sys.executable, "-m", "maglev_web", "--listen", "127.0.0.1:0", "--tls-cert", str(cert)]
+    command += ["--tls-key", str(key)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1
     assert "the key needs a password" in done.stderr.splitlines()[-1]

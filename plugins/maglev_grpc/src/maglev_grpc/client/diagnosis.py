@@ -41,10 +41,6 @@ async def explained(failure: Exception, target: str, security: Security) -> Exce
 def diagnose(target: str, security: Security) -> str:
     """Shake hands with a server, and tell what is wrong; blocks, so it belongs into a thread.
 
-    Args:
-        target: As `read_target` gives it.
-        security: How to speak.
-
     Returns:
         What is wrong, or nothing if that does not show.
     """

@@ -34,14 +34,7 @@ class Audit:
         self._wrong_tokens = RateLimit(TOKENS_EVERY_S, clock_s=clock_s)
 
     def refused(self, call: str, caller: Caller, refusal: Exception, request: Message | None = None) -> None:
-        """Record a changing call that was refused before it became a command.
-
-        Args:
-            call: The method.
-            caller: Who made it.
-            refusal: Why.
-            request: What was asked for; `None` if that could not be read.
-        """
+        """Record a changing call that was refused before it became a command."""
         fields = {} if request is None else {f"arg_{field.name}": _short(v) for field, v in request.ListFields()}
         _write({"command": COMMANDS[call].__name__, **fields}, caller, str(refusal))
 

@@ -16,13 +16,7 @@ from maglev_grpc.server.names import bounded, bounded_command, find
 
 
 class Reads:
-    """Answers the calls that change nothing.
-
-    Args:
-        control: The running controller.
-        build: Which build this is.
-        watchers: Tells how many watchers there are.
-    """
+    """Answers the calls that change nothing."""
 
     def __init__(self, control: Control, build: Build, watchers: Callable[[], int]) -> None:
         self._control = control
