@@ -16,8 +16,8 @@ from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_web.feed import daemon as feeds
 from maglev_web.feed import logs, probes
 from maglev_web.feed.counters import SHOWN, DataplaneMessages
-from maglev_web.feed.followed import FollowedBackends
 from maglev_web.feed.on_demand import covers
+from maglev_web.feed.probes import FollowedBackends
 from plugins.maglev_web.tests.serving import until
 from plugins.maglev_web.tests.test_web_feed import watched
 

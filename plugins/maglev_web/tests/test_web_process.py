@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 
 from plugins.maglev_web.tests.installation import Installation, Process, free_port, installation, until
 
@@ -81,6 +82,25 @@ def test_what_cannot_be_had_is_said_in_a_line(tmp_path: Path, arguments: Sequenc
     assert done.returncode == 1
     assert "maglevd-frontend: " in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_a_key_with_a_password_is_refused_and_no_password_asked_for(tmp_path: Path) -> None:
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    plain = serialization.load_pem_private_key(certificate.private_key_pem.bytes(), None)
+    cert, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    cert.write_bytes(certificate.cert_chain_pems[0].bytes())
+    key.write_bytes(
+        plain.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    command = [sys.executable, "-m", "maglev_web", "--listen", "127.0.0.1:0", "--tls-cert", str(cert)]
+    command += ["--tls-key", str(key)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "the key needs a password" in done.stderr.splitlines()[-1]
 
 
 def test_daemons_are_told_apart_when_one_is_away_one_hangs_and_one_was_restarted(tmp_path: Path) -> None:

@@ -12,10 +12,9 @@ import anyio.abc
 import httpx
 import pytest
 
+from maglev_web.feed import Daemon
 from maglev_web.http import head_time, streams
 from plugins.maglev_web.tests.serving import Served, serving, until
-
-REQUEST = b"GET /view/api/events HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def lines_of(answer: httpx.Response, wanted: int) -> list[str]:
@@ -73,11 +72,11 @@ async def test_streams_end_when_the_server_does() -> None:
         assert served.daemons.broker.readers == 0
 
 
-async def slow_reader(served: Served, stack: AsyncExitStack) -> anyio.abc.SocketStream:
-    """Somebody who asks for events and then takes none."""
+async def slow_reader(served: Served, stack: AsyncExitStack, path: str = "/view/api/events") -> anyio.abc.SocketStream:
+    """Somebody who asks for something, events unless said, and then takes none of it."""
     stream = await stack.enter_async_context(await anyio.connect_tcp("127.0.0.1", served.port))
     stream.extra(anyio.abc.SocketAttribute.raw_socket).setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    await stream.send(REQUEST)
+    await stream.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     return stream
 
 
@@ -121,3 +120,27 @@ async def test_who_reads_events_for_long_is_not_sent_away(monkeypatch: pytest.Mo
     monkeypatch.setattr(streams, "PING_S", 0.1)
     async with serving() as served, served.http.stream("GET", "/view/api/events") as answer:
         assert len(await lines_of(answer, 11)) == 11
+
+
+@pytest.mark.parametrize("path", ["/view/api/state", "/view/api/events"])
+async def test_who_never_reads_an_answer_is_sent_away(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(head_time, "HEAD_WITHIN_S", 0.2)
+    monkeypatch.setattr(head_time, "TAKEN_WITHIN_S", 0.5)
+    monkeypatch.setattr(streams, "SEND_WITHIN_S", 0.2)
+    padding = b'"' + b"x" * 16_000_000 + b'"'
+    monkeypatch.setattr(Daemon, "whole", lambda _: padding)
+    lost: list[object] = []
+    original = head_time.LimitedHeadTime.connection_lost
+
+    def connection_lost(self: head_time.LimitedHeadTime, exc: Exception | None) -> None:
+        lost.append(self)
+        original(self, exc)
+
+    monkeypatch.setattr(head_time.LimitedHeadTime, "connection_lost", connection_lost)
+    async with serving() as served, AsyncExitStack() as stack:
+        await slow_reader(served, stack, path)
+        if path == "/view/api/events":
+            broker = served.daemons.broker
+            await until(lambda: broker.readers == 1, "somebody reads")
+            broker.publish(padding)
+        await until(lambda: lost, "the connection is broken")

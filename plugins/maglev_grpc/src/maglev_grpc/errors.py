@@ -99,12 +99,7 @@ def status_of(error: Exception) -> tuple[grpc.StatusCode, str, tuple[tuple[str, 
 
 
 def error_of(error: grpc.aio.AioRpcError, target: str) -> Exception:
-    """Turn what gRPC raises into what the server raised, or into a `ClientError`.
-
-    Args:
-        error: What gRPC raised.
-        target: The server, for messages.
-    """
+    """Turn what gRPC raises into what the server raised, or into a `ClientError`."""
     message = error.details() or error.code().name
     detail = _detail_in(error.trailing_metadata() or ())
     if detail is None:

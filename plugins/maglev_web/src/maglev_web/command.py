@@ -17,7 +17,6 @@ from maglev_web.serve import serve
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point of `maglevd-frontend`."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     command().main(None if arguments is None else list(arguments), prog_name="maglevd-frontend")
 
 

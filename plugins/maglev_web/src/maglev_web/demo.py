@@ -59,11 +59,7 @@ async def dashboard(folder: Path, grpc_socket: str) -> AsyncIterator[Sequence[st
 
 
 def free_port(wanted: int) -> int:
-    """A TCP port that is free on loopback: the wanted one if it is.
-
-    Args:
-        wanted: The port.
-    """
+    """A TCP port that is free on loopback: the wanted one if it is."""
     for port in (wanted, 0):
         with socket.socket() as sock, suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import sys
@@ -16,11 +17,11 @@ import uvicorn
 
 from maglev.build import this_build
 from maglev.listening import listen, read_address
+from maglev.serving import read_certificate
 from maglev_web.feed import Daemons, watching
 from maglev_web.http import create_app
 from maglev_web.http.head_time import LimitedHeadTime
 from maglev_web.http.page import MISSING, read_page
-from maglev_web.logs import configure
 from maglev_web.options import Settings
 
 log = structlog.get_logger(__name__)
@@ -32,12 +33,7 @@ _HEAD_AT_MOST = 32 * 1024
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which ends the streams of events before it waits for them to end.
-
-    Args:
-        config: As uvicorn has it.
-        daemons: Whose events are streamed.
-    """
+    """uvicorn's server, which ends the streams of events before it waits for them to end."""
 
     def __init__(self, config: uvicorn.Config, daemons: Daemons) -> None:
         super().__init__(config)
@@ -61,12 +57,7 @@ class Server(uvicorn.Server):
 
 
 def configuration(app: Any, settings: Settings) -> uvicorn.Config:
-    """How uvicorn is to serve.
-
-    Args:
-        app: What answers.
-        settings: What the operator wants.
-    """
+    """How uvicorn is to serve."""
     return uvicorn.Config(
         app,
         http=LimitedHeadTime,
@@ -95,14 +86,34 @@ def url(settings: Settings, port: int) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
+def configure(level: str) -> None:
+    """Set the log up: on standard error, JSON unless that is a terminal."""
+    least = logging.getLevelNamesMapping()[level.upper()]
+    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    # What uvicorn has to say besides: that it started is said above, in our own words.
+    logging.getLogger("uvicorn").setLevel(max(least, logging.WARNING))
+
+
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        OSError: The socket cannot be had, or a certificate cannot be read.
-        ValueError: A certificate or a token cannot be used.
+        OSError: The socket cannot be had.
+        ValueError: A certificate or a token cannot be read or used.
     """
     configure(settings.log_level)
+    if settings.tls_cert and settings.tls_key:  # before uvicorn, for whom OpenSSL asks the terminal for passwords
+        await anyio.to_thread.run_sync(read_certificate, settings.tls_cert, settings.tls_key)
     # A reload is for the daemons; this has nothing to read again.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     page = await anyio.to_thread.run_sync(read_page)

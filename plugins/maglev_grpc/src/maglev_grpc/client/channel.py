@@ -64,10 +64,6 @@ def read_targets(text: str) -> tuple[str, ...]:
 def read_credentials(target: str, security: Security) -> grpc.ChannelCredentials | None:
     """Read the files that `security` names; blocks, so it belongs into a thread.
 
-    Args:
-        target: As `read_target` gives it.
-        security: How to speak.
-
     Returns:
         gRPC's credentials; `None` for clear text.
 
@@ -89,13 +85,7 @@ def read_credentials(target: str, security: Security) -> grpc.ChannelCredentials
 
 
 def open_channel(target: str, credentials: grpc.ChannelCredentials | None, security: Security) -> grpc.aio.Channel:
-    """Make a channel for the running event loop; it connects with the first call.
-
-    Args:
-        target: As `read_target` gives it.
-        credentials: As `read_credentials` gives them.
-        security: How to speak.
-    """
+    """Make a channel for the running event loop; it connects with the first call."""
     if credentials is None:
         return grpc.aio.insecure_channel(target, options=_OPTIONS)
     named = (("grpc.ssl_target_name_override", security.server_name),) if security.server_name else ()

@@ -140,10 +140,6 @@ class Client:
     async def read(self, name: str, request: Message) -> Any:
         """Make a call that changes nothing; while the server cannot be reached, retry for `patience_s`.
 
-        Args:
-            name: The method, as `GetBackend`.
-            request: Its request.
-
         Returns:
             The message it answers with.
         """
@@ -159,10 +155,6 @@ class Client:
     async def call(self, name: str, request: Message) -> Any:
         """Make one call, once.
 
-        Args:
-            name: The method, as `GetBackend`.
-            request: Its request.
-
         Returns:
             The message it answers with.
         """
@@ -176,12 +168,7 @@ class Client:
             raise
 
     async def stream(self, name: str, request: Message) -> AsyncGenerator[Any, None]:
-        """Make one call that is answered by a stream, and yield its messages until the server ends it.
-
-        Args:
-            name: The method, as `WatchEvents`.
-            request: Its request.
-        """
+        """Make one call that is answered by a stream, and yield its messages until the server ends it."""
         call = self._method(name)(request)
         try:
             async for message in call:
@@ -196,7 +183,7 @@ class Client:
     ) -> AsyncGenerator[pb.WatchEventsResponse | Disconnected, None]:
         """As `watch`, with the server's messages as they come; those of a lost connection are `Disconnected`."""
         request = watch_request(wanted or api.EventFilter(), pb.INITIAL_STATE_SNAPSHOT)
-        return watch_messages(self._method("WatchEvents"), request, self.target, self._failure, reconnect=reconnect)
+        return watch_messages(lambda: self.stream("WatchEvents", request), self.target, reconnect=reconnect)
 
     async def _value(self, kind: type[T], method: str, **fields: Any) -> T:
         return from_message(kind, await self.read(method, _request(method, **fields)))

@@ -26,13 +26,7 @@ _NO_HTTP2 = ("Failed parsing HTTP/2", "http1")
 
 
 async def explained(failure: Exception, target: str, security: Security) -> Exception:
-    """Return a failure in better words, if it is one of reaching the server and there are any.
-
-    Args:
-        failure: What `error_of` made of gRPC's.
-        target: The server, as `read_target` gives it.
-        security: How it was spoken to.
-    """
+    """Return a failure in better words, if it is one of reaching the server and there are any."""
     if not isinstance(failure, Unavailable):
         return failure
     told = _PREAMBLE.sub("", str(failure))
@@ -46,10 +40,6 @@ async def explained(failure: Exception, target: str, security: Security) -> Exce
 
 def diagnose(target: str, security: Security) -> str:
     """Shake hands with a server, and tell what is wrong; blocks, so it belongs into a thread.
-
-    Args:
-        target: As `read_target` gives it.
-        security: How to speak.
 
     Returns:
         What is wrong, or nothing if that does not show.

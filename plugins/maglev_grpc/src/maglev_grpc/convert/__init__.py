@@ -2,11 +2,21 @@
 
 from maglev_grpc.convert.as_json import JsonWriter, json_bytes, short_names
 from maglev_grpc.convert.codecs import Missing
-from maglev_grpc.convert.commands import COMMANDS, call_of, change_of, command_of, preview_request, request_of
-from maglev_grpc.convert.events import Watched, event_message, read_event
-from maglev_grpc.convert.filters import filter_of, watch_request
 from maglev_grpc.convert.info import Info
 from maglev_grpc.convert.messages import MESSAGES, from_message, plan_of, to_message
+from maglev_grpc.convert.requests import (
+    COMMANDS,
+    Watched,
+    call_of,
+    change_of,
+    command_of,
+    event_message,
+    filter_of,
+    preview_request,
+    read_event,
+    request_of,
+    watch_request,
+)
 
 __all__ = [
     "COMMANDS",

@@ -52,11 +52,7 @@ def text(value: str) -> str:
 
 
 def enumeration(kind: type[Enum]) -> Codec:
-    """An enumeration of `maglev.api`, by the names of its members.
-
-    Args:
-        kind: Its class; the message's enumeration has the same name.
-    """
+    """An enumeration of `maglev.api`, by the names of its members."""
     wrapper: Any = getattr(pb, kind.__name__)
     prefix = wrapper.Name(0).removesuffix("UNSPECIFIED")
     numbers: dict[Enum, int] = {member: wrapper.Value(prefix + member.name) for member in kind}

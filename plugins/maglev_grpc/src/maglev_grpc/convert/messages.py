@@ -95,11 +95,7 @@ class Plan:
 
 
 def to_message(value: Any) -> Any:
-    """Make the message of a value.
-
-    Args:
-        value: Of a class in `MESSAGES`.
-    """
+    """Make the message of a value."""
     plan = plan_of(type(value))
     content: dict[str, Any] = {}
     for field in plan.fields:

@@ -34,24 +34,12 @@ class Audit:
         self._wrong_tokens = RateLimit(TOKENS_EVERY_S, clock_s=clock_s)
 
     def refused(self, call: str, caller: Caller, refusal: Exception, request: Message | None = None) -> None:
-        """Record a changing call that was refused before it became a command.
-
-        Args:
-            call: The method.
-            caller: Who made it.
-            refusal: Why.
-            request: What was asked for; `None` if that could not be read.
-        """
+        """Record a changing call that was refused before it became a command."""
         fields = {} if request is None else {f"arg_{field.name}": _short(v) for field, v in request.ListFields()}
         _write({"command": COMMANDS[call].__name__, **fields}, caller, str(refusal))
 
     def wrong_token(self, call: str, caller: Caller) -> None:
-        """Record a call with a wrong token, whatever was asked for; once a minute for one host.
-
-        Args:
-            call: The method.
-            caller: Who made it.
-        """
+        """Record a call with a wrong token, whatever was asked for; once a minute for one host."""
         if self._wrong_tokens.allow(caller.peer.rpartition(":")[0]):
             _write({"call": call}, caller, "the token is not the right one")
 

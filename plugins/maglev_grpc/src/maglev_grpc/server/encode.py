@@ -31,12 +31,7 @@ def varint(number: int) -> bytes:
 
 
 def item(number: int, payload: bytes) -> bytes:
-    """One message as an item of a list, or as a field.
-
-    Args:
-        number: The field's number.
-        payload: The message, serialised.
-    """
+    """One message, serialised, as an item of a list, or as a field."""
     return varint(number << 3 | _LENGTH_DELIMITED) + varint(len(payload)) + payload
 
 
@@ -73,21 +68,10 @@ class _Slices:
 
 
 async def serialised(value: Any) -> bytes:
-    """A large value, serialised.
-
-    Args:
-        value: Of a class in `MESSAGES`.
-    """
+    """A large value of a class in `MESSAGES`, serialised."""
     return await _Slices().value(value)
 
 
-async def listed(message: type[Any], field: str, values: Mapping[str, Any]) -> bytes:
-    """A message that is one list, serialised.
-
-    Args:
-        message: Its class.
-        field: The list's name in it.
-        values: What the list holds.
-    """
-    number = message.DESCRIPTOR.fields_by_name[field].number
-    return await _Slices().items(number, map(to_message, values.values()))
+async def listed(message: type[Any], values: Mapping[str, Any]) -> bytes:
+    """A message whose only field is a list of these values, serialised."""
+    return await _Slices().items(message.DESCRIPTOR.fields[0].number, map(to_message, values.values()))

@@ -24,7 +24,7 @@ from maglev_grpc.server.options import GrpcOptions
 from maglev_grpc.server.reads import Reads
 from maglev_grpc.server.relay import Relay, relayed
 from maglev_grpc.server.secrets import Keeper, Secrets, read_secrets
-from maglev_grpc.server.standard_services import Health, add_reflection
+from maglev_grpc.server.standard_services import add_health, add_reflection
 from maglev_grpc.server.watching import Watching
 
 LONGEST_CALL_S = 120.0
@@ -93,18 +93,17 @@ class GrpcExporter(Exporter):
             longest_s=LONGEST_CALL_S,
         )
         server.add_generic_rpc_handlers((calls,))
-        health = Health(server, SERVICE.full_name)
+        health = await add_health(server, SERVICE.full_name)
         if options.reflection:
             add_reflection(server, SERVICE.full_name)
         async with self._listening(server):
             await server.start()
             try:
-                await health.serving()
                 ready()
                 await anyio.sleep_forever()
             finally:
                 with anyio.CancelScope(shield=True):
-                    await health.not_serving()
+                    await health.enter_graceful_shutdown()
                     watching.close()
                     await changes.close(DRAIN_S)
                     await server.stop(DRAIN_S)

@@ -16,13 +16,7 @@ from maglev_grpc.server.names import bounded, bounded_command, find
 
 
 class Reads:
-    """Answers the calls that change nothing.
-
-    Args:
-        control: The running controller.
-        build: Which build this is.
-        watchers: Tells how many watchers there are.
-    """
+    """Answers the calls that change nothing."""
 
     def __init__(self, control: Control, build: Build, watchers: Callable[[], int]) -> None:
         self._control = control
@@ -34,14 +28,15 @@ class Reads:
     @property
     def handlers(self) -> Mapping[str, Handler]:
         """What answers each call, by the method's name."""
+        now = self._control.snapshot
         return {
             "GetInfo": self._info,
-            "GetSnapshot": self._snapshot,
-            "ListFrontends": self._frontends,
+            "GetSnapshot": lambda _request, _call: encode.serialised(now()),
+            "ListFrontends": lambda _request, _call: encode.listed(pb.ListFrontendsResponse, now().frontends),
             "GetFrontend": self._frontend,
-            "ListBackends": self._backends,
+            "ListBackends": lambda _request, _call: encode.listed(pb.ListBackendsResponse, now().backends),
             "GetBackend": self._backend,
-            "ListHealthChecks": self._healthchecks,
+            "ListHealthChecks": lambda _request, _call: encode.listed(pb.ListHealthChecksResponse, now().healthchecks),
             "GetHealthCheck": self._healthcheck,
             "CheckConfig": self._check_config,
             "GetDataplaneInfo": self._dataplane,
@@ -67,23 +62,11 @@ class Reads:
         )
         return _message(info)
 
-    async def _snapshot(self, _request: Any, _call: Call) -> Answer:
-        return await encode.serialised(self._control.snapshot())
-
-    async def _frontends(self, _request: Any, _call: Call) -> Answer:
-        return await encode.listed(pb.ListFrontendsResponse, "frontends", self._control.snapshot().frontends)
-
     async def _frontend(self, request: pb.GetFrontendRequest, _call: Call) -> Answer:
         return _message(self._control.frontend(bounded(request.name)))
 
-    async def _backends(self, _request: Any, _call: Call) -> Answer:
-        return await encode.listed(pb.ListBackendsResponse, "backends", self._control.snapshot().backends)
-
     async def _backend(self, request: pb.GetBackendRequest, _call: Call) -> Answer:
         return _message(self._control.backend(bounded(request.name)))
-
-    async def _healthchecks(self, _request: Any, _call: Call) -> Answer:
-        return await encode.listed(pb.ListHealthChecksResponse, "healthchecks", self._control.snapshot().healthchecks)
 
     async def _healthcheck(self, request: pb.GetHealthCheckRequest, _call: Call) -> Answer:
         return _message(find("healthcheck", request.name, self._control.snapshot().healthchecks))

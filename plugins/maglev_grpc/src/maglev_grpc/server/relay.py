@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
 import socket
 import stat
@@ -33,27 +32,20 @@ _RETRY_S = 0.1
 
 
 class Relay:
-    """Carries connections from the outer socket to the inner one.
+    """Carries connections from the outer socket to the inner one."""
 
-    Args:
-        path: Where the outer socket is to be.
-    """
-
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self) -> None:
         self.prefix = f"maglev-grpc/{secrets.token_hex(8)}/"
         """What the abstract names begin with; behind it come `uid/pid/number`."""
-        self._folder = tempfile.mkdtemp(prefix="maglev-grpc-")
-        self.inner = f"{self._folder}/inner"
+        self._folder = tempfile.TemporaryDirectory(prefix="maglev-grpc-")
+        self.inner = f"{self._folder.name}/inner"
         """Where gRPC is to listen."""
         self._numbers = count(1)
         self._room = anyio.Semaphore(_MOST)
 
     def close(self) -> None:
         """Remove what was made for the inner socket."""
-        with contextlib.suppress(FileNotFoundError):  # gRPC removes it too
-            os.unlink(self.inner)  # noqa: PTH108  (next to rmdir)
-        os.rmdir(self._folder)  # noqa: PTH106
+        self._folder.cleanup()
 
     async def run(self, outer: socket.socket) -> None:
         """Carry connections until cancelled.
@@ -145,15 +137,12 @@ def _is_served(path: str) -> bool:
 async def relayed(path: str) -> AsyncIterator[tuple[Relay, socket.socket]]:
     """Make the outer socket and its relay, which is not running yet; both are removed at the end.
 
-    Args:
-        path: Where the outer socket is to be.
-
     Raises:
         OSError: As `listen`.
     """
     outer = await anyio.to_thread.run_sync(listen, path)
     try:
-        relay = await anyio.to_thread.run_sync(Relay, path)
+        relay = await anyio.to_thread.run_sync(Relay)
         try:
             yield relay, outer
         finally:

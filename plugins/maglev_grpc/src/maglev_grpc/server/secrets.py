@@ -83,11 +83,7 @@ def _check_authorities(path: Path) -> None:
 
 
 class Keeper:
-    """Holds the secrets in force, and hands certificates to gRPC, which asks at every handshake.
-
-    Args:
-        secrets: What to begin with.
-    """
+    """Holds the secrets in force, and hands certificates to gRPC, which asks at every handshake."""
 
     def __init__(self, secrets: Secrets) -> None:
         self.secrets = secrets

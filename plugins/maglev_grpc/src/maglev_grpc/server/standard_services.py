@@ -11,36 +11,17 @@ _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 """The same messages as v1alpha, under the name that newer clients try first."""
 
 
-class Health:
-    """`grpc.health.v1.Health`, for the server as a whole and for the service.
-
-    Args:
-        server: Where to add it.
-        service: The service's full name.
-    """
-
-    def __init__(self, server: grpc.aio.Server, service: str) -> None:
-        self._service = service
-        self._servicer = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
-
-    async def serving(self) -> None:
-        """Report SERVING."""
-        for name in ("", self._service):
-            await self._servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
-
-    async def not_serving(self) -> None:
-        """Report NOT_SERVING."""
-        await self._servicer.enter_graceful_shutdown()
+async def add_health(server: grpc.aio.Server, service: str) -> health.aio.HealthServicer:
+    """Have a server report SERVING, for itself and a service, until `enter_graceful_shutdown` of what is returned."""
+    servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    for name in ("", service):
+        await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+    return servicer
 
 
 def add_reflection(server: grpc.aio.Server, service: str) -> None:
-    """Have a server tell which services it has, and what their messages look like.
-
-    Args:
-        server: Where to add it.
-        service: The full name of the service beside health and reflection.
-    """
+    """Have a server tell which services it has, and what their messages look like."""
     names = (service, health.SERVICE_NAME, reflection.SERVICE_NAME)
     servicer = reflection.aio.ReflectionServicer(names)
     method = grpc.stream_stream_rpc_method_handler(

@@ -47,11 +47,7 @@ _SNAPSHOT = pb.WatchEventsResponse.DESCRIPTOR.fields_by_name["snapshot"].number
 
 
 class Serialised:
-    """Keeps the newest events in the form that they travel in.
-
-    Args:
-        most: How many.
-    """
+    """Keeps the newest events in the form that they travel in."""
 
     def __init__(self, most: int = _KEPT) -> None:
         self._most = most

@@ -134,8 +134,8 @@ class Daemon:
     def _take_snapshot(self, snapshot: pb.Snapshot) -> None:
         self.state.replace(snapshot)
         self._probes.history.forget(self.state.backends)
-        self._traffic.forget()
-        self._messages.forget()
+        # Counters of another start give no rates.
+        self._traffic, self._messages = VipTraffic(), DataplaneMessages()
         self._set_status(connected=True, answering=True)
 
     def _take_event(self, event: pb.Event) -> None:

@@ -36,19 +36,16 @@ class Daemons:
 
     def state(self) -> bytes:
         """Everything, as JSON, with the id of the newest message that it contains."""
-        daemons = b",".join(daemon.whole() for daemon in self.by_name.values())
-        return self._with_id(daemons)
+        return self._with_id(*self.by_name.values())
 
     def state_of(self, name: str) -> bytes | None:
         """One daemon's, likewise; `None` if there is none of this name."""
         daemon = self.by_name.get(name)
-        if daemon is None:
-            return None
-        return self._with_id(daemon.whole())
+        return None if daemon is None else self._with_id(daemon)
 
-    def _with_id(self, daemons: bytes) -> bytes:
+    def _with_id(self, *daemons: Daemon) -> bytes:
         head = {"id": self.broker.position, "at_s": time.time()}
-        return json_bytes(head)[:-1] + b',"maglevds":[' + daemons + b"]}"
+        return json_bytes(head)[:-1] + b',"maglevds":[' + b",".join(daemon.whole() for daemon in daemons) + b"]}"
 
     def summaries(self) -> bytes:
         """The list of daemons, as JSON."""

@@ -25,9 +25,5 @@ JSON = JsonWriter(
 
 
 def json_object(items: Iterable[tuple[str, bytes]]) -> bytes:
-    """Join values that are JSON already into an object.
-
-    Args:
-        items: Names and values.
-    """
+    """Join values that are JSON already into an object."""
     return b"{" + b",".join(json_bytes(name) + b":" + text for name, text in items) + b"}"

@@ -14,13 +14,7 @@ from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
 
 class OnDemandStream:
-    """Runs while it is needed, and no longer.
-
-    Args:
-        client: Of the daemon.
-        wanted: Which events are needed now; `None`: none.
-        take: Takes an event as it comes.
-    """
+    """Runs while it is needed, and no longer."""
 
     def __init__(
         self, client: Client, wanted: Callable[[], EventFilter | None], take: Callable[[pb.Event], None]

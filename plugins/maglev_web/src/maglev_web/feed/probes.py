@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Collection, Container
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Container, Iterable
 
 from maglev.api import EventFilter, EventKind
 from maglev_grpc.client import Client
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
-from maglev_web.feed.followed import FollowedBackends
 from maglev_web.feed.on_demand import OnDemandStream
 from maglev_web.feed.state import State
 
 AT_MOST = 300
 """Backends whose probes are followed at once: thousands of results a second would cost the daemon dearly, and every
 browser too."""
+FOLLOWED_S = 30.0
+"""A backend is followed this long after it was last asked for; pages ask every ten seconds."""
 KEPT = 90
 """Probes of each backend that a page which is opened now can still draw."""
 
@@ -51,14 +53,40 @@ class ProbeHistory:
             del self._kept[name]
 
 
-class Probes:
-    """Follows the probes of one daemon.
+class FollowedBackends:
+    """The names that were asked for last.
 
     Args:
-        client: Of the daemon.
-        state: Of the daemon.
-        connected: Whether the daemon can be asked.
+        most: How many there may be.
+        kept_s: How long a name is kept unless it is asked for again, in seconds.
+        clock: Monotonic seconds.
     """
+
+    def __init__(self, most: int, *, kept_s: float = FOLLOWED_S, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._kept_s = kept_s
+        self._clock = clock
+        self._ends_s: OrderedDict[str, float] = OrderedDict()
+
+    def ask(self, names: Iterable[str]) -> None:
+        """Follow these, the most important first."""
+        asked = list(dict.fromkeys(names))[: self._most]
+        for name in reversed(asked):
+            self._ends_s.pop(name, None)
+            self._ends_s[name] = self._clock() + self._kept_s
+        while len(self._ends_s) > self._most:
+            self._ends_s.popitem(last=False)
+
+    def now(self) -> frozenset[str]:
+        """Those that are followed now."""
+        now_s = self._clock()
+        while self._ends_s and next(iter(self._ends_s.values())) <= now_s:
+            self._ends_s.popitem(last=False)
+        return frozenset(self._ends_s)
+
+
+class Probes:
+    """Follows the probes of one daemon."""
 
     def __init__(self, client: Client, state: State, connected: Callable[[], bool]) -> None:
         self.history = ProbeHistory()

@@ -22,12 +22,7 @@ _COST_FACTOR = 10
 
 
 class Refresher:
-    """Reads a daemon's state again.
-
-    Args:
-        client: Of the daemon.
-        state: Of the daemon.
-    """
+    """Reads a daemon's state again."""
 
     def __init__(self, client: Client, state: State) -> None:
         self._client = client

@@ -27,12 +27,7 @@ Work = Callable[[Daemon, Order], Awaitable[Any]]
 
 
 class Admin:
-    """The endpoints below `/admin/api/`.
-
-    Args:
-        daemons: The daemons.
-        csrf: Refuses what did not come from our page.
-    """
+    """The endpoints below `/admin/api/`."""
 
     def __init__(self, daemons: Daemons, csrf: CsrfGuard) -> None:
         self._daemons = daemons

@@ -26,12 +26,7 @@ VISIBLE = 64
 
 
 class View:
-    """The endpoints that everybody may read.
-
-    Args:
-        daemons: The daemons.
-        version: Of this server.
-    """
+    """The endpoints that everybody may read."""
 
     def __init__(self, daemons: Daemons, version: dict[str, object]) -> None:
         self._daemons = daemons

@@ -75,13 +75,7 @@ def _whole(address: str) -> str:
 
 
 class BasicAuth:
-    """Lets only those in who know user and password; everything behind it is reached through it and not otherwise.
-
-    Args:
-        app: What is behind it.
-        credentials: Who may enter.
-        slow_down: Makes those wait who may not.
-    """
+    """Lets only those in who know user and password; everything behind it is reached through it and not otherwise."""
 
     def __init__(self, app: ASGIApp, credentials: Credentials, slow_down: SlowDown | None = None) -> None:
         self._app = app

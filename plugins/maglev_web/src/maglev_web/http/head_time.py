@@ -1,4 +1,4 @@
-"""Limits how long the head of a request may take, so that slow clients do not hold connections."""
+"""Limits how long a request's head may take, and an answer's reading, so that slow clients do not hold connections."""
 
 from __future__ import annotations
 
@@ -8,22 +8,39 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 HEAD_WITHIN_S = 20.0
 """How long the head of a request may take from when it is waited for, in seconds."""
+TAKEN_WITHIN_S = 60.0
+"""How long a client may take to read what was sent to it at once, in seconds."""
 
 
 class LimitedHeadTime(H11Protocol):
-    """Closes a connection whose next request does not come within `HEAD_WITHIN_S`."""
+    """Closes a connection whose next request does not come in time, and breaks one whose client does not read."""
 
     _waiting: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for the first request."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=1, low=0)  # whatever is left unread is noticed
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._forget()
+        self.resume_writing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait until the client has read what was sent. Closing waits for that too, without end."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(TAKEN_WITHIN_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Wait no longer: all is read."""
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def data_received(self, data: bytes) -> None:
         """Wait for the rest of a head, or no longer once it is there."""

@@ -25,11 +25,7 @@ LARGEST_BODY = 16 * 1024
 
 
 class SafeHeaders:
-    """Adds the headers of safety to every answer.
-
-    Args:
-        app: What answers.
-    """
+    """Adds the headers of safety to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

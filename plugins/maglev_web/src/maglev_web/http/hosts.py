@@ -58,12 +58,7 @@ def _is_address(text: str) -> bool:
 
 
 class AllowedHosts:
-    """Answers only who asks for a host that is allowed.
-
-    Args:
-        app: What answers.
-        allowed: Names in small letters.
-    """
+    """Answers only who asks for a host that is allowed."""
 
     def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
         self._app = app
