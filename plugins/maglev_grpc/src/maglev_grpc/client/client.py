@@ -183,7 +183,7 @@ class Client:
     ) -> AsyncGenerator[pb.WatchEventsResponse | Disconnected, None]:
         """As `watch`, with the server's messages as they come; those of a lost connection are `Disconnected`."""
         request = watch_request(wanted or api.EventFilter(), pb.INITIAL_STATE_SNAPSHOT)
-        return watch_messages(lambda: self.stream("WatchEvents", request), self.target, reconnect=reconnect)
+        return watch_messages(self._method("WatchEvents"), request, self.target, self._failure, reconnect=reconnect)
 
     async def _value(self, kind: type[T], method: str, **fields: Any) -> T:
         return from_message(kind, await self.read(method, _request(method, **fields)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 import anyio
 import attrs
+import grpc.aio
 
 from maglev.api import Snapshot
 from maglev_grpc.convert import Watched, from_message, read_event
@@ -43,16 +44,25 @@ class Disconnected:
 
 
 Item = Connected | Watched | Disconnected
+Open = Callable[[pb.WatchEventsRequest], "grpc.aio.UnaryStreamCall[pb.WatchEventsRequest, pb.WatchEventsResponse]"]
+FailureOf = Callable[[grpc.aio.AioRpcError], Awaitable[Exception]]
 
 
 async def watch_messages(
-    open_stream: Callable[[], AsyncGenerator[pb.WatchEventsResponse, None]], target: str, *, reconnect: bool = True
+    open_stream: Open,
+    request: pb.WatchEventsRequest,
+    target: str,
+    failure_of: FailureOf,
+    *,
+    reconnect: bool = True,
 ) -> AsyncGenerator[pb.WatchEventsResponse | Disconnected, None]:
     """Yield the server's messages as they come, for ever.
 
     Args:
-        open_stream: Makes the call; raises `ClientError`.
+        open_stream: Starts the call.
+        request: What to ask for.
         target: The server, for messages.
+        failure_of: Makes one of our own errors of gRPC's.
         reconnect: Whether to try again when the connection is lost, instead of raising.
 
     Raises:
@@ -62,18 +72,20 @@ async def watch_messages(
     """
     delay_s = FIRST_DELAY_S
     while True:
+        call = open_stream(request)
         try:
-            async with aclosing(open_stream()) as responses:
-                async for response in responses:
-                    delay_s = FIRST_DELAY_S
-                    yield response
-            raise Unavailable(f"{target}: the stream of events ended")
-        except (Unavailable, ResourceExhausted) as failure:
-            if not reconnect:
-                raise
-            why = str(failure)
+            async for response in call:
+                delay_s = FIRST_DELAY_S
+                yield response
+            failure: Exception = Unavailable(f"{target}: the stream of events ended")
+        except grpc.aio.AioRpcError as error:
+            failure = await failure_of(error)
+        finally:
+            call.cancel()
+        if not (reconnect and isinstance(failure, Unavailable | ResourceExhausted)):
+            raise failure
         wait_s = delay_s * (0.75 + random.random() / 2)  # noqa: S311  (jitter is no secret)
-        yield Disconnected(why, wait_s)
+        yield Disconnected(str(failure), wait_s)
         await anyio.sleep(wait_s)
         delay_s = min(delay_s * 2, LONGEST_DELAY_S)
 

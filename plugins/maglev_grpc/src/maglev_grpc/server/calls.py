@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import anyio
 import attrs
 import grpc
 from google.protobuf import message_factory
@@ -36,12 +37,21 @@ class Call:
     Args:
         name: Of the method.
         caller: Who makes it.
-        send: For streams: sends one message and waits until the reader has room for more.
+        write: gRPC's own way to send one message of a stream.
     """
 
     name: str
     caller: Caller
-    send: Callable[[bytes], Awaitable[None]]
+    write: Callable[[bytes], Awaitable[None]]
+
+    async def send(self, message: bytes) -> None:
+        """Send one message of a stream, and wait until the reader has room for more.
+
+        A shutdown waits for it: gRPC can send no status while a write that was cancelled is under way. It ends the call
+        itself when a reader takes too long.
+        """
+        with anyio.CancelScope(shield=True):
+            await self.write(message)
 
 
 Handler = Callable[[Any, Call], Awaitable[Answer]]
