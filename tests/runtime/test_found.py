@@ -9,14 +9,16 @@ from maglev.api import (
     BackendState,
     Encap,
     IPProtocol,
+    PauseBackend,
     VipAttributes,
     VipKey,
 )
+from maglev.config import BackendConfig
 from maglev.domain import warmup
 from maglev.domain.model import Backend, Frontend, Member, Pool, ResolvedConfig
 from maglev.domain.state import State, step, take_config
 from maglev.runtime import LiveControl
-from tests.runtime.conftest import Env, held, states, until
+from tests.runtime.conftest import ACTOR, Env, apply, config, held, states, until
 
 WEB = "10.9.0.1:80/tcp"
 WEB_KEY = VipKey(ip_address("10.9.0.1"), IPProtocol.TCP, 80)
@@ -26,6 +28,18 @@ SERVING = {"10.1.0.1": 10, "10.1.0.2": 10, "10.1.0.9": 0}
 async def serving(env: Env, controller: LiveControl) -> None:
     await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
     await until(lambda: held(env).get(WEB) == SERVING, "serving")
+
+
+async def test_a_paused_backend_with_another_address_shows_no_probe_of_the_old_one(env: Env) -> None:
+    async with env.open(config()) as controller:
+        await serving(env, controller)
+        await controller.command(PauseBackend("b"), ACTOR)
+        assert controller.backend("b").last_result is not None
+        moved = {**config().backends, "b": BackendConfig("10.1.0.77", "alive")}
+        await apply(controller, config(backends=moved))
+        snapshot = controller.backend("b")
+        assert snapshot.state is BackendState.PAUSED
+        assert (snapshot.last_result, snapshot.probes) == (None, 0)
 
 
 class Counted(IPv4Address):

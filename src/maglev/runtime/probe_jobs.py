@@ -109,8 +109,11 @@ class ProbeJobs:
         old, self.checkers = self.checkers, checkers
         self.follow()
         self._queue.close(unused(old, checkers))
-        for gone in self._records.keys() - self._store.state.health.keys():
-            del self._records[gone]
+        backends = self._store.state.config.backends
+        for name, record in tuple(self._records.items()):
+            backend = backends.get(name)
+            if backend is None or record.probe is None or record.probe.address != backend.address:
+                del self._records[name]
 
     def follow(self) -> None:
         """Start, stop and swap what is asked for."""
