@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from ipaddress import IPv4Address, ip_address
 from typing import ClassVar
+
+import pytest
 
 from maglev.api import (
     BackendState,
@@ -17,8 +20,8 @@ from maglev.config import BackendConfig
 from maglev.domain import warmup
 from maglev.domain.model import Backend, Frontend, Member, Pool, ResolvedConfig
 from maglev.domain.state import State, step, take_config
-from maglev.runtime import LiveControl
-from tests.runtime.conftest import ACTOR, Env, apply, config, held, states, until
+from maglev.runtime import LiveControl, overrides
+from tests.runtime.conftest import ACTOR, Env, apply, config, frontend, held, states, until
 
 WEB = "10.9.0.1:80/tcp"
 WEB_KEY = VipKey(ip_address("10.9.0.1"), IPProtocol.TCP, 80)
@@ -40,6 +43,23 @@ async def test_a_paused_backend_with_another_address_shows_no_probe_of_the_old_o
         snapshot = controller.backend("b")
         assert snapshot.state is BackendState.PAUSED
         assert (snapshot.last_result, snapshot.probes) == (None, 0)
+
+
+async def test_a_reload_that_drops_no_override_does_not_need_the_disk(
+    env: Env, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with env.open(config()) as controller:
+        await serving(env, controller)
+        monkeypatch.setattr(overrides, "_write_atomically", full)
+        result = await controller.command(PauseBackend("b"), ACTOR)
+        assert "lost at the next restart" in result.messages[0]
+        new = config(frontends={**config().frontends, "more": frontend("10.9.0.3", [("primary", {"a": 100})])})
+        result = await apply(controller, new)
+        assert "more" in controller.snapshot().frontends
+        assert any("lost at the next restart" in message for message in result.messages)
 
 
 class Counted(IPv4Address):

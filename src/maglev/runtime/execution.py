@@ -49,7 +49,7 @@ class Execution(Protocol):
             Its effects, and what whoever gave the command should know.
 
         Raises:
-            StateError: It could not be kept, and `change` is all or nothing (`take_config`).
+            StateError: It could not be kept, and `change` is a reload that drops an override.
         """
         ...
 
@@ -103,7 +103,9 @@ class Live:
         fork, effects = tried()
         messages: Sequence[str] = ()
         if fork.overrides != self._overrides.saved:
-            messages = await self._save(fork.overrides, must_save=change is take_config)
+            # An override that a reload drops must not come back; what an earlier command could not save is lost anyway.
+            must_save = change is take_config and fork.overrides != self.state.overrides
+            messages = await self._save(fork.overrides, must_save=must_save)
             fork, effects = tried()  # The State went on meanwhile.
         self._jobs.follow()
         self._store.adopt(fork, effects)
