@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import errno
 from ipaddress import IPv4Address, ip_address
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import anyio
 import pytest
 
 from maglev.api import (
+    AddServer,
     BackendState,
     Encap,
     IPProtocol,
     PauseBackend,
+    ServerState,
+    SetWeight,
     VipAttributes,
     VipKey,
+    VipState,
 )
-from maglev.config import BackendConfig
+from maglev.config import BackendConfig, LbConfig
 from maglev.domain import warmup
 from maglev.domain.model import Backend, Frontend, Member, Pool, ResolvedConfig
 from maglev.domain.state import State, step, take_config
@@ -60,6 +65,38 @@ async def test_a_reload_that_drops_no_override_does_not_need_the_disk(
         result = await apply(controller, new)
         assert "more" in controller.snapshot().frontends
         assert any("lost at the next restart" in message for message in result.messages)
+
+
+async def test_an_address_that_failed_and_is_held_back_now_is_not_tried_all_the_time(
+    env: Env, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env.store.add_foreign_vip(
+        WEB_KEY, VipState(VipAttributes(Encap.GRE4, 16384), {IPv4Address("10.1.0.1"): ServerState(1)})
+    )
+    env.void("spare")
+    lb = LbConfig(startup_min_delay=0.05, startup_max_delay=60, sync_interval=3600)
+    pools = [("primary", {"a": 100, "b": 100})]
+    waiting = frontend("10.9.0.5", [("primary", {"spare": 100})])
+    first = config(lb=lb, frontends={"web": frontend("10.9.0.1", pools), "waiting": waiting})
+    env.store.faults.refuse(matching=lambda o: isinstance(o, AddServer | SetWeight), times=None)
+    async with env.open(first) as controller:
+        await until(lambda: controller.reconciler.operations["transition", "error"], "a write was refused")
+        tls = frontend("10.9.0.1", [("primary", {"spare": 100})], port=443)
+        await apply(controller, config(lb=lb, frontends={**first.frontends, "tls": tls}))
+        assert not controller.state.released(WEB_KEY.address)
+        reads = 0
+        session = controller.reconciler.session
+        assert session is not None
+        read = session.read
+
+        async def counted(*, details: bool = False) -> Any:
+            nonlocal reads
+            reads += 1
+            return await read(details=details)
+
+        monkeypatch.setattr(session, "read", counted)
+        await anyio.sleep(1.5)
+        assert reads < 3
 
 
 class Counted(IPv4Address):

@@ -72,6 +72,10 @@ class Retries:
                 delay = min(delay * 2, RETRY_LONGEST_S)
                 self._due[address] = (delay, self.clock_s() + delay)
 
+    def forget(self, addresses: Iterable[Address]) -> list[Address]:
+        """Do not try some addresses again; returns those that were to be."""
+        return [address for address in addresses if self._due.pop(address, None) is not None]
+
     def due(self) -> list[Address]:
         """The addresses to try again now."""
         now = self.clock_s()
@@ -308,6 +312,9 @@ class Reconciler:
         state, scope, outcome = self._store.state, request.scope, progress.outcome()
         tried = tuple(state.at) if request.addresses is None else request.addresses
         self._retries.note(set(tried) - set(progress.held), progress.failed)
+        # A reload may have had the warm-up hold back what failed before: the queue keeps it until it is released.
+        if waiting := self._retries.forget(progress.held):
+            self._queue.put(waiting)
         if progress.held:
             log.debug("held-back", frontends=state.names(progress.held), scope=scope)
         if scope == "transition" and not outcome.operations and not outcome.errors:
