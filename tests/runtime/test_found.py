@@ -12,11 +12,14 @@ import pytest
 from maglev.api import (
     AddServer,
     BackendState,
+    DataplaneError,
     Encap,
     IPProtocol,
+    NotConnected,
     PauseBackend,
     ServerState,
     SetWeight,
+    SyncDataplane,
     VipAttributes,
     VipKey,
     VipState,
@@ -97,6 +100,22 @@ async def test_an_address_that_failed_and_is_held_back_now_is_not_tried_all_the_
         monkeypatch.setattr(session, "read", counted)
         await anyio.sleep(1.5)
         assert reads < 3
+
+
+async def test_who_waits_for_a_run_that_lost_the_dataplane_is_told_why(
+    env: Env, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with env.open(config()) as controller:
+        await serving(env, controller)
+        session = controller.reconciler.session
+        assert session is not None
+
+        async def broken(*, details: bool = False) -> Any:
+            raise DataplaneError("reading: out of memory")
+
+        monkeypatch.setattr(session, "read", broken)
+        with pytest.raises(NotConnected, match="out of memory"):
+            await controller.command(SyncDataplane(), ACTOR)
 
 
 class Counted(IPv4Address):

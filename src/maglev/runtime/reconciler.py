@@ -283,6 +283,9 @@ class Reconciler:
         waiting = self._waiting[0]
         try:
             waiting.outcome = await self._sync(session, waiting.request)
+        except DataplaneError as error:
+            self.detail = str(error)  # Who waits is told before this session has ended.
+            raise
         finally:
             self._waiting.popleft()
             waiting.done.set()
