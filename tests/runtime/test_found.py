@@ -118,6 +118,25 @@ async def test_who_waits_for_a_run_that_lost_the_dataplane_is_told_why(
             await controller.command(SyncDataplane(), ACTOR)
 
 
+async def test_a_preview_while_the_dataplane_cannot_be_read_is_as_the_command(
+    env: Env, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with env.open(config()) as controller:
+        await serving(env, controller)
+        session = controller.reconciler.session
+        assert session is not None
+
+        async def broken(*, details: bool = False) -> Any:
+            raise DataplaneError("reading: out of memory")
+
+        controller.state.dataplane.known = False
+        monkeypatch.setattr(session, "read", broken)
+        told = await controller.preview(PauseBackend("b"))
+        done = await controller.command(PauseBackend("b"), ACTOR)
+        assert {b.backend: b.after for b in told.backends} == {"b": BackendState.PAUSED}
+        assert told.messages == done.messages
+
+
 class Counted(IPv4Address):
     """An address that counts how often it is compared."""
 

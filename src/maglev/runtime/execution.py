@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from typing import ParamSpec, Protocol
 
 import anyio.to_thread
 
-from maglev.api import DataplaneError, DataplaneState, NotConnected, Ok, Operation, OperationResult, Session
+from maglev.api import DataplaneError, DataplaneState, Ok, Operation, OperationResult, Session
 from maglev.domain.overrides import OperatorOverrides
 from maglev.domain.state import Change, Effects, State, step, take_config
 from maglev.domain.state.sync import SyncRequest
@@ -148,6 +147,7 @@ class Predicted:
         self._reconciler = reconciler
         self._writer = None if reconciler.session is None else _Acknowledging(reconciler.session)
         self._run = SyncRun(self._store)
+        self._lost = ""
         self.awaiting: list[str] = []
         """Backends whose weight follows from their first probe."""
         self.written: list[Operation] = []
@@ -164,10 +164,12 @@ class Predicted:
         return self._reconciler.observe
 
     async def read(self) -> None:
-        """Read the dataplane, if there is a connection; raises `NotConnected` if it cannot be read."""
+        """Read the dataplane, if there is a connection; if it cannot be read, there is none from now on."""
         if self._writer is not None:
-            with _lost_is_not_connected():
+            try:
                 await self._run.read(self._writer)
+            except DataplaneError as error:
+                self._writer, self._lost = None, str(error)
 
     async def change(self, change: Change[P], *arguments: P.args, **options: P.kwargs) -> tuple[Effects, Sequence[str]]:
         """Take the step on the fork."""
@@ -182,9 +184,8 @@ class Predicted:
     async def settle(self, request: SyncRequest) -> SyncOutcome:
         """Make the sync run that the reconciler would make."""
         if self._writer is None:
-            raise self._reconciler.not_connected()
-        with _lost_is_not_connected():
-            progress = await self._run.run(self._writer, request)
+            raise self._reconciler.not_connected(self._lost)
+        progress = await self._run.run(self._writer, request)
         self.written += progress.written
         return progress.outcome()
 
@@ -203,11 +204,3 @@ class _Acknowledging:
 
     async def apply(self, phase: Sequence[Operation]) -> Sequence[OperationResult]:
         return [Ok()] * len(phase)
-
-
-@contextmanager
-def _lost_is_not_connected() -> Iterator[None]:
-    try:
-        yield
-    except DataplaneError as error:
-        raise NotConnected(str(error)) from error

@@ -173,9 +173,9 @@ class Reconciler:
         """Messages of all sessions so far, by (message, `tx` or `rx`, `ok` or `error`)."""
         return self._counted + _api_counts(self._serving)
 
-    def not_connected(self) -> NotConnected:
-        """Say that there is no connection, and why."""
-        return NotConnected(f"no connection to the dataplane {self.dataplane.name}: {self.detail}")
+    def not_connected(self, why: str = "") -> NotConnected:
+        """Say that there is no connection, and why; by default what was seen last."""
+        return NotConnected(f"no connection to the dataplane {self.dataplane.name}: {why or self.detail}")
 
     async def run(self) -> None:
         """Keep the dataplane as wanted until cancelled; what it holds is then left as it is."""
