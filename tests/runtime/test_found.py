@@ -162,3 +162,28 @@ def test_a_reload_does_not_compare_every_server_with_every_other() -> None:
     Counted.compared = 0
     step(state, 0.0, take_config, many_servers(1000, without=1))
     assert Counted.compared < 20_000
+
+
+async def test_a_preview_of_a_sync_knows_what_happened_while_it_read(env: Env, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with env.open(config()) as controller:
+        await serving(env, controller)
+        session = controller.reconciler.session
+        assert session is not None
+        read, asked, answer = session.read, anyio.Event(), anyio.Event()
+
+        async def slow(*, details: bool = False) -> Any:
+            asked.set()
+            await answer.wait()
+            return await read(details=details)
+
+        monkeypatch.setattr(session, "read", slow)
+        async with anyio.create_task_group() as tasks:
+
+            async def preview() -> None:
+                told = await controller.preview(SyncDataplane())
+                assert (told.operations, told.frontends) == ((), ())
+
+            tasks.start_soon(preview)
+            await asked.wait()
+            await controller.command(PauseBackend("b"), ACTOR)
+            answer.set()

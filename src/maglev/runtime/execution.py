@@ -18,7 +18,7 @@ from maglev.runtime.overrides import OverrideStore, StateError
 from maglev.runtime.probe_jobs import ProbeJobs
 from maglev.runtime.reconciler import Reconciler
 from maglev.runtime.state_store import ForkStore, StateStore
-from maglev.runtime.sync_run import SyncOutcome, SyncRun
+from maglev.runtime.sync_run import SyncOutcome, SyncRun, within_deadline
 
 P = ParamSpec("P")
 
@@ -136,13 +136,14 @@ class Predicted:
     """Predicts on a fork of the live State; the dataplane is read, and acknowledges everything.
 
     Args:
-        state: A fork.
+        live: The State.
         configuration: The configuration in force.
         reconciler: The dataplane.
     """
 
-    def __init__(self, state: State, configuration: Configuration, reconciler: Reconciler) -> None:
-        self._store = ForkStore(state)
+    def __init__(self, live: State, configuration: Configuration, reconciler: Reconciler) -> None:
+        self._live = live
+        self._store = ForkStore(live.fork())
         self._configuration = configuration
         self._reconciler = reconciler
         self._writer = None if reconciler.session is None else _Acknowledging(reconciler.session)
@@ -167,6 +168,9 @@ class Predicted:
         """Read the dataplane, if there is a connection; if it cannot be read, there is none from now on."""
         if self._writer is not None:
             try:
+                await within_deadline("read", self._writer.read)
+                # What was decided and written while it was read belongs to what was read.
+                self._store.state = self._live.fork()
                 await self._run.read(self._writer)
             except DataplaneError as error:
                 self._writer, self._lost = None, str(error)
