@@ -189,6 +189,22 @@ async def test_a_preview_of_a_sync_knows_what_happened_while_it_read(env: Env, m
             answer.set()
 
 
+async def test_vips_left_over_go_when_the_warm_up_ends_with_nothing_to_release(env: Env) -> None:
+    servers = {IPv4Address("10.1.0.1"): ServerState(10)}
+    for port in ("10.9.0.1", "10.9.0.2"):
+        key = VipKey(ip_address(port), IPProtocol.TCP, 80)
+        env.store.add_foreign_vip(key, VipState(VipAttributes(Encap.GRE4, 16384), servers))
+    env.void("spare")
+    lb = LbConfig(startup_min_delay=0.05, startup_max_delay=60, sync_interval=3600)
+    web, api = (frontend(at, [("primary", {name: 100})]) for at, name in (("10.9.0.1", "a"), ("10.9.0.2", "spare")))
+    async with env.open(config(lb=lb, frontends={"web": web, "api": api})) as controller:
+        await until(lambda: controller.state.released(WEB_KEY.address), "web is released")
+        backends = {"a": BackendConfig("10.1.0.1", "alive")}
+        await apply(controller, config(lb=lb, frontends={"web": web}, backends=backends))
+        await until(lambda: controller.state.warm.over, "warm-up over")
+        await until(lambda: set(held(env)) == {WEB}, "api is gone")
+
+
 async def test_the_warm_up_ends_when_a_reload_removes_what_it_waits_for(env: Env) -> None:
     servers = {IPv4Address("10.1.0.1"): ServerState(10)}
     for port in ("10.9.0.1", "10.9.0.2"):

@@ -264,7 +264,7 @@ def dataplane_empty(state: State, out: Collector) -> None:
 
 
 def _release(state: State, step: warmup.Step, out: Collector) -> None:
-    state.warm = step.warm
+    ended, state.warm = step.warm.over and not state.warm.over, step.warm
     for held in step.held:
         out.note("debug", "held-back", frontend=held.frontend, why=held.why)
     if step.released:
@@ -272,3 +272,6 @@ def _release(state: State, step: warmup.Step, out: Collector) -> None:
         for name in step.released:
             remember_weights(state, name)
         out.sync({state.frontends[name].vip.address for name in step.released if name in state.frontends})
+    if ended:
+        # What is left of frontends that were removed meanwhile was held back too.
+        out.sync(address for address in state.dataplane.addresses() if address not in state.at)
