@@ -14,6 +14,7 @@ from maglev.api import (
     BackendState,
     DataplaneError,
     Encap,
+    FailedPrecondition,
     IPProtocol,
     NotConnected,
     PauseBackend,
@@ -24,12 +25,13 @@ from maglev.api import (
     VipKey,
     VipState,
 )
-from maglev.config import BackendConfig, LbConfig
+from maglev.config import BackendConfig, LbConfig, PluginSet
+from maglev.dataplanes.memory import MemoryDataplane
 from maglev.domain import warmup
 from maglev.domain.model import Backend, Frontend, Member, Pool, ResolvedConfig
 from maglev.domain.state import State, step, take_config
 from maglev.runtime import LiveControl, overrides
-from tests.runtime.conftest import ACTOR, Env, apply, config, frontend, held, states, until
+from tests.runtime.conftest import ACTOR, Env, Scripted, apply, check, config, frontend, held, states, until
 
 WEB = "10.9.0.1:80/tcp"
 WEB_KEY = VipKey(ip_address("10.9.0.1"), IPProtocol.TCP, 80)
@@ -217,3 +219,54 @@ async def test_the_warm_up_ends_when_a_reload_removes_what_it_waits_for(env: Env
         await until(lambda: controller.state.released(WEB_KEY.address), "web is released")
         await apply(controller, config(lb=lb, frontends={"web": web}))
         await until(lambda: controller.state.warm.over, "warm-up over")
+
+
+class Unequal(Scripted):
+    """A checker whose options cannot be compared any more after some times."""
+
+    name: ClassVar[str] = "unequal"
+    built: ClassVar[int] = 0
+    closed: ClassVar[int] = 0
+
+    def __init__(self, options: object) -> None:
+        super().__init__(options)
+        Unequal.built += 1
+
+    class Options:
+        """Options of a stranger's."""
+
+        left: ClassVar[int] = 1_000_000
+
+        def __eq__(self, other: object) -> bool:
+            Unequal.Options.left -= 1
+            if Unequal.Options.left < 0:
+                raise RuntimeError("cannot be compared")
+            return self is other
+
+        __hash__ = object.__hash__
+
+    def close(self) -> None:
+        """Count."""
+        Unequal.closed += 1
+
+
+async def test_a_reload_whose_messages_cannot_be_made_is_refused_and_closes_what_it_built(
+    env: Env, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> tuple[str, ...]:
+        raise RuntimeError("cannot be compared")
+
+    plugins = PluginSet(checkers={"unequal": Unequal}, dataplanes={"memory": MemoryDataplane})
+    monkeypatch.setattr("tests.runtime.conftest.PLUGINS", plugins)
+    monkeypatch.setattr(Unequal.Options, "left", 1_000_000)
+    monkeypatch.setattr(Unequal, "closed", 0)
+    checks = [{"alive": check(type="unequal", params=Unequal.Options())} for _ in range(2)]
+    async with env.open(config(healthchecks=checks[0])) as controller:
+        await serving(env, controller)
+        # It compares the options of dataplanes and exporters, which are plugins' too.
+        monkeypatch.setattr("maglev.runtime.configuration.needs_restart", broken)
+        monkeypatch.setattr(Unequal, "built", 0)
+        monkeypatch.setattr(Unequal, "closed", 0)
+        with pytest.raises(FailedPrecondition, match="cannot be compared"):
+            await apply(controller, config(healthchecks=checks[1]))
+        await until(lambda: Unequal.closed == Unequal.built == 2, "what was built for nothing is closed")

@@ -62,8 +62,8 @@ async def _reload(command: ReloadConfig, execution: Execution, configuration: Co
         prepared = configuration.prepare(await configuration.read())
     except ConfigError as error:
         raise FailedPrecondition(f"the configuration stays as it was:\n{error}") from error
-    messages = configuration.messages(prepared)
     try:
+        messages = configuration.messages(prepared)
         effects, kept = await execution.change(take_config, prepared.resolved, force=command.force)
     except BaseException as error:
         configuration.discard(prepared)
