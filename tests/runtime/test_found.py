@@ -19,16 +19,18 @@ from maglev.api import (
     NotConnected,
     PauseBackend,
     ServerState,
+    SetFrontendPoolBackendWeight,
     SetWeight,
     SyncDataplane,
     VipAttributes,
     VipKey,
     VipState,
 )
-from maglev.config import BackendConfig, LbConfig, PluginSet
+from maglev.config import BackendConfig, Config, LbConfig, PluginSet
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.domain import warmup
 from maglev.domain.model import Backend, Frontend, Member, Pool, ResolvedConfig
+from maglev.domain.overrides import OperatorOverrides
 from maglev.domain.state import State, step, take_config
 from maglev.runtime import LiveControl, overrides
 from tests.runtime.conftest import ACTOR, Env, Scripted, apply, check, config, frontend, held, states, until
@@ -248,6 +250,34 @@ class Unequal(Scripted):
     def close(self) -> None:
         """Count."""
         Unequal.closed += 1
+
+
+async def test_a_reload_that_fails_after_it_saved_leaves_the_file_as_it_was(
+    env: Env, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unequal(**weights: int) -> Config:
+        checks = {"alive": check(type="unequal", params=Unequal.Options())}
+        pools = {"web": frontend("10.9.0.1", [("primary", {"a": 100, "b": 100, **weights}), ("f", {"spare": 100})])}
+        return config(healthchecks=checks, frontends=pools)
+
+    plugins = PluginSet(checkers={"unequal": Unequal}, dataplanes={"memory": MemoryDataplane})
+    monkeypatch.setattr("tests.runtime.conftest.PLUGINS", plugins)
+    monkeypatch.setattr(Unequal.Options, "left", 1_000_000)
+    async with env.open(unequal()) as controller:
+        await serving(env, controller)
+        await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 30), ACTOR)
+        kept = await anyio.Path(env.state_dir / "overrides.json").read_bytes()
+        saved = controller.commands._execution._overrides.save  # type: ignore[attr-defined]
+
+        def save_and_fail(given: OperatorOverrides) -> None:
+            saved(given)
+            Unequal.Options.left = 0
+
+        monkeypatch.setattr(controller.commands._execution._overrides, "save", save_and_fail)  # type: ignore[attr-defined]
+        with pytest.raises(FailedPrecondition, match="cannot be compared"):
+            await apply(controller, unequal(a=50))
+        assert await anyio.Path(env.state_dir / "overrides.json").read_bytes() == kept
+        assert controller.snapshot().frontends["web"].members[0].weight == 30
 
 
 async def test_a_reload_whose_messages_cannot_be_made_is_refused_and_closes_what_it_built(

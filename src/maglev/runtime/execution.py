@@ -105,7 +105,13 @@ class Live:
             # An override that a reload drops must not come back; what an earlier command could not save is lost anyway.
             must_save = change is take_config and fork.overrides != self.state.overrides
             messages = await self._save(fork.overrides, must_save=must_save)
-            fork, effects = tried()  # The State went on meanwhile.
+            try:
+                fork, effects = tried()  # The State went on meanwhile.
+            except Exception:
+                await self._save(
+                    self.state.overrides, must_save=False
+                )  # Nothing has changed, so nothing was to be kept.
+                raise
         self._jobs.follow()
         self._store.adopt(fork, effects)
         return effects, messages
