@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, ClassVar
 
 import anyio
@@ -18,10 +18,12 @@ from maglev.api import (
     IPProtocol,
     NotConnected,
     PauseBackend,
+    ProbeResult,
     ServerState,
     SetFrontendPoolBackendWeight,
     SetWeight,
     SyncDataplane,
+    Target,
     VipAttributes,
     VipKey,
     VipState,
@@ -194,7 +196,7 @@ async def test_a_preview_of_a_sync_knows_what_happened_while_it_read(env: Env, m
 
 
 async def test_vips_left_over_go_when_the_warm_up_ends_with_nothing_to_release(env: Env) -> None:
-    servers = {IPv4Address("10.1.0.1"): ServerState(10)}
+    servers: dict[IPv4Address | IPv6Address, ServerState] = {IPv4Address("10.1.0.1"): ServerState(10)}
     for port in ("10.9.0.1", "10.9.0.2"):
         key = VipKey(ip_address(port), IPProtocol.TCP, 80)
         env.store.add_foreign_vip(key, VipState(VipAttributes(Encap.GRE4, 16384), servers))
@@ -210,7 +212,7 @@ async def test_vips_left_over_go_when_the_warm_up_ends_with_nothing_to_release(e
 
 
 async def test_the_warm_up_ends_when_a_reload_removes_what_it_waits_for(env: Env) -> None:
-    servers = {IPv4Address("10.1.0.1"): ServerState(10)}
+    servers: dict[IPv4Address | IPv6Address, ServerState] = {IPv4Address("10.1.0.1"): ServerState(10)}
     for port in ("10.9.0.1", "10.9.0.2"):
         key = VipKey(ip_address(port), IPProtocol.TCP, 80)
         env.store.add_foreign_vip(key, VipState(VipAttributes(Encap.GRE4, 16384), servers))
@@ -300,3 +302,31 @@ async def test_a_reload_whose_messages_cannot_be_made_is_refused_and_closes_what
         with pytest.raises(FailedPrecondition, match="cannot be compared"):
             await apply(controller, config(healthchecks=checks[1]))
         await until(lambda: Unequal.closed == Unequal.built == 2, "what was built for nothing is closed")
+
+
+async def test_a_checker_is_closed_though_the_daemon_stops_right_after_the_reload(
+    env: Env, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins = PluginSet(checkers={"unequal": Unequal}, dataplanes={"memory": MemoryDataplane})
+    monkeypatch.setattr("tests.runtime.conftest.PLUGINS", plugins)
+    monkeypatch.setattr(Unequal.Options, "left", 1_000_000)
+    monkeypatch.setattr(Unequal, "built", 0)
+    monkeypatch.setattr(Unequal, "closed", 0)
+    probing = anyio.Event()
+
+    async def probe(_checker: Unequal, _target: Target) -> ProbeResult:
+        try:
+            probing.set()
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.1)  # it tidies up
+        raise AssertionError
+
+    checks = [{"alive": check(type="unequal", params=Unequal.Options())} for _ in range(2)]
+    async with env.open(config(healthchecks=checks[0])) as controller:
+        await serving(env, controller)
+        monkeypatch.setattr(Unequal, "probe", probe)
+        await probing.wait()
+        await apply(controller, config(healthchecks=checks[1]))
+    assert Unequal.closed == Unequal.built

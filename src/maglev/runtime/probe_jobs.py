@@ -135,8 +135,13 @@ class ProbeJobs:
             while True:
                 self.follow()
                 while self._closing:
-                    tasks.start_soon(self.prober.release, self._closing.pop())
+                    tasks.start_soon(self._release, self._closing.pop())
                 await self._queue.wait()
+
+    async def _release(self, checker: Checker) -> None:
+        # A daemon that stops waits for it: it takes a few seconds at most, and nobody else would close the checker.
+        with anyio.CancelScope(shield=True):
+            await self.prober.release(checker)
 
     async def aclose(self) -> None:
         """Close the prober and all checkers; `run` must have ended."""
