@@ -34,6 +34,7 @@ from maglev.domain import warmup
 from maglev.domain.model import Backend, Frontend, Member, Pool, ResolvedConfig
 from maglev.domain.overrides import OperatorOverrides
 from maglev.domain.state import State, step, take_config
+from maglev.probing import Job, Prober
 from maglev.runtime import LiveControl, overrides
 from tests.runtime.conftest import ACTOR, Env, Scripted, apply, check, config, frontend, held, states, until
 
@@ -330,3 +331,35 @@ async def test_a_checker_is_closed_though_the_daemon_stops_right_after_the_reloa
         await probing.wait()
         await apply(controller, config(healthchecks=checks[1]))
     assert Unequal.closed == Unequal.built
+
+
+async def test_a_checker_is_closed_as_soon_as_the_last_of_several_probes_has_ended() -> None:
+    class Tidy(Scripted):
+        closed: ClassVar[bool] = False
+
+        async def probe(self, target: Target) -> ProbeResult:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await anyio.sleep(0.02)
+            raise AssertionError
+
+        def close(self) -> None:
+            Tidy.closed = True
+
+    checker = Tidy(None)
+    prober = Prober(lambda *_: 1_000_000_000)
+    jobs = [Job(name, checker, Target(name, IPv4Address("127.0.0.1"), None, 10**9), "tidy") for name in "abc"]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(prober.run)
+        for job in jobs:
+            prober.add(job, 0)
+        await until(lambda: prober.running == len(jobs), "all probes run")
+        for job in jobs:
+            prober.remove(job)
+        with anyio.fail_after(4):  # it gives up after five seconds
+            await prober.release(checker)
+        tasks.cancel_scope.cancel()
+    await prober.aclose()
+    assert Tidy.closed
