@@ -195,8 +195,8 @@ class DirectReconciler:
             raise self.not_connected()
         return (await SyncRun(self.store).run(self.session, request)).outcome()
 
-    def not_connected(self) -> NotConnected:
-        return NotConnected(self.detail)
+    def not_connected(self, why: str = "") -> NotConnected:
+        return NotConnected(why or self.detail)
 
 
 @attrs.define

@@ -49,6 +49,12 @@ class AsyncProbe(Probe):
         self._interrupt()
         self.end(verdicts.ASYNC_TIMED_OUT)
 
+    def finishing(self) -> anyio.Event:
+        """What is set when its task has ended."""
+        if self.finished is None:
+            self.finished = anyio.Event()
+        return self.finished
+
     def cancel(self) -> None:
         self.over = True
         self._interrupt()
@@ -94,10 +100,10 @@ class AsyncRunner:
     async def settle(self, checker: Checker) -> None:
         """Wait, for a bounded time, until no task of a checker is left."""
         with anyio.move_on_after(_GRACE_S):
-            for probe in [probe for probe in self._running if probe.scheduled.job.checker is checker]:
-                if probe.finished is None:
-                    probe.finished = anyio.Event()
-                await probe.finished.wait()
+            # All events first: a probe that ends while another one is awaited has to set its own.
+            ends = [probe.finishing() for probe in self._running if probe.scheduled.job.checker is checker]
+            for end in ends:
+                await end.wait()
 
     def _start_waiting(self) -> None:
         while self._waiting and len(self._running) < LIMIT:

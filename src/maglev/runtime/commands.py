@@ -62,9 +62,9 @@ async def _reload(command: ReloadConfig, execution: Execution, configuration: Co
         prepared = configuration.prepare(await configuration.read())
     except ConfigError as error:
         raise FailedPrecondition(f"the configuration stays as it was:\n{error}") from error
-    messages = configuration.messages(prepared)
     try:
-        effects, _kept = await execution.change(take_config, prepared.resolved, force=command.force)
+        messages = configuration.messages(prepared)
+        effects, kept = await execution.change(take_config, prepared.resolved, force=command.force)
     except BaseException as error:
         configuration.discard(prepared)
         if isinstance(error, Exception):
@@ -72,7 +72,7 @@ async def _reload(command: ReloadConfig, execution: Execution, configuration: Co
         raise
     execution.take(prepared)
     told, errors = await _settle(execution, SyncRequest("reload", effects.sync, conf=True))
-    return CommandResult(changed=True, messages=(*messages, *told), errors=errors)
+    return CommandResult(changed=True, messages=(*messages, *kept, *told), errors=errors)
 
 
 def _refused(error: Exception) -> FailedPrecondition:

@@ -100,7 +100,9 @@ class Controller:
 
     async def _warm_up(self) -> None:
         store = self._store
-        with self._bus.subscribe(EventFilter(frozenset({EventKind.BACKEND})), buffer=1) as moves:
+        # A sync run is what ends a reload, which may have taken away what is waited for.
+        kinds = frozenset({EventKind.BACKEND, EventKind.SYNC, EventKind.DATAPLANE})
+        with self._bus.subscribe(EventFilter(kinds), buffer=1) as moves:
             while not store.state.warm.over:
                 store.step(warm_up_tick, time.monotonic_ns())
                 wake_ns = warmup.next_wakeup_ns(store.state.warm, time.monotonic_ns())

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from typing import ParamSpec, Protocol
 
 import anyio.to_thread
 
-from maglev.api import DataplaneError, DataplaneState, NotConnected, Ok, Operation, OperationResult, Session
+from maglev.api import DataplaneError, DataplaneState, Ok, Operation, OperationResult, Session
 from maglev.domain.overrides import OperatorOverrides
 from maglev.domain.state import Change, Effects, State, step, take_config
 from maglev.domain.state.sync import SyncRequest
@@ -19,7 +18,7 @@ from maglev.runtime.overrides import OverrideStore, StateError
 from maglev.runtime.probe_jobs import ProbeJobs
 from maglev.runtime.reconciler import Reconciler
 from maglev.runtime.state_store import ForkStore, StateStore
-from maglev.runtime.sync_run import SyncOutcome, SyncRun
+from maglev.runtime.sync_run import SyncOutcome, SyncRun, within_deadline
 
 P = ParamSpec("P")
 
@@ -49,7 +48,7 @@ class Execution(Protocol):
             Its effects, and what whoever gave the command should know.
 
         Raises:
-            StateError: It could not be kept, and `change` is all or nothing (`take_config`).
+            StateError: It could not be kept, and `change` is a reload that drops an override.
         """
         ...
 
@@ -103,8 +102,16 @@ class Live:
         fork, effects = tried()
         messages: Sequence[str] = ()
         if fork.overrides != self._overrides.saved:
-            messages = await self._save(fork.overrides, must_save=change is take_config)
-            fork, effects = tried()  # The State went on meanwhile.
+            # An override that a reload drops must not come back; what an earlier command could not save is lost anyway.
+            must_save = change is take_config and fork.overrides != self.state.overrides
+            messages = await self._save(fork.overrides, must_save=must_save)
+            try:
+                fork, effects = tried()  # The State went on meanwhile.
+            except Exception:
+                await self._save(
+                    self.state.overrides, must_save=False
+                )  # Nothing has changed, so nothing was to be kept.
+                raise
         self._jobs.follow()
         self._store.adopt(fork, effects)
         return effects, messages
@@ -135,17 +142,19 @@ class Predicted:
     """Predicts on a fork of the live State; the dataplane is read, and acknowledges everything.
 
     Args:
-        state: A fork.
+        live: The State.
         configuration: The configuration in force.
         reconciler: The dataplane.
     """
 
-    def __init__(self, state: State, configuration: Configuration, reconciler: Reconciler) -> None:
-        self._store = ForkStore(state)
+    def __init__(self, live: State, configuration: Configuration, reconciler: Reconciler) -> None:
+        self._live = live
+        self._store = ForkStore(live.fork())
         self._configuration = configuration
         self._reconciler = reconciler
         self._writer = None if reconciler.session is None else _Acknowledging(reconciler.session)
         self._run = SyncRun(self._store)
+        self._lost = ""
         self.awaiting: list[str] = []
         """Backends whose weight follows from their first probe."""
         self.written: list[Operation] = []
@@ -162,10 +171,15 @@ class Predicted:
         return self._reconciler.observe
 
     async def read(self) -> None:
-        """Read the dataplane, if there is a connection; raises `NotConnected` if it cannot be read."""
+        """Read the dataplane, if there is a connection; if it cannot be read, there is none from now on."""
         if self._writer is not None:
-            with _lost_is_not_connected():
+            try:
+                await within_deadline("read", self._writer.read)
+                # What was decided and written while it was read belongs to what was read.
+                self._store.state = self._live.fork()
                 await self._run.read(self._writer)
+            except DataplaneError as error:
+                self._writer, self._lost = None, str(error)
 
     async def change(self, change: Change[P], *arguments: P.args, **options: P.kwargs) -> tuple[Effects, Sequence[str]]:
         """Take the step on the fork."""
@@ -180,9 +194,8 @@ class Predicted:
     async def settle(self, request: SyncRequest) -> SyncOutcome:
         """Make the sync run that the reconciler would make."""
         if self._writer is None:
-            raise self._reconciler.not_connected()
-        with _lost_is_not_connected():
-            progress = await self._run.run(self._writer, request)
+            raise self._reconciler.not_connected(self._lost)
+        progress = await self._run.run(self._writer, request)
         self.written += progress.written
         return progress.outcome()
 
@@ -201,11 +214,3 @@ class _Acknowledging:
 
     async def apply(self, phase: Sequence[Operation]) -> Sequence[OperationResult]:
         return [Ok()] * len(phase)
-
-
-@contextmanager
-def _lost_is_not_connected() -> Iterator[None]:
-    try:
-        yield
-    except DataplaneError as error:
-        raise NotConnected(str(error)) from error

@@ -71,7 +71,7 @@ class Previews:
         Raises:
             CommandError: The command would be refused.
         """
-        predicted = Predicted(self._store.state.fork(), self._configuration, self._reconciler)
+        predicted = Predicted(self._store.state, self._configuration, self._reconciler)
         if isinstance(command, SyncDataplane) or not predicted.state.dataplane.known:
             await predicted.read()
         before = predicted.state.fork()

@@ -109,8 +109,11 @@ class ProbeJobs:
         old, self.checkers = self.checkers, checkers
         self.follow()
         self._queue.close(unused(old, checkers))
-        for gone in self._records.keys() - self._store.state.health.keys():
-            del self._records[gone]
+        backends = self._store.state.config.backends
+        for name, record in tuple(self._records.items()):
+            backend = backends.get(name)
+            if backend is None or record.probe is None or record.probe.address != backend.address:
+                del self._records[name]
 
     def follow(self) -> None:
         """Start, stop and swap what is asked for."""
@@ -132,8 +135,13 @@ class ProbeJobs:
             while True:
                 self.follow()
                 while self._closing:
-                    tasks.start_soon(self.prober.release, self._closing.pop())
+                    tasks.start_soon(self._release, self._closing.pop())
                 await self._queue.wait()
+
+    async def _release(self, checker: Checker) -> None:
+        # A daemon that stops waits for it: it takes a few seconds at most, and nobody else would close the checker.
+        with anyio.CancelScope(shield=True):
+            await self.prober.release(checker)
 
     async def aclose(self) -> None:
         """Close the prober and all checkers; `run` must have ended."""

@@ -72,6 +72,10 @@ class Retries:
                 delay = min(delay * 2, RETRY_LONGEST_S)
                 self._due[address] = (delay, self.clock_s() + delay)
 
+    def forget(self, addresses: Iterable[Address]) -> list[Address]:
+        """Do not try some addresses again; returns those that were to be."""
+        return [address for address in addresses if self._due.pop(address, None) is not None]
+
     def due(self) -> list[Address]:
         """The addresses to try again now."""
         now = self.clock_s()
@@ -169,9 +173,9 @@ class Reconciler:
         """Messages of all sessions so far, by (message, `tx` or `rx`, `ok` or `error`)."""
         return self._counted + _api_counts(self._serving)
 
-    def not_connected(self) -> NotConnected:
-        """Say that there is no connection, and why."""
-        return NotConnected(f"no connection to the dataplane {self.dataplane.name}: {self.detail}")
+    def not_connected(self, why: str = "") -> NotConnected:
+        """Say that there is no connection, and why; by default what was seen last."""
+        return NotConnected(f"no connection to the dataplane {self.dataplane.name}: {why or self.detail}")
 
     async def run(self) -> None:
         """Keep the dataplane as wanted until cancelled; what it holds is then left as it is."""
@@ -279,6 +283,9 @@ class Reconciler:
         waiting = self._waiting[0]
         try:
             waiting.outcome = await self._sync(session, waiting.request)
+        except DataplaneError as error:
+            self.detail = str(error)  # Who waits is told before this session has ended.
+            raise
         finally:
             self._waiting.popleft()
             waiting.done.set()
@@ -308,6 +315,9 @@ class Reconciler:
         state, scope, outcome = self._store.state, request.scope, progress.outcome()
         tried = tuple(state.at) if request.addresses is None else request.addresses
         self._retries.note(set(tried) - set(progress.held), progress.failed)
+        # A reload may have had the warm-up hold back what failed before: the queue keeps it until it is released.
+        if waiting := self._retries.forget(progress.held):
+            self._queue.put(waiting)
         if progress.held:
             log.debug("held-back", frontends=state.names(progress.held), scope=scope)
         if scope == "transition" and not outcome.operations and not outcome.errors:

@@ -68,7 +68,8 @@ def note_departures(state: State, spec: Frontend, staying: Sequence[Address]) ->
     members = [member for pool in spec.pools for member in pool.members]
     if [member.address for member in members] == staying:
         return  # Mostly so; and to look an address up takes long.
-    for member in (member for member in members if member.address not in staying):
+    kept = frozenset(staying)
+    for member in (member for member in members if member.address not in kept):
         state.dataplane.unflush(spec.vip, member.address)
         carried = state.carried(spec.vip, spec.name, member.address)
         if flush_due(spec, state.health[member.backend].state, BackendState.REMOVED, carried=carried):

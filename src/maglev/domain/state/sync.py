@@ -260,7 +260,7 @@ def dataplane_empty(state: State, out: Collector) -> None:
 
 
 def _release(state: State, step: warmup.Step, out: Collector) -> None:
-    state.warm = step.warm
+    ended, state.warm = step.warm.over and not state.warm.over, step.warm
     for name, why in step.held.items():
         out.note("debug", "held-back", frontend=name, why=why)
     if step.released:
@@ -268,3 +268,6 @@ def _release(state: State, step: warmup.Step, out: Collector) -> None:
         for name in step.released:
             remember_weights(state, name)
         out.sync({state.frontends[name].vip.address for name in step.released if name in state.frontends})
+    if ended:
+        # What is left of frontends that were removed meanwhile was held back too.
+        out.sync(address for address in state.dataplane.addresses() if address not in state.at)
