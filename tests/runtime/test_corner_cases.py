@@ -1,4 +1,4 @@
-"""Faults that a review found: each was seen once."""
+"""Corner cases of reloads, dry runs, retries and the warm-up: each was seen to fail once."""
 
 from __future__ import annotations
 
