@@ -108,9 +108,8 @@ class Live:
             try:
                 fork, effects = tried()  # The State went on meanwhile.
             except Exception:
-                await self._save(
-                    self.state.overrides, must_save=False
-                )  # Nothing has changed, so nothing was to be kept.
+                # Nothing has changed, so the file goes back to what is in force.
+                await self._save(self.state.overrides, must_save=False)
                 raise
         self._jobs.follow()
         self._store.adopt(fork, effects)
