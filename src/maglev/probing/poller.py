@@ -17,7 +17,7 @@ INPUT_EDGES = select.EPOLLIN | select.EPOLLET
 BATCH = 1023
 """How many ready sockets are asked for at once."""
 MOST_UNREAD = 64
-"""For how many polls in a row a socket that never runs dry may keep all others from being called silent."""
+"""How many polls in a row may leave something unread before all others are called silent nevertheless."""
 
 
 class Handler(Protocol):
@@ -105,10 +105,11 @@ class Poller:
             handler = handlers.get(fd)
             if handler is not None and handler.batch != serial and handler.ready(events):
                 self._again.append((fd, events, handler))
-        if batch or self._full:
+        if batch:
             return None
-        # A shared socket may hold more answers than one turn reads. One that never runs dry may not hold up the rest.
-        self._unread = self._unread % MOST_UNREAD + 1 if self._again else 0
+        # There may be more ready sockets than one poll gives, and more answers in a shared one than a turn reads. But
+        # what never runs dry may not hold up the rest; the kernel gives ready sockets in turn, so all had theirs.
+        self._unread = self._unread % MOST_UNREAD + 1 if self._full or self._again else 0
         return None if 0 < self._unread < MOST_UNREAD else self.polled_ns
 
     def close(self) -> None:
