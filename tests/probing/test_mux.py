@@ -234,7 +234,7 @@ async def test_opening_is_tried_again_at_most_once_a_second(echo: int) -> None:
     "error, code",
     [
         (OSError(errno.EHOSTUNREACH, "no route"), Code.L4CON),
-        (OSError(errno.ENOBUFS, "full"), Code.NOFILE),
+        (OSError(errno.ENOBUFS, "full"), Code.NOSEND),
         (KeyError("oh"), Code.ERROR),
     ],
     ids=["unreachable", "buffers", "fault"],

@@ -321,6 +321,9 @@ class AsyncChecker(Checker):
     async def probe(self, target: Target) -> ProbeResult:
         """Probe once. Cancelled at the deadline, which is then an `L7TOUT`; raise nothing for what the peer did.
 
+        An `OSError` that escapes is judged like those of the engine's own sockets (`maglev.probing.judge_error`):
+        refused and unreachable are failures, no descriptor is void. Any other exception is a fault of the checker.
+
         Args:
             target: Whom to probe; take sockets from `target.sockets`, or the probe leaves the namespace.
         """

@@ -6,7 +6,7 @@ from maglev.probing.lag import LagMeter
 from maglev.probing.netns import check_permitted
 from maglev.probing.prober import Prober
 from maglev.probing.stats import ProberStats
-from maglev.probing.verdicts import connect_failed, tls_failed
+from maglev.probing.verdicts import connect_failed, judge_error, tls_failed
 
 __all__ = [
     "JITTER",
@@ -16,6 +16,7 @@ __all__ = [
     "ProberStats",
     "check_permitted",
     "connect_failed",
+    "judge_error",
     "shape_of",
     "tls_failed",
 ]

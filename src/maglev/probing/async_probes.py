@@ -131,10 +131,8 @@ class AsyncRunner:
                 with anyio.CancelScope() as probe.scope:
                     result = await cast("AsyncChecker", probe.scheduled.job.checker).probe(state.target)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
-            if isinstance(error, OSError) and verdicts.is_own_trouble(error):
-                result = verdicts.socket_failed(error)
-            else:
-                result = self._context.fault(probe.scheduled.job, "fault in the checker", error)
+            judged = verdicts.judge_error(error) if isinstance(error, OSError) else None
+            result = judged or self._context.fault(probe.scheduled.job, "fault in the checker", error)
         finally:
             state.busy = False
             del self._running[probe]
