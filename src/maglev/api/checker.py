@@ -279,7 +279,20 @@ class Mux(ABC):
 
     @abstractmethod
     def fds(self) -> tuple[int, ...]:
-        """The descriptors to wait for; fixed for the mux's life."""
+        """The descriptors to wait for, until `widen` adds some."""
+
+    def widen(self) -> tuple[int, ...] | None:
+        """Make room, by another socket, because `start` raised `ENOBUFS` or `EAGAIN`; the probe is then started again.
+
+        Called with the network namespace entered.
+
+        Returns:
+            The new descriptors to wait for; `None` if there is nothing to gain, and the probe is void.
+
+        Raises:
+            OSError: No socket could be had; the probe is void.
+        """
+        return None
 
     @abstractmethod
     def start(self, token: int, target: Target) -> None:
