@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import itertools
 import os
@@ -10,7 +9,6 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Any
 
@@ -35,24 +33,8 @@ needs_nft = pytest.mark.skipif(not shutil.which("nft"), reason="nft is not insta
 needs_tc = pytest.mark.skipif(not shutil.which("tc"), reason="tc is not installed")
 
 
-@contextmanager
-def without(*capabilities: int) -> Iterator[None]:
-    """Do without these capabilities, in this thread."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    header, before = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
-    after = (ctypes.c_uint32 * 6)()
-    for data in (before, after):
-        assert not libc.capget(header, data)
-    after[0] &= ~sum(1 << number for number in capabilities)
-    assert not libc.capset(header, after)
-    try:
-        yield
-    finally:
-        assert not libc.capset(header, before)
-
-
 @pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, without: Any) -> Iterator[str]:
     if request.param != "raw":  # as with the usual net.core.wmem_max
         monkeypatch.setattr(sockets, "SEND_BUFFER", 106_496, raising=False)
     with without(*KINDS[request.param]):

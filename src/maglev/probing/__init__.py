@@ -3,7 +3,7 @@
 from maglev.probing.cadence import JITTER
 from maglev.probing.job import Job, shape_of
 from maglev.probing.lag import LagMeter
-from maglev.probing.netns import check_permitted
+from maglev.probing.netns import ask_inside, check_permitted
 from maglev.probing.prober import Prober
 from maglev.probing.stats import ProberStats
 from maglev.probing.verdicts import connect_failed, judge_error, tls_failed
@@ -14,6 +14,7 @@ __all__ = [
     "LagMeter",
     "Prober",
     "ProberStats",
+    "ask_inside",
     "check_permitted",
     "connect_failed",
     "judge_error",
