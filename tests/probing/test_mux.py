@@ -234,10 +234,12 @@ async def test_opening_is_tried_again_at_most_once_a_second(echo: int) -> None:
     "error, code",
     [
         (OSError(errno.EHOSTUNREACH, "no route"), Code.L4CON),
+        (OSError(errno.EINVAL, "blackhole"), Code.L4CON),
         (OSError(errno.ENOBUFS, "full"), Code.NOSEND),
+        (OSError(errno.EPERM, "firewall"), Code.NOSEND),
         (KeyError("oh"), Code.ERROR),
     ],
-    ids=["unreachable", "buffers", "fault"],
+    ids=["unreachable", "blackhole", "buffers", "firewall", "fault"],
 )
 async def test_what_cannot_be_sent_ends_at_once(echo: int, error: BaseException, code: Code) -> None:
     job = job_of(Echo(trouble={"start": error}), echo, timeout_ns=10**12)
