@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import blockbuster.blockbuster as detector
 import pytest
@@ -12,6 +14,7 @@ from blockbuster import BlockBuster, BlockBusterFunction, BlockingError
 from hypothesis import settings
 
 pytest_plugins = ["pytester"]
+_CAPABILITY_VERSION_3 = 0x20080522
 
 # No profile has a deadline: how long an example takes says more about the machine than about the code.
 settings.register_profile("dev", deadline=None, max_examples=100)
@@ -71,3 +74,25 @@ def blocking_calls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
         buster.deactivate()
     if seen:
         pytest.fail(f"blocked the event loop: {', '.join(seen)}", pytrace=False)
+
+
+@contextmanager
+def _without(*capabilities: int) -> Iterator[None]:
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)  # 0: this thread
+    before, after = (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()
+    for data in (before, after):
+        if libc.capget(header, data):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    after[0] &= ~sum(1 << number for number in capabilities)
+    libc.capset(header, after)
+    try:
+        yield
+    finally:
+        libc.capset(header, before)
+
+
+@pytest.fixture
+def without() -> Callable[..., AbstractContextManager[None]]:
+    """Do without capabilities (their numbers in <linux/capability.h>, below 32) in this thread, for a context."""
+    return _without

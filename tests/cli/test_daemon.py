@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 from collections.abc import Callable
 from ipaddress import IPv4Address
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from maglev.cli.demo.servers import free_port
+from tests.cli.conftest import MAGLEVD
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "loopback.yaml"
 AMS1, AMS2, FRA1, SPARE = map(IPv4Address, ("127.0.0.31", "127.0.0.32", "127.0.0.41", "127.0.0.42"))
@@ -190,3 +192,15 @@ def test_the_environment_names_the_file_and_a_flag_wins_over_it(
     flagged = maglevd(f"-config={file}", environment={"MAGLEV_CONFIG": str(tmp_path / "no.yaml")})
     assert flagged.until("ready")
     assert flagged.stop() == 0
+
+
+@pytest.mark.parametrize("soft,hard,raised", [(256, 4096, 4096), (4096, 4096, 4096)])
+def test_the_soft_limit_of_descriptors_is_raised_to_the_hard_one_and_that_is_logged(
+    maglevd: Callable[..., Any], config_file: Callable[[str], Path], soft: int, hard: int, raised: int
+) -> None:
+    program = ("prlimit", f"--nofile={soft}:{hard}", *MAGLEVD)
+    daemon = maglevd("--config", config_file("maglev: {}"), program=program)
+    said = daemon.until("descriptors")[-1]
+    assert (said["was"], said["limit"]) == (soft, raised)
+    assert resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE) == (raised, hard)
+    assert daemon.stop() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -23,6 +24,9 @@ from maglev.library import installed
 from maglev.plugin import PluginManager, hookimpl
 from maglev.runtime import LiveControl, Settings, open_controller
 from maglev.runtime.notify import Notifier
+from tests.probing.test_netns import ip, permitted
+
+needs_netns = pytest.mark.skipif(not permitted(), reason="no network namespace can be made here")
 
 
 @attrs.frozen
@@ -233,3 +237,61 @@ def test_a_namespace_that_cannot_be_entered_is_named() -> None:
     config = load_text("maglev: {healthchecker: {netns: of-nobody}}", plugins).config
     (lack,) = permissions.missing_permissions(config, plugins.checkers)
     assert lack.startswith("network namespace of-nobody: ")
+
+
+NET_RAW = 13  # <linux/capability.h>
+
+
+@needs_netns
+class TestPermissionsWhereProbesRun:
+    """`net.ipv4.ping_group_range` is a setting of each namespace, and a new one has it closed."""
+
+    pytestmark = pytest.mark.netns
+
+    @pytest.fixture
+    def name(self) -> Iterator[str]:
+        name = f"maglev-test-{secrets.token_hex(4)}"
+        ip("netns", "add", name)
+        yield name
+        ip("netns", "del", name)
+
+    @pytest.fixture
+    def lacks(self, name: str, without: Any) -> Callable[..., tuple[str, ...]]:
+        """What is missing for a ping in the namespace to a process without CAP_NET_RAW."""
+
+        def look(check: str = "{type: icmp}") -> tuple[str, ...]:
+            plugins = installed()
+            checks = f"{{alive: {check}, up: {{type: tcp, port: 1}}}}"
+            text = f"maglev: {{healthchecker: {{netns: {name}}}, healthchecks: {checks}}}"
+            with without(NET_RAW):
+                return permissions.missing_permissions(load_text(text, plugins).config, plugins.checkers)
+
+        return look
+
+    def open_ping_sockets(self, name: str) -> None:
+        ip("netns", "exec", name, "sh", "-c", "echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range")
+
+    def test_sockets_that_are_refused_there_are_named(self, name: str, lacks: Callable[..., tuple[str, ...]]) -> None:
+        (lack,) = lacks()
+        assert lack.startswith(f"health checks alive: no raw sockets in network namespace {name} (CAP_NET_RAW")
+
+    def test_ping_sockets_that_are_allowed_there_are_enough(
+        self, name: str, lacks: Callable[..., tuple[str, ...]]
+    ) -> None:
+        self.open_ping_sockets(name)
+        assert lacks() == ()
+
+    def test_ping_sockets_are_not_enough_for_a_source_over_ipv6(
+        self, name: str, lacks: Callable[..., tuple[str, ...]]
+    ) -> None:
+        self.open_ping_sockets(name)
+        (lack,) = lacks("{type: icmp, probe-ipv6-src: 'fd00::1'}")
+        assert "probe-ipv6-src" in lack
+        assert lacks("{type: icmp, probe-ipv4-src: 192.0.2.1}") == ()
+
+    def test_a_process_with_the_capability_lacks_nothing(self, name: str) -> None:
+        plugins = installed()
+        config = load_text(
+            f"maglev: {{healthchecker: {{netns: {name}}}, healthchecks: {{alive: {{type: icmp}}}}}}", plugins
+        )
+        assert permissions.missing_permissions(config.config, plugins.checkers) == ()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from collections.abc import Awaitable, Callable
@@ -11,7 +12,7 @@ import pytest
 
 from maglev.api import AsyncChecker, Code, ProbeResult, Target
 from maglev.probing import async_probes
-from tests.probing.support import OK, hold, job_of, outcome, probing, server
+from tests.probing.support import OK, free_port, hold, job_of, outcome, probing, server
 
 
 class Coroutine(AsyncChecker):
@@ -95,6 +96,23 @@ async def test_an_exception_is_void(error: Exception, code: Code) -> None:
         await watch.results(2)
     assert set(watch.codes) == {code}
     assert len(watch.warnings) == (code is Code.ERROR)
+
+
+async def test_an_error_of_the_network_is_a_verdict_also_where_it_came_through_a_task_group() -> None:
+    async def refused(target: Target) -> None:
+        assert target.sockets is not None
+        with target.sockets.open() as sock:
+            await asyncio.get_running_loop().sock_connect(sock, target.sockaddr)
+
+    async def fail(target: Target) -> ProbeResult:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(refused, target)
+        return OK
+
+    async with probing(job_of(Coroutine(fail), free_port())) as watch:
+        await watch.results(2)
+    assert set(watch.codes) == {Code.L4CON}
+    assert not watch.warnings
 
 
 async def test_what_is_no_result_is_void() -> None:

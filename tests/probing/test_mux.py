@@ -234,14 +234,65 @@ async def test_opening_is_tried_again_at_most_once_a_second(echo: int) -> None:
     "error, code",
     [
         (OSError(errno.EHOSTUNREACH, "no route"), Code.L4CON),
-        (OSError(errno.ENOBUFS, "full"), Code.NOFILE),
+        (OSError(errno.EINVAL, "blackhole"), Code.L4CON),
+        (OSError(errno.ENOBUFS, "full"), Code.NOSEND),
+        (OSError(errno.EPERM, "firewall"), Code.NOSEND),
         (KeyError("oh"), Code.ERROR),
     ],
-    ids=["unreachable", "buffers", "fault"],
+    ids=["unreachable", "blackhole", "buffers", "firewall", "fault"],
 )
 async def test_what_cannot_be_sent_ends_at_once(echo: int, error: BaseException, code: Code) -> None:
     job = job_of(Echo(trouble={"start": error}), echo, timeout_ns=10**12)
     assert (await outcome(job)).code is code
+
+
+class Widening(Echo):
+    """Its muxes have no room to begin with; `more` says what `widen` brings."""
+
+    name = "widening"
+
+    def __init__(self, more: Callable[[EchoMux], tuple[int, ...] | None]) -> None:
+        super().__init__(trouble={"start": OSError(errno.EAGAIN, "full")})
+        self.more = more
+
+    def open(self, family: socket.AddressFamily, report: Callable[[int, ProbeResult], None]) -> Mux:
+        self.muxes.append(WideningMux(self, family, report))
+        return self.muxes[-1]
+
+
+class WideningMux(EchoMux):
+    def widen(self) -> tuple[int, ...] | None:
+        assert isinstance(self.checker, Widening)
+        return self.checker.more(self)
+
+
+async def test_a_mux_without_room_makes_some_and_the_answer_arrives_over_its_new_socket(echo: int) -> None:
+    def another_socket(mux: EchoMux) -> tuple[int, ...]:
+        mux.checker.trouble.clear()
+        old, mux.sock = mux.sock, socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        old.close()
+        return (mux.sock.fileno(),)
+
+    assert (await outcome(job_of(Widening(another_socket), echo, timeout_ns=10**12))).code is Code.L7OK
+
+
+def raise_no_files(mux: EchoMux) -> None:
+    raise OSError(errno.EMFILE, "full")
+
+
+@pytest.mark.parametrize("more", [lambda mux: None, lambda mux: (), raise_no_files], ids=["none", "no better", "files"])
+async def test_where_no_room_can_be_made_probes_are_void(
+    echo: int, more: Callable[[EchoMux], tuple[int, ...] | None]
+) -> None:
+    assert (await outcome(job_of(Widening(more), echo, timeout_ns=10**12))).code is Code.NOSEND
+
+
+async def test_a_new_socket_that_cannot_be_watched_makes_everything_void(echo: int, silence: int) -> None:
+    checker = Widening(lambda mux: (-1,))
+    async with probing(job_of(checker, echo)) as watch:
+        await watch.results(1)
+    assert watch.codes[0] is Code.ERROR
+    assert [mux.closed for mux in checker.muxes] == [1] * len(checker.muxes)
 
 
 async def test_a_mux_that_cannot_read_makes_everything_void_and_is_opened_again(echo: int, silence: int) -> None:

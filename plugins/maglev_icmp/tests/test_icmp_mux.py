@@ -45,7 +45,7 @@ def pair(request: pytest.FixtureRequest, namespace: Any, version: int) -> Iterat
     if request.param == "datagram":
         request.getfixturevalue("no_raw_sockets")
     made = MuxAndPeer(namespace, version)
-    assert made.mux._opened.raw == (request.param == "raw")
+    assert made.mux._sockets.raw == (request.param == "raw")
     yield made
     made.close()
 
@@ -179,7 +179,7 @@ def test_a_turn_reads_a_bounded_amount(pair: MuxAndPeer) -> None:
 def test_the_source_address_is_kept_or_the_result_is_void(pair: MuxAndPeer) -> None:
     source = ip_address(HOST[pair.version].format(3))
     pair.mux.start(7, pair.target(source=source))
-    if not pair.mux._opened.keeps_source:
+    if not pair.mux._sockets.keeps_source:
         assert pair.reports == [(7, ProbeResult(Code.NOPORT, "a source address over IPv6 needs CAP_NET_RAW"))]
         return
     request, address = pair.request()
@@ -198,7 +198,7 @@ def test_no_route_is_told_when_sending(pair: MuxAndPeer) -> None:
     nowhere = ip_address({4: "192.0.2.1", 6: "2001:db8::1"}[pair.version])
     with pytest.raises(OSError, match="Network is unreachable"):
         pair.mux.start(7, Target("a", nowhere))
-    if pair.mux._opened.keeps_source:
+    if pair.mux._sockets.keeps_source:
         with pytest.raises(OSError, match="Network is unreachable"):
             pair.mux.start(7, Target("a", nowhere, source=pair.target(3).address))
     assert pair.drain() == []
@@ -226,7 +226,7 @@ def test_without_any_permission_the_message_says_what_is_missing(
 
     monkeypatch.setattr(sockets, "_create", refuse)
     with pytest.raises(PermissionError, match="CAP_NET_RAW"):
-        namespace.run(sockets.open_socket, socket.AF_INET)
+        namespace.run(sockets.open_sockets, socket.AF_INET)
 
 
 def test_ping_sockets_are_refused_by_a_kernel_that_allows_them_to_nobody(namespace: Any) -> None:
@@ -234,5 +234,8 @@ def test_ping_sockets_are_refused_by_a_kernel_that_allows_them_to_nobody(namespa
         namespace.run(lambda: sockets._create(V4, raw=False))
 
 
-def test_the_buffer_holds_a_burst(pair: MuxAndPeer) -> None:
-    assert pair.mux._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= sockets.RECEIVE_BUFFER
+def test_the_buffers_hold_a_burst(pair: MuxAndPeer) -> None:
+    for sock in pair.mux._sockets.receivers:
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= sockets.RECEIVE_BUFFER
+    for sock in pair.mux._sockets.senders:
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) >= sockets.SEND_BUFFER

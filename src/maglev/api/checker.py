@@ -279,7 +279,20 @@ class Mux(ABC):
 
     @abstractmethod
     def fds(self) -> tuple[int, ...]:
-        """The descriptors to wait for; fixed for the mux's life."""
+        """The descriptors to wait for, until `widen` adds some."""
+
+    def widen(self) -> tuple[int, ...] | None:
+        """Make room, by another socket, because `start` raised `ENOBUFS` or `EAGAIN`; the probe is then started again.
+
+        Called with the network namespace entered.
+
+        Returns:
+            The new descriptors to wait for; `None` if there is nothing to gain, and the probe is void.
+
+        Raises:
+            OSError: No socket could be had; the probe is void.
+        """
+        return None
 
     @abstractmethod
     def start(self, token: int, target: Target) -> None:
@@ -320,6 +333,9 @@ class AsyncChecker(Checker):
     @abstractmethod
     async def probe(self, target: Target) -> ProbeResult:
         """Probe once. Cancelled at the deadline, which is then an `L7TOUT`; raise nothing for what the peer did.
+
+        An `OSError` that escapes is judged like those of the engine's own sockets (`maglev.probing.judge_error`):
+        refused and unreachable are failures, no descriptor is void. Any other exception is a fault of the checker.
 
         Args:
             target: Whom to probe; take sockets from `target.sockets`, or the probe leaves the namespace.

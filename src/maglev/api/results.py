@@ -1,8 +1,8 @@
 """What one probe found: a code, HAProxy's where HAProxy has one, and what it means.
 
 A *verdict* is a pass or a failure and moves a backend's counter. Everything that this host caused (no descriptor, no
-local port, no namespace, a fault in a checker, a stalled process) is *void*: it counts neither for nor against a
-backend.
+local port, no room in a buffer, no namespace, a fault in a checker, a stalled process) is *void*: it counts neither for
+nor against a backend.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ class Code(StrEnum):
     """Void: this process is out of file descriptors or the system out of memory for sockets."""
     NOPORT = "NOPORT"
     """Void: no local port or local address was free to probe from."""
+    NOSEND = "NOSEND"
+    """Void: this host did not send: a buffer, queue or table of its own is full, or its own firewall forbids it."""
     NETNS = "NETNS"
     """Void: the network namespace is missing or may not be entered."""
     ERROR = "ERROR"

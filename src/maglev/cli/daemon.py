@@ -22,6 +22,7 @@ import click
 
 from maglev.api import Actor, CommandError, ReloadConfig
 from maglev.build import this_build
+from maglev.cli.descriptors import raise_limit
 from maglev.cli.exporters import start_exporters
 from maglev.cli.options import Invocation
 from maglev.cli.permissions import missing_permissions
@@ -69,11 +70,12 @@ async def _guarded(invocation: Invocation) -> int:
         state_dir=invocation.state_dir,
         observe=invocation.observe,
     )
+    descriptors = raise_limit()
     try:
         with anyio.open_signal_receiver(*SIGNALS) as signals, _deadline() as stopping:
             async with open_controller(settings) as controller:
                 _freeze()
-                _log_start(invocation, controller)
+                _log_start(invocation, controller, descriptors)
                 await serve(controller, invocation, signals, Notifier.from_environment(), stopping)
     except ConfigError as error:
         for problem in error.problems:
@@ -111,7 +113,7 @@ async def _freeze_reloads(controller: LiveControl) -> None:
         gc.freeze()
 
 
-def _log_start(invocation: Invocation, controller: LiveControl) -> None:
+def _log_start(invocation: Invocation, controller: LiveControl, descriptors: tuple[int, int]) -> None:
     build = this_build()
     log.info(
         "started",
@@ -123,6 +125,7 @@ def _log_start(invocation: Invocation, controller: LiveControl) -> None:
         backends=len(controller.config.backends),
         observe=invocation.observe,
     )
+    log.info("descriptors", was=descriptors[0], limit=descriptors[1])
     for problem in invocation.plugins.problems:
         log.warning("plugin-not-loaded", problem=str(problem))
     for warning in controller.configuration.loaded.warnings:

@@ -3,10 +3,10 @@
 from maglev.probing.cadence import JITTER
 from maglev.probing.job import Job, shape_of
 from maglev.probing.lag import LagMeter
-from maglev.probing.netns import check_permitted
+from maglev.probing.netns import ask_inside, check_permitted
 from maglev.probing.prober import Prober
 from maglev.probing.stats import ProberStats
-from maglev.probing.verdicts import connect_failed, tls_failed
+from maglev.probing.verdicts import connect_failed, judge_error, tls_failed
 
 __all__ = [
     "JITTER",
@@ -14,8 +14,10 @@ __all__ = [
     "LagMeter",
     "Prober",
     "ProberStats",
+    "ask_inside",
     "check_permitted",
     "connect_failed",
+    "judge_error",
     "shape_of",
     "tls_failed",
 ]

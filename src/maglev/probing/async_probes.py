@@ -143,10 +143,7 @@ class AsyncRunner:
                 with anyio.CancelScope() as probe.scope:
                     result = await cast("AsyncChecker", probe.scheduled.job.checker).probe(state.target)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
-            if isinstance(error, OSError) and verdicts.is_own_trouble(error):
-                result = verdicts.socket_failed(error)
-            else:
-                result = self._context.fault(probe.scheduled.job, "fault in the checker", error)
+            result = _judged(error) or self._context.fault(probe.scheduled.job, "fault in the checker", error)
         finally:
             state.busy = False
             del self._running[probe]
@@ -164,3 +161,9 @@ class _AsyncState:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.busy = False
+
+
+def _judged(error: Exception) -> ProbeResult | None:
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:  # it came through a task group
+        error = error.exceptions[0]
+    return verdicts.judge_error(error) if isinstance(error, OSError) else None

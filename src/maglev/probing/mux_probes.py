@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable, Hashable
 from typing import cast
@@ -13,6 +14,7 @@ from maglev.probing.poller import INPUT_EDGES
 
 _RETRY_NS = 1_000_000_000
 _TOKENS = 1 << 32
+_NO_ROOM = frozenset({errno.ENOBUFS, errno.EAGAIN})
 _GONE = ProbeResult(Code.NETNS, "the network namespace went away")
 
 
@@ -149,10 +151,16 @@ class SharedMux:
         if self._mux is None:  # a probe started earlier in this batch closed it
             probe.end(ProbeResult(Code.ERROR, "the shared socket was closed"))
             return
+        mux, target = self._mux, probe.scheduled.job.target
         try:
-            self._mux.start(probe.token, probe.scheduled.job.target)
+            try:
+                mux.start(probe.token, target)
+            except OSError as error:
+                if error.errno not in _NO_ROOM or not self._widen(mux):
+                    raise
+                mux.start(probe.token, target)
         except OSError as error:
-            probe.end(verdicts.connect_failed(error.errno or 0))
+            probe.end(verdicts.send_failed(error.errno or 0))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
             probe.end(self._context.fault(probe.scheduled.job, "the probe could not be sent", error))
 
@@ -211,21 +219,42 @@ class SharedMux:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
             self._context.warn(checker, "no shared socket could be made", error)
             return verdicts.checker_fault(error)
-        return self._watch(checker, mux)
+        return self._watch(mux)
 
-    def _watch(self, checker: MuxChecker, mux: Mux) -> ProbeResult | None:
+    def _widen(self, mux: Mux) -> bool:
+        """Let the mux make room in its own namespace; whether it did."""
+        spaces = self._context.spaces
+        try:
+            with spaces.inside(self._netns):
+                fds = mux.widen() if spaces.identity(self._netns) == self._identity else None
+        except OSError:  # the room that is missing is told in any case
+            return False
+        return fds is not None and self._watched(mux, fds) is None
+
+    def _watch(self, mux: Mux) -> ProbeResult | None:
         self._mux = mux
         self._fds = ()
         try:
-            for fd in mux.fds():
+            fds = mux.fds()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
+            return self._unwatched(mux, error)
+        return self._watched(mux, fds)
+
+    def _watched(self, mux: Mux, fds: tuple[int, ...]) -> ProbeResult | None:
+        """Wait for these descriptors too; returns what is wrong if that cannot be."""
+        try:
+            for fd in fds:
                 self._context.poller.add(fd, _MuxDescriptor(self, mux, fd), INPUT_EDGES)
                 self._fds = (*self._fds, fd)
         except Exception as error:  # noqa: BLE001 - whatever it is, no answer can be read
-            self._context.warn(checker, "a shared socket could not be watched", error)
-            fault = verdicts.checker_fault(error)
-            self.close(fault)
-            return fault
+            return self._unwatched(mux, error)
         return None
+
+    def _unwatched(self, mux: Mux, error: Exception) -> ProbeResult:
+        self._context.warn(type(mux), "a shared socket could not be watched", error)
+        fault = verdicts.checker_fault(error)
+        self.close(fault)
+        return fault
 
     def _report(self, token: int, result: ProbeResult) -> None:
         probe = self.probes.get(token)

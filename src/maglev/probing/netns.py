@@ -10,10 +10,13 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import attrs
 
 from maglev.probing.verdicts import NetnsError
+
+T = TypeVar("T")
 
 _CLONE_NEWNET = 0x40000000
 _EXIT_LOST = 71  # EX_OSERR of sysexits.h
@@ -28,18 +31,27 @@ def netns_path(name: str) -> str:
     return name if "/" in name else f"/run/netns/{name}"
 
 
-def check_permitted(netns: str | None) -> str | None:
-    """Say why a namespace (name or path) cannot be entered; `None` if it can. The current one, `None`, always can."""
-    if netns is None:
-        return None
+def ask_inside(netns: str | None, question: Callable[[], T]) -> T:
+    """Call a function within a namespace (name or path; `None` is the current one), entered for this once.
+
+    Raises:
+        OSError: The namespace cannot be entered.
+    """
     spaces = Namespaces(lambda: 0)
     try:
         with spaces.inside(netns):
-            return None
-    except OSError as error:
-        return str(error)
+            return question()
     finally:
         spaces.close()
+
+
+def check_permitted(netns: str | None) -> str | None:
+    """Say why a namespace (name or path) cannot be entered; `None` if it can. The current one, `None`, always can."""
+    try:
+        ask_inside(netns, lambda: None)
+    except OSError as error:
+        return str(error)
+    return None
 
 
 @attrs.define

@@ -77,11 +77,12 @@ class SocketProbe(Probe):
     def _not_sent(self, error: OSError, size: int) -> int:
         """Handle a failure to send so many bytes; returns how many need not be sent again."""
         number = error.errno or 0
-        if isinstance(error, BlockingIOError):
-            if self.scheduled.udp:  # a datagram goes now or not at all
-                self.end(verdicts.connect_failed(errno.ENOBUFS))
+        if self.scheduled.udp:  # a datagram goes now or not at all
+            self.end(verdicts.send_failed(number, connected=True))
             return 0
-        if number not in RESETS or self.scheduled.udp:
+        if isinstance(error, BlockingIOError):
+            return 0
+        if number not in RESETS:
             self.end(verdicts.connect_failed(number))
             return 0
         # What the peer sent before the reset may be the answer (a 503, then a reset): go on reading.

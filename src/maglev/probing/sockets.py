@@ -8,6 +8,7 @@ from typing import TypeVar
 from maglev.api import Target
 from maglev.probing.job import ScheduledJob
 from maglev.probing.netns import Namespaces
+from maglev.probing.verdicts import NetnsError, SocketError
 
 _BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT of <linux/in.h>; works at the IP level for IPv6 too
 _TCP, _QUICKACK = socket.IPPROTO_TCP, socket.TCP_QUICKACK
@@ -62,9 +63,14 @@ class TargetSockets:
 
     def open(self, kind: socket.SocketKind = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
         target = self._target
-        with self._spaces.inside(target.netns):
-            sock = socket.socket(target.family, kind | socket.SOCK_NONBLOCK, proto)
-        return sock if target.source is None else _bound(sock, str(target.source))
+        try:
+            with self._spaces.inside(target.netns):
+                sock = socket.socket(target.family, kind | socket.SOCK_NONBLOCK, proto)
+            return sock if target.source is None else _bound(sock, str(target.source))
+        except NetnsError:
+            raise
+        except OSError as error:
+            raise SocketError(error.errno, error.strerror) from error
 
 
 def _new(scheduled: ScheduledJob) -> RawSocket | OSError:

@@ -21,7 +21,6 @@ from maglev.api import (
     ProbeObserver,
     ProbePhase,
     ProbeResult,
-    RateLimit,
     Target,
     Verdict,
 )
@@ -34,6 +33,7 @@ from maglev.runtime.bus import Bus
 from maglev.runtime.checkers import Checkers, unused
 from maglev.runtime.logging import get_logger
 from maglev.runtime.state_store import CloseChecker, ProbeQueue, StateStore
+from maglev.runtime.void_log import VoidLog
 
 _NO_INTERVAL_NS = 1_000_000_000
 # Looked up once, not with every probe.
@@ -78,7 +78,7 @@ class ProbeJobs:
         self._records: dict[str, ProbeRecord] = {}
         self._closing: list[Checker] = []
         self._observers: list[ProbeObserver] = []
-        self._void_log = RateLimit()
+        self._void_log = VoidLog()
 
     def record(self, backend: str) -> ProbeRecord:
         """What is to be told of one backend's probes."""
@@ -132,6 +132,7 @@ class ProbeJobs:
         """Probe until cancelled."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.prober.run, name="prober")
+            tasks.start_soon(self._void_log.run, name="log of void results")
             while True:
                 self.follow()
                 while self._closing:
@@ -225,8 +226,7 @@ class ProbeJobs:
         record.void_code = result.code
         if record.stale_since_s is None:
             record.stale_since_s = record.last_result_at_s if record.last_result_at_s is not None else now
-        if count := self._void_log.allow():
-            log.warning("probe-void", backend=name, result=str(result), count=count)
+        self._void_log.note(name, result)
 
     def _on_start(self, job: Job, _started_ns: int) -> None:
         self._bus.publish(ProbeEvent(time(), job.name, ProbePhase.START))

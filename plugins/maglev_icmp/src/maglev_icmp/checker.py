@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from maglev.api import MuxChecker, ProbeResult
 from maglev_icmp.mux import EchoMux
-from maglev_icmp.sockets import open_socket
+from maglev_icmp.sockets import open_sockets
 
 
 class IcmpChecker(MuxChecker):
@@ -19,4 +19,4 @@ class IcmpChecker(MuxChecker):
     needs_raw_socket: ClassVar[bool] = True
 
     def open(self, family: socket.AddressFamily, report: Callable[[int, ProbeResult], None]) -> EchoMux:
-        return EchoMux(open_socket(family), report)
+        return EchoMux(open_sockets(family), report)

@@ -1,4 +1,4 @@
-"""All echo requests of one family in one network namespace, over one socket."""
+"""All echo requests of one family in one network namespace, over few sockets."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from icmplib.models import ICMPReply
 from maglev.api import Code, Mux, ProbeResult, Target
 from maglev_icmp.packet import Kind, Packet, echo_request, parse, parse_quoted, token_of
 from maglev_icmp.sockets import (
+    MOST_SENDERS,
     Address,
-    EchoSocket,
+    EchoSockets,
     clear_error,
+    has_route,
+    is_full,
     next_error,
     scope_index,
     source_ancillary,
@@ -56,42 +59,56 @@ class EchoMux(Mux):
     payload: only a host that saw the request can answer it. A reply must come from where the request went.
     """
 
-    def __init__(self, opened: EchoSocket, report: Callable[[int, ProbeResult], None]) -> None:
-        self._opened = opened
-        self._sock = opened.sock
+    def __init__(self, sockets: EchoSockets, report: Callable[[int, ProbeResult], None]) -> None:
+        self._sockets = sockets
+        self._family = sockets.family
+        self._sender = sockets.senders[0]
+        self._full = False
         self._report = report
-        self._inet = socket.AF_INET if opened.family.version == 4 else socket.AF_INET6
+        self._inet = socket.AF_INET if self._family.version == 4 else socket.AF_INET6
         self._mask = secrets.randbits(32)
         self._key = secrets.token_bytes(_KEY_BYTES)
         self._waiting: dict[int, Waiting] = {}
+        self._receivers = {sock.fileno(): sock for sock in sockets.receivers}
 
     def fds(self) -> tuple[int, ...]:
-        return (self._sock.fileno(),)
+        return tuple(self._receivers)
+
+    def widen(self) -> tuple[int, ...] | None:
+        if not self._full or len(self._sockets.senders) >= MOST_SENDERS:
+            return None
+        self._sockets.add_sender()
+        self._sender = self._sockets.senders[-1]
+        new = {sock.fileno(): sock for sock in self._sockets.receivers if sock.fileno() not in self._receivers}
+        self._receivers |= new
+        return tuple(new)
 
     def start(self, token: int, target: Target) -> None:
         source = target.source.packed if target.source else b""
-        if source and not self._opened.keeps_source:
+        if source and not self._sockets.keeps_source:
             self._report(token, _NO_SOURCE)
             return
         wire_token = token ^ self._mask
         packed = target.address.packed
-        scope = _scope(self._sock, target)
+        scope = _scope(self._sender, target)
         text = socket.inet_ntop(self._inet, packed)
         address: Address = (text, 0) if self._inet == socket.AF_INET else (text, 0, 0, scope)
-        self._send(echo_request(self._opened.family, wire_token, self._key), address, source)
+        self._send(echo_request(self._family, wire_token, self._key), address, source)
         self._waiting[wire_token] = Waiting(token, packed, scope)
 
     def readable(self, fd: int) -> bool:
-        more_errors = not self._opened.raw and self._read_errors()
+        sock = self._receivers[fd]
+        raw = self._sockets.raw
+        more_errors = not raw and self._read_errors(sock)
         for _ in range(BOUND):
             try:
-                data, address = self._sock.recvfrom(_READ)
+                data, address = sock.recvfrom(_READ)
             except BlockingIOError:
                 return more_errors
             except OSError:  # an error that belongs to a packet sent earlier: the queue tells which
-                more_errors = not self._opened.raw and self._read_errors()
+                more_errors = not raw and self._read_errors(sock)
                 continue
-            packet = parse(self._opened.family, data, with_ip_header=self._opened.with_ip_header)
+            packet = parse(self._family, data, with_ip_header=self._sockets.with_ip_header)
             if packet is not None:
                 self._judge(packet, address)
         return True
@@ -102,30 +119,53 @@ class EchoMux(Mux):
 
     def close(self) -> None:
         self._waiting.clear()
-        self._sock.close()
+        self._sockets.close()
 
     def _send(self, packet: bytes, address: Address, source: bytes) -> None:
         """Send a packet.
 
         Raises:
-            OSError: It could not be sent; EADDRNOTAVAIL if its source address is not ours.
+            OSError: It could not be sent; EADDRNOTAVAIL if its source address is not ours, ENOBUFS if there is no room.
         """
+        self._full = False
         try:
-            self._send_once(packet, address, source)
+            self._send_once(self._sender, packet, address, source)
         except OSError as error:
-            if source and not source_is_local(self._opened, source):
-                raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL)) from error
-            if self._opened.raw:
-                raise
-            # A datagram socket reports the error of an earlier packet at the next call, once.
-            clear_error(self._sock)
-            self._send_once(packet, address, source)
+            self._send_again(error, packet, address, source)
 
-    def _send_once(self, packet: bytes, address: Address, source: bytes) -> None:
+    def _send_again(self, error: OSError, packet: bytes, address: Address, source: bytes) -> None:
+        """Send a packet where that failed for no fault of its own: the socket was full, or had an error to report."""
+        if not self._sockets.raw and error.errno != errno.EAGAIN:
+            # A datagram socket reports the error of an earlier packet at the next call, once.
+            clear_error(self._sender)
+            try:
+                return self._send_once(self._sender, packet, address, source)
+            except OSError as again:
+                error = again
+        if source and not source_is_local(self._family, self._sender, source):
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL)) from error
+        if error.errno == errno.EAGAIN or is_full(self._sender):
+            return self._send_elsewhere(error, packet, address, source)
+        # EINVAL is a black hole. But over IPv6 it is also a full neighbour table (`ip6_finish_output2` of the kernel).
+        ancillary = source_ancillary(self._family, source) if source else []
+        if error.errno == errno.EINVAL and has_route(self._sender, packet, address, ancillary):
+            raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)) from error
+        raise error
+
+    def _send_elsewhere(self, error: OSError, packet: bytes, address: Address, source: bytes) -> None:
+        for sock in self._sockets.senders:
+            if not is_full(sock):
+                self._sender = sock
+                clear_error(sock)
+                return self._send_once(sock, packet, address, source)
+        self._full = True
+        raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)) from error
+
+    def _send_once(self, sock: socket.socket, packet: bytes, address: Address, source: bytes) -> None:
         if source:
-            self._sock.sendmsg([packet], source_ancillary(self._opened.family, source), 0, address)
+            sock.sendmsg([packet], source_ancillary(self._family, source), 0, address)
         else:
-            self._sock.sendto(packet, address)
+            sock.sendto(packet, address)
 
     def _judge(self, packet: Packet, address: Address) -> None:
         """Report what a packet decides, if it is about a request of ours."""
@@ -151,25 +191,25 @@ class EchoMux(Mux):
         if wire_token is None:
             # Routers need to quote no more than eight bytes behind the IP header: the masked token has to do.
             wire_token = packet.identifier << 16 | packet.sequence
-            if not self._opened.raw or not self._key.startswith(packet.payload[:_KEY_BYTES]):
+            if not self._sockets.raw or not self._key.startswith(packet.payload[:_KEY_BYTES]):
                 return
         waiting = self._waiting.get(wire_token)
         if waiting is None or packet.destination != waiting.packed or not self._numbers_match(packet, wire_token):
             return
         del self._waiting[wire_token]
-        self._report(waiting.token, failure_of(self._opened.family.version, packet.type, packet.code, reporter))
+        self._report(waiting.token, failure_of(self._family.version, packet.type, packet.code, reporter))
 
     def _numbers_match(self, packet: Packet, wire_token: int) -> bool:
         """Whether identifier and sequence are those sent. A datagram socket's identifier is the kernel's affair."""
         if packet.sequence != wire_token & 0xFFFF:
             return False
-        return not self._opened.raw or packet.identifier == wire_token >> 16
+        return not self._sockets.raw or packet.identifier == wire_token >> 16
 
-    def _read_errors(self) -> bool:
+    def _read_errors(self, sock: socket.socket) -> bool:
         """Read the error queue; whether there may be more in it."""
-        family = self._opened.family
+        family = self._family
         for _ in range(BOUND):
-            error = next_error(self._opened)
+            error = next_error(family, sock)
             if error is None:
                 return False
             quoted, (type_, code), destination, reporter = error

@@ -37,7 +37,7 @@ PROBES = Family(
     ("backend", "code", "result", "type"),
     "1 for each result code that a backend ever had: mostly 1 to 3 a backend",
     "`result` is `pass`, `fail` or `void` (a fault of our own, which counts for nothing). `code` is HAProxy's "
-    "(`L7OK`, `L4CON`, …), or for void results `NOFILE`, `NOPORT`, `NETNS`, `ERROR`, `LAG`, `DPLOST`.",
+    "(`L7OK`, `L4CON`, …), or for void results `NOFILE`, `NOPORT`, `NOSEND`, `NETNS`, `ERROR`, `LAG`, `DPLOST`.",
 )
 DURATIONS = Family(
     "maglev_probe_duration_seconds",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 import struct
 from typing import cast
 
@@ -16,7 +15,6 @@ import attrs
 import h11
 
 from maglev.api import AsyncChecker, ProbeResult, Sockets, Target
-from maglev.probing import connect_failed, tls_failed
 from maglev_tester.probes.checkers import HttpChecker, HttpVipChecker, TcpChecker, VipChecker, tls_context
 from maglev_tester.settings import ProbeSettings
 from maglev_tester.vips import Kind
@@ -47,7 +45,7 @@ class KeepaliveChecker(HttpVipChecker, AsyncChecker):
     _kept: _Connection | None = None
 
     async def probe(self, target: Target) -> ProbeResult:
-        """Probe once."""
+        """Probe once; the engine judges an `OSError`, of TLS too."""
         connection, self._kept = self._kept, None
         try:
             if connection is not None and not await connection.is_idle():
@@ -56,10 +54,6 @@ class KeepaliveChecker(HttpVipChecker, AsyncChecker):
             if connection is None:
                 connection = await self._open(target)
             return await self._ask(connection)
-        except ssl.SSLError as error:
-            return tls_failed(error)
-        except OSError as error:
-            return connect_failed(error.errno or 0)
         finally:
             if connection is not None and self._kept is None:
                 connection.writer.transport.abort()
