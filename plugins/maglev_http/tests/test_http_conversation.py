@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
@@ -230,3 +231,30 @@ def test_an_incomplete_body_says_how_far_it_came(answer: bytes, words: str) -> N
     assert (late.code, cut_off.code) == (Code.L7TOUT, Code.L7RSP)
     assert words in late.detail
     assert words in cut_off.detail
+
+
+@pytest.mark.parametrize(
+    "pattern,body,encoding,code",
+    [
+        ("caf.", "le café".encode("latin-1"), "utf-8", Code.L7OK),
+        ("café$", "le café".encode("latin-1"), "utf-8", Code.L7OK),
+        (r"caf\xe9$", "le café".encode("latin-1"), "latin-1", Code.L7OK),
+        ("café$", "le café".encode(), "utf-8", Code.L7OK),
+        ("café$", "le café".encode(), "latin-1", Code.L7RSP),
+        ("^caf[^x]$", "cafй".encode("utf-16"), "utf-8", Code.L7RSP),
+        (r"\x1f\x8b", b"\x1f\x8b\x08\0", "latin-1", Code.L7OK),
+    ],
+    ids=str,
+)
+def test_body_in_another_encoding_is_matched(pattern: str, body: bytes, encoding: Any, code: Code) -> None:
+    options = HttpOptions(response_regexp=pattern, encoding=encoding)
+    assert talk(options, ok(body, b"Content-Length: %d" % len(body))).result.code is code
+
+
+def test_body_that_does_not_match_is_quoted_shortly_and_safely() -> None:
+    secret = b"s" * 100
+    result = talk(HttpOptions(response_regexp="^OK$"), ok(b'OK\n\x1b[2J"\xff' + secret)).result
+    assert result.detail == (
+        r'status 200, but the body does not match response-regexp: "OK\n\x1b[2J\"\xff' + "s" * 47 + '" and more'
+    )
+    assert talk(HttpOptions(response_regexp="x"), ok(b"")).result.detail.endswith(": nothing")

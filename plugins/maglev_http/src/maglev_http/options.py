@@ -12,8 +12,8 @@ from maglev.api import option
 from maglev_http.codes import parse_codes
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_PATH = re.compile(r"/[!-~]*")
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?|[0-9A-Fa-f:.]*")
+_PATH = re.compile(r"/[!-~]*")
 _VALUE = re.compile(r"[\t -~]*")
 _OURS = {
     "host": "set the option host instead",
@@ -80,9 +80,15 @@ class HttpOptions:
     )
     response_regexp: str = option(
         "",
-        help="The body must match this pattern somewhere; judged once, at its end or at 64 KiB",
+        help="The body must match this pattern somewhere; judged once, at its end or at 64 KiB; a newline at the end "
+        "has to be in the pattern (ok\\n?$)",
         allowed="RE2 syntax",
         examples=("^ok",),
+    )
+    encoding: Literal["utf-8", "latin-1"] = option(
+        "utf-8",
+        help="How response-regexp and body are read; latin-1: each byte is a character, and \\xNN in the pattern is "
+        "the byte NN; utf-8: a body that is no UTF-8 is also tried as latin-1",
     )
     headers: Mapping[str, str] = option(
         factory=dict, help="Headers to send besides", examples=({"X-Probe": "maglev"},), validator=_check_headers

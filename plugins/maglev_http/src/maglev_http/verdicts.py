@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from maglev.api import Code, Done, ProbeResult
-from maglev.patterns import compile_pattern
+from maglev.patterns import compile_pattern, shown
 from maglev_http.body import LIMIT
 from maglev_http.codes import parse_codes
 from maglev_http.options import HttpOptions
@@ -20,7 +20,9 @@ class Verdicts:
 
     def __init__(self, options: HttpOptions) -> None:
         self.codes = parse_codes(options.response_code)
-        self.pattern = compile_pattern(options.response_regexp, "response-regexp") if options.response_regexp else None
+        self.pattern = None
+        if options.response_regexp:
+            self.pattern = compile_pattern(options.response_regexp, "response-regexp", options.encoding)
         self._wanted = str(options.response_code).replace(" ", "")
         self._of_status: dict[int, Done] = {}
         self.known: dict[bytes, Done] = {}
@@ -38,10 +40,12 @@ class Verdicts:
 
     def of_content(self, status: int, content: bytes) -> Done:
         """Judge a wanted status's body, or the first `LIMIT` bytes of it."""
-        if self.pattern is None or self.pattern.search(content):
+        if self.pattern is None or self.pattern.search(content, whole=len(content) < LIMIT):
             return self.of_status(status)
         where = f"the first {LIMIT // 1024} KiB of the body do" if len(content) >= LIMIT else "the body does"
-        return Done(ProbeResult(Code.L7RSP, f"status {status}, but {where} not match response-regexp"))
+        return Done(
+            ProbeResult(Code.L7RSP, f"status {status}, but {where} not match response-regexp: {shown(content)}")
+        )
 
     def _status_result(self, status: int) -> ProbeResult:
         name = f"status {status}"

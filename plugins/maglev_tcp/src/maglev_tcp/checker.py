@@ -11,6 +11,7 @@ from maglev.client_tls import client_context
 from maglev.patterns import compile_pattern
 from maglev_tcp.expect import Expect
 from maglev_tcp.options import TcpOptions
+from maglev_tcp.sending import hex_bytes, text_bytes
 
 _CONNECTED = ProbeResult(Code.L4OK, "connected")
 _SECURED = ProbeResult(Code.L6OK, "TLS handshake completed")
@@ -46,7 +47,7 @@ class TcpChecker(StreamChecker):
     def advice(cls, options: TcpOptions) -> tuple[str, ...]:
         """Warn of options that do nothing, or less than it looks."""
         advice = []
-        if options.send and not options.expect:
+        if (options.send or options.send_hex) and not options.expect:
             advice.append("send without expect: the answer is not looked at, so being connected is all that is checked")
         if not options.ssl and (options.server_name or options.ca_file or options.insecure_skip_verify):
             advice.append("server-name, ca-file and insecure-skip-verify do nothing without ssl: true")
@@ -66,7 +67,9 @@ class TcpChecker(StreamChecker):
 
 
 def _conversations(options: TcpOptions) -> Callable[[], Conversation]:
-    sent = options.send.encode()
+    if options.send and options.send_hex:
+        raise ValueError("send and send-hex are both set: one of them is wanted")
+    sent = hex_bytes(options.send_hex) if options.send_hex else text_bytes(options.send, options.encoding)
     if options.expect:
-        return partial(Expect, sent, compile_pattern(options.expect, "expect"))
+        return partial(Expect, sent, compile_pattern(options.expect, "expect", options.encoding))
     return partial(Connected, Done(_SECURED if options.ssl else _CONNECTED, last_send=sent))
