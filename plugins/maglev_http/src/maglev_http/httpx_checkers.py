@@ -16,9 +16,10 @@ import httpcore
 import httpx
 
 from maglev.api import AsyncChecker, Code, ProbeResult, Target
+from maglev.host_names import name_of
 from maglev_http.body import LIMIT
 from maglev_http.httpx_network import Ended
-from maglev_http.httpx_transport import BackendTransport, check_proxy
+from maglev_http.httpx_transport import BackendTransport, check_host, check_proxy
 from maglev_http.options import HttpOptions, HttpsOptions
 from maglev_http.request import header_lines, host_header, host_name
 from maglev_http.tls import client_context
@@ -34,6 +35,7 @@ class HttpxHttpChecker(AsyncChecker):
     def __init__(self, options: HttpOptions) -> None:
         super().__init__(options)
         check_proxy(options.proxy)
+        check_host(name_of(options.host))
         self._verdicts = Verdicts(options)
         self._backends: WeakKeyDictionary[Target, _Backend] = WeakKeyDictionary()
         self._context = self._make_context(options)

@@ -85,6 +85,18 @@ class BackendTransport(httpx.AsyncBaseTransport):
         await self._pool.aclose()
 
 
+def check_host(name: str) -> None:
+    """See that httpx takes a backend's name: it reads those in other alphabets more strictly than the DNS does.
+
+    Raises:
+        ValueError: It does not.
+    """
+    try:
+        _ = httpx.URL(scheme="http", host=name).host
+    except (ValueError, httpx.InvalidURL) as error:
+        raise ValueError(f"host {name!r} cannot be used with engine: httpx: {error}") from error
+
+
 def check_proxy(url: str) -> None:
     """See that a proxy can be used.
 

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import attrs
 
+from maglev import host_names
 from maglev.api import option
 from maglev_http.codes import parse_codes
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?|[0-9A-Fa-f:.]*")
 _PATH = re.compile(r"/[!-~]*")
 _VALUE = re.compile(r"[\t -~]*")
 _OURS = {
@@ -68,7 +68,7 @@ class HttpOptions:
         "",
         help="Host header, as given, and the name sent with TLS; the backend's address, with its port, if empty",
         examples=("www.example.org",),
-        validator=_matches(_HOST, "a name or an address, with a port if you like"),
+        validator=host_names.host,
     )
     method: str = option("GET", help="Request method", examples=("GET", "HEAD"), validator=_check_method)
     response_code: int | str = option(
@@ -115,7 +115,7 @@ class HttpsOptions(HttpOptions):
     server_name: str = option(
         "",
         help="Name to send (SNI) and to find in the certificate; that of host if empty",
-        validator=_matches(re.compile(r"[A-Za-z0-9._:-]*"), "a name without a port"),
+        validator=host_names.server_name,
     )
     insecure_skip_verify: bool = option(False, help="Accept any certificate")
     ca_file: str = option("", help="PEM file with the authorities to trust; the system's if empty")

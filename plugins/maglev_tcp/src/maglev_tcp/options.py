@@ -6,6 +6,7 @@ from typing import Literal
 
 import attrs
 
+from maglev import host_names
 from maglev.api import option
 
 
@@ -40,6 +41,7 @@ class TcpOptions:
     server_name: str = option(
         "",
         help="Name to send (SNI) and to find in the certificate; the backend's address if empty",
+        validator=host_names.server_name,
     )
     insecure_skip_verify: bool = option(False, help="Accept any certificate")
     ca_file: str = option(
