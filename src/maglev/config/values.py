@@ -19,6 +19,8 @@ DURATION_PATTERN = (
 
 ALLOWED_DURATION = "a duration such as 500ms, 2s, 1m30s or 1h, or a number of seconds"
 
+_ZONE = re.compile(r"[1-9][0-9]{0,8}|(?![0-9]+$)[!-$&-.0-9;-~]{1,15}")
+"""An interface by its number or its name."""
 _PART = re.compile(r"([0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(ns|us|µs|μs|ms|s|m|h)")
 _NS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _LONGEST_S = 10 * 365 * 86_400
@@ -98,8 +100,8 @@ def duration_or_none(value: Duration | None) -> timedelta | None:
     return None if value is None else duration(value)
 
 
-def address(value: Address | str) -> Address:
-    """Take the address of one host.
+def server_address(value: Address | str) -> Address:
+    """Take the address of one host, with its zone if it has one; see `zone_objection`.
 
     Args:
         value: An address, or its text.
@@ -110,12 +112,37 @@ def address(value: Address | str) -> Address:
     found = value if isinstance(value, IPv4Address | IPv6Address) else ip_address(str(value))
     if found.is_unspecified or found.is_multicast:
         raise ValueError(f"{found} is no host's address")
-    if isinstance(found, IPv6Address) and found.scope_id is not None:
-        raise ValueError(f"{found} has a zone: an address that routes without one is needed")
     if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
         raise ValueError(f"{found} is an IPv4 address written as IPv6: write {found.ipv4_mapped}")
     return found
 
 
-FRIENDLY = (address, duration, duration_or_none)
+def address(value: Address | str) -> Address:
+    """As `server_address`; one with a zone is refused."""
+    found = server_address(value)
+    if isinstance(found, IPv6Address) and found.scope_id is not None:
+        raise ValueError(f"{found} has a zone: an address that routes without one is needed")
+    return found
+
+
+def zone_objection(found: Address | None) -> str:
+    """Say what is wrong with an address that packets are sent to or from; empty if nothing is.
+
+    A link-local address (`fe80::/10`) is on many interfaces, and its zone says on which: `fe80::1%eth0`.
+    """
+    if not isinstance(found, IPv6Address):
+        return ""
+    if not found.is_link_local:
+        return "" if found.scope_id is None else f"{str(found)!r} has a zone, which only link-local addresses have"
+    if found.scope_id is None:
+        return f"{found} is a link-local address and needs a zone: {found}%eth0"
+    return "" if _ZONE.fullmatch(found.scope_id) else f"{str(found)!r} has a zone that is no interface"
+
+
+def without_zone(address: Address) -> Address:
+    """Return what stands in packets."""
+    return IPv6Address(int(address)) if isinstance(address, IPv6Address) else address
+
+
+FRIENDLY = (address, server_address, duration, duration_or_none)
 """Converters that let code give values in more forms than YAML may: there the field's own annotation decides."""
