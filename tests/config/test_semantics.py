@@ -199,8 +199,8 @@ def test_link_local_backends_may_serve_where_the_dataplane_can_reach_them() -> N
     assert complaints(text.replace("maglev:\n", f"maglev:\n  dataplane: vpp\n{SOURCES}")) == [
         (
             f"maglev.frontends.f0.pools[0].backends.{name}: backend '{name}' has the address {address}, and the "
-            "dataplane vpp cannot send to a link-local address: one that routes is needed, or leave it out of the pools to probe "
-            "it only"
+            "dataplane vpp cannot send to a link-local address: one that routes is needed, or leave it out of the "
+            "pools to probe it only"
         )
         for name, address in (("a", "fe80::1%eth0"), ("b", "fe80::2%eth0"))
     ]

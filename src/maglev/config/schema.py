@@ -144,7 +144,10 @@ class HealthCheckConfig:
         metadata=about(f"The same while it is wholly down; {_NOTE}", examples=("10s",)),
     )
     timeout: timedelta = attrs.field(
-        default=1 * _S, converter=duration, validator=_CADENCE, metadata=about("How long one probe may take")
+        default=1.5 * _S,
+        converter=duration,
+        validator=_CADENCE,
+        metadata=about("How long one probe may take; at 1s or less one lost SYN is a failure, see below"),
     )
     rise: int = option(2, help="Passes in a row that bring a down backend up", validator=between(1, 1000))
     fall: int = option(3, help="Failures in a row that take an up backend down", validator=between(1, 1000))

@@ -17,7 +17,7 @@ class TcpOptions:
     send: str = option(
         "",
         help="Sent once connected; \\xNN is the byte NN, and \\r, \\n, \\t, \\0 and \\\\ are what they are in C",
-        examples=("PING\\r\\n",),
+        examples=("PING\r\n",),
     )
     send_hex: str = option(
         "",
