@@ -98,8 +98,8 @@ class ScheduledJob:
         """Whether the address, or the source, names an interface, whose number is asked for with every probe."""
         self.meets_itself: bool | None = None
         """Whether a probe can be given the probed port as its own, and so be connected to itself; at first unknown."""
-        self.lingering: Lingerer | None = None
-        """The connection of an earlier probe whose peer is still being heard out."""
+        self.lingering = 0
+        """How many connections of earlier probes there are whose peers are still being heard out."""
         self.certificate: int | None = None
         """The hash of the server's certificate, as of the latest full handshake."""
         self.not_after_s: float | None = None
@@ -111,14 +111,6 @@ class ScheduledJob:
         self.session: ssl.SSLSession | None = None
         self.sessions_taken = 0
         self.extra: object = None
-
-
-class Lingerer(Protocol):
-    """A connection that outlives its probe."""
-
-    def abandon(self) -> None:
-        """Close it at once."""
-        ...
 
 
 class Probe:

@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from maglev.probing.job import ScheduledJob
+
 SWEEP_NS = 50_000_000
 """How often those that linger are looked at."""
 MOST = 1_024
@@ -21,6 +23,8 @@ MOST_BYTES = 65_536
 
 class Lingering(Protocol):
     """A connection whose peer is being heard out."""
+
+    scheduled: ScheduledJob
 
     def sweep(self, now_ns: int) -> None:
         """Look whether it has lasted long enough."""
@@ -58,14 +62,15 @@ class LingeringSet:
         """Forget a connection that is about to be closed."""
         self._waiting.pop(connection, None)
 
-    def abandon_all(self) -> None:
-        """Close all, at once: their descriptors are needed."""
+    def abandon(self, scheduled: ScheduledJob | None = None) -> None:
+        """Close all at once, or those of one job."""
         for connection in list(self._waiting):
-            connection.abandon()
+            if scheduled is None or connection.scheduled is scheduled:
+                connection.abandon()
 
     def close(self) -> None:
         """Close all, and stop looking."""
-        self.abandon_all()
+        self.abandon()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

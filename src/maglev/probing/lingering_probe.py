@@ -45,15 +45,12 @@ class LingeringProbe(SocketProbe):
             self._leave()
 
     def _linger(self, *, waits: bool) -> None:
-        scheduled = self.scheduled
-        if scheduled.lingering is not None:
-            scheduled.lingering.abandon()  # it has had a whole interval
-        scheduled.lingering = self
         self.phase = _LINGER
         self._waits = waits
         self._said_all = False
         self._sweeps = 0
         self._room = MOST_BYTES
+        self.scheduled.lingering += 1
         self._lingering.add(self)
 
     def _heard_out(self) -> None:
@@ -101,6 +98,5 @@ class LingeringProbe(SocketProbe):
             self._leave()
 
     def _forget(self) -> None:
+        self.scheduled.lingering -= 1
         self._lingering.discard(self)
-        if self.scheduled.lingering is self:
-            self.scheduled.lingering = None

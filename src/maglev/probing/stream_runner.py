@@ -46,8 +46,8 @@ class StreamRunner:
                 self._start(scheduled, sock)
 
     def release(self, scheduled: ScheduledJob) -> None:
-        if scheduled.lingering is not None:
-            scheduled.lingering.abandon()
+        if scheduled.lingering:
+            self._lingering.abandon(scheduled)
 
     def close(self) -> None:
         """Close what is left of probes whose verdict is known."""
@@ -60,7 +60,7 @@ class StreamRunner:
         refused = [job for job, sock in opened if isinstance(sock, OSError) and sock.errno in _NO_DESCRIPTOR]
         if not refused:
             return opened
-        self._lingering.abandon_all()
+        self._lingering.abandon()
         return [pair for pair in opened if pair[0] not in refused] + open_all(self._context.spaces, refused)
 
     def _start(self, scheduled: ScheduledJob, sock: RawSocket) -> None:

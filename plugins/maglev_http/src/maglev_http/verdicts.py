@@ -30,7 +30,7 @@ class Verdicts:
         """Judge a status alone."""
         done = self._of_status.get(status)
         if done is None:
-            done = self._of_status[status] = Done(self._status_result(status))
+            done = self._of_status[status] = Done(self._status_result(status), orderly=True)
             if status >= 200:
                 for minor in b"0", b"1":
                     self.known[b"HTTP/1." + minor + b" %d " % status] = done
@@ -41,7 +41,7 @@ class Verdicts:
         if self.pattern is None or self.pattern.search(content):
             return self.of_status(status)
         where = f"the first {LIMIT // 1024} KiB of the body do" if len(content) >= LIMIT else "the body does"
-        return Done(ProbeResult(Code.L7RSP, f"status {status}, but {where} not match response-regexp"))
+        return Done(ProbeResult(Code.L7RSP, f"status {status}, but {where} not match response-regexp"), orderly=True)
 
     def _status_result(self, status: int) -> ProbeResult:
         name = f"status {status}"
