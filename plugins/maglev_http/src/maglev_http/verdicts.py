@@ -32,7 +32,7 @@ class Verdicts:
         """Judge a status alone."""
         done = self._of_status.get(status)
         if done is None:
-            done = self._of_status[status] = Done(self._status_result(status))
+            done = self._of_status[status] = Done(self._status_result(status), orderly=True)
             if status >= 200:
                 for minor in b"0", b"1":
                     self.known[b"HTTP/1." + minor + b" %d " % status] = done
@@ -43,9 +43,8 @@ class Verdicts:
         if self.pattern is None or self.pattern.search(content, whole=len(content) < LIMIT):
             return self.of_status(status)
         where = f"the first {LIMIT // 1024} KiB of the body do" if len(content) >= LIMIT else "the body does"
-        return Done(
-            ProbeResult(Code.L7RSP, f"status {status}, but {where} not match response-regexp: {shown(content)}")
-        )
+        detail = f"status {status}, but {where} not match response-regexp: {shown(content)}"
+        return Done(ProbeResult(Code.L7RSP, detail), orderly=True)
 
     def _status_result(self, status: int) -> ProbeResult:
         name = f"status {status}"
