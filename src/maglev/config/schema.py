@@ -172,7 +172,8 @@ class BackendConfig:
         converter=server_address,
         validator=on_a_link(),
         metadata=about(
-            "The server's address, for probes and for traffic", examples=("2001:db8:1::10", "fe80::10%eth0")
+            "The server's address, for probes and for traffic; a zone is an interface where the probes run",
+            examples=("2001:db8:1::10", "fe80::10%eth0"),
         ),
     )
     healthcheck: str | None = option(
