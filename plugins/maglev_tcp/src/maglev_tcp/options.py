@@ -5,10 +5,11 @@ from __future__ import annotations
 import attrs
 
 from maglev.api import option
+from maglev.tls_options import TlsOptions, own_first
 
 
-@attrs.frozen
-class TcpOptions:
+@attrs.frozen(field_transformer=own_first)
+class TcpOptions(TlsOptions):
     """The `params` of a `tcp` health check. With none of them, being connected is enough."""
 
     send: str = option(
@@ -26,8 +27,4 @@ class TcpOptions:
     ssl: bool = option(False, help="Speak TLS; without send and expect, a completed handshake is enough")
     server_name: str = option(
         "", help="Name to send (SNI) and to find in the certificate; the backend's address if empty"
-    )
-    insecure_skip_verify: bool = option(False, help="Accept any certificate")
-    ca_file: str = option(
-        "", help="PEM file with the authorities to trust; the system's if empty", examples=("/etc/ssl/internal-ca.pem",)
     )
