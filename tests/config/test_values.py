@@ -28,14 +28,16 @@ from maglev.config.values import address, duration, server_address, zone_objecti
         ("3us", 3e-6),
         ("1000ns", 1e-6),
         ("2h45m", 9900),
+        ("14d", 14 * 86_400),
+        ("1d12h", 36 * 3600),
     ],
 )
-def test_durations_are_read_as_go_writes_them(text: str, seconds: float) -> None:
+def test_durations_are_read_as_go_writes_them_or_in_days(text: str, seconds: float) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "1:30", "-1s", "1 s", "s", "1d", "1S", "٣s", "1s1", ".s", "1e3s", "9" * 40 + "h"]
+    "text", ["", "5", "1:30", "-1s", "1 s", "s", "1w", "1S", "٣s", "1s1", ".s", "1e3s", "9" * 40 + "h"]
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no duration: a duration such as 500ms"):
@@ -58,7 +60,7 @@ def test_nanoseconds_are_exact(microseconds: int) -> None:
     assert nanoseconds(timedelta(microseconds=microseconds)) == microseconds * 1000
 
 
-@given(st.text(alphabet="0123456789.hmsnuµ ", max_size=20))
+@given(st.text(alphabet="0123456789.dhmsnuµ ", max_size=20))
 def test_any_text_is_a_duration_or_refused(text: str) -> None:
     try:
         assert parse_duration(text) >= timedelta()

@@ -229,6 +229,7 @@ class Checker(ABC):
     A subclass names itself (`name`, what YAML says behind `type:`), says what can be set (`Options`, an attrs class)
     and takes its options in the constructor. A constructor that finds the options impossible (a file that cannot be
     read, a pattern that does not compile) raises `ValueError`; the configuration is then refused with that message.
+    The core builds checkers in a thread beside the event loop's: reading a file there holds nobody up.
     """
 
     name: ClassVar[str]
@@ -239,6 +240,8 @@ class Checker(ABC):
     """Whether a health check of this type must name a port."""
     needs_raw_socket: ClassVar[bool] = False
     """Whether it works better with CAP_NET_RAW, so that a daemon without it can say so at start."""
+    expiry_warning_s: float = 0.0
+    """From how long before a backend's TLS certificate ends the log warns of it, in seconds; 0: it does not."""
 
     def __init__(self, options: Any) -> None:
         """Take the options, an instance of `Options`; compute here what can be computed once."""
@@ -267,6 +270,13 @@ class Checker(ABC):
             options: An instance of `Options`.
         """
         return ()
+
+    def outdated(self) -> bool:
+        """Whether these same options would now make another checker, as a file that they name was replaced.
+
+        Asked with every reload, in a thread that may block; may raise `ValueError` as the constructor does.
+        """
+        return False
 
     def close(self) -> None:
         """Release what the checker holds. Called once, after its last probe has ended."""

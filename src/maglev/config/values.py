@@ -13,16 +13,26 @@ Duration = timedelta | float | str
 """A duration as code may give it: a number is of seconds, text as in YAML."""
 
 DURATION_PATTERN = (
-    r"^(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))*)$"
+    r"^(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h|d)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h|d))*)$"
 )
-"""What Go's `time.ParseDuration` takes, without signs; for JSON schemas."""
+"""What Go's `time.ParseDuration` takes, without signs, and days of 24 hours; for JSON schemas."""
 
-ALLOWED_DURATION = "a duration such as 500ms, 2s, 1m30s or 1h, or a number of seconds"
+ALLOWED_DURATION = "a duration such as 500ms, 2s, 1m30s, 1h or 14d, or a number of seconds"
 
 _ZONE = re.compile(r"[1-9][0-9]{0,8}|(?![0-9]+$)[!-$&-.0-9;-~]{1,15}")
 """An interface by its number or its name."""
-_PART = re.compile(r"([0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(ns|us|µs|μs|ms|s|m|h)")
-_NS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+_PART = re.compile(r"([0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(ns|us|µs|μs|ms|s|m|h|d)")
+_NS = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,
+    "μs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+    "d": 86_400 * 10**9,
+}
 _LONGEST_S = 10 * 365 * 86_400
 
 
@@ -32,7 +42,7 @@ def nanoseconds(duration: timedelta) -> int:
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read a duration as Go writes it (`1m30s`, `500ms`, `1.5h`); a bare `0` needs no unit.
+    """Read a duration as Go writes it (`1m30s`, `500ms`, `1.5h`), or in days (`14d`); a bare `0` needs no unit.
 
     Raises:
         ValueError: It is none, negative, longer than ten years, or finer than a microsecond.

@@ -8,6 +8,7 @@ import ssl
 from functools import cache
 
 from maglev.api import Code, ProbeResult
+from maglev.probing import tls_hints
 
 _OWN_TROUBLE = {
     **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM), Code.NOFILE),
@@ -54,9 +55,7 @@ def is_own_trouble(error: OSError) -> bool:
 
 def tls_failed(error: ssl.SSLError) -> ProbeResult:
     """Judge an error of the TLS library."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return ProbeResult(Code.L6RSP, f"certificate: {error.verify_message}")
-    return ProbeResult(Code.L6RSP, (error.reason or str(error)).replace("_", " ").lower())
+    return ProbeResult(Code.L6RSP, tls_hints.describe(error))
 
 
 def unreadable(error: Exception) -> ProbeResult:

@@ -14,12 +14,12 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from maglev.api import AsyncChecker, Code, ProbeResult, Target
+from maglev.client_tls import client_context
 from maglev.host_names import name_of
 from maglev_http.httpx_network import Ended
 from maglev_http.httpx_transport import BackendTransport, check_host, check_proxy
 from maglev_http.options import HttpOptions, HttpsOptions
 from maglev_http.request import header_lines, host_header, host_name
-from maglev_http.tls import client_context
 from maglev_http.verdicts import Verdicts
 
 
@@ -42,6 +42,9 @@ class HttpxHttpChecker(AsyncChecker):
         if not options.follow_redirects:
             return None
         return client_context(HttpsOptions(insecure_skip_verify=True), _protocols(options))
+
+    def outdated(self) -> bool:
+        return self._make_context(self.options) is not self._context
 
     async def probe(self, target: Target) -> ProbeResult:
         """Ask once, on a new connection."""
@@ -81,6 +84,8 @@ class HttpxHttpsChecker(HttpxHttpChecker):
             raise TypeError(f"{options!r} are no options of https")
         if options.alpn:
             raise ValueError("alpn with engine: httpx: it offers http/1.1, and h2 with http2: true")
+        if options.cert_expiry is not None:
+            raise ValueError("cert-expiry needs engine: lean")
         return client_context(options, _protocols(options))
 
 

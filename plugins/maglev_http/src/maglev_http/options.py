@@ -10,6 +10,7 @@ import attrs
 
 from maglev import host_names
 from maglev.api import option
+from maglev.tls_options import TlsOptions
 from maglev_http.codes import parse_codes
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -109,7 +110,7 @@ class HttpOptions:
 
 
 @attrs.frozen
-class HttpsOptions(HttpOptions):
+class HttpsOptions(TlsOptions, HttpOptions):
     """The `params` of an `https` health check: those of `http`, and how to speak TLS."""
 
     server_name: str = option(
@@ -117,14 +118,4 @@ class HttpsOptions(HttpOptions):
         help="Name to send (SNI) and to find in the certificate; that of host if empty",
         validator=host_names.server_name,
     )
-    insecure_skip_verify: bool = option(False, help="Accept any certificate")
-    ca_file: str = option("", help="PEM file with the authorities to trust; the system's if empty")
-    certificate: str = option("", help="PEM file with a certificate to show to the backend")
-    key: str = option("", help="PEM file with its private key; the certificate's file if empty")
-    min_tls_version: Literal["TLSv1.2", "TLSv1.3"] = option("TLSv1.2", help="Refuse to speak an older version")
     alpn: tuple[str, ...] = option((), help="Protocols to offer by ALPN; none are if empty", examples=(("http/1.1",),))
-    resume: bool = option(
-        True,
-        help="Resume TLS sessions of earlier probes, which is cheaper; a resumed session shows no certificate, so "
-        "false sees one expire at once",
-    )

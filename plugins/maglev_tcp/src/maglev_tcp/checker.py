@@ -9,6 +9,7 @@ from typing import ClassVar
 from maglev.api import TLS, Code, Conversation, Done, ProbeResult, StreamChecker, Target
 from maglev.client_tls import client_context
 from maglev.patterns import compile_pattern
+from maglev.tls_options import expiry_warning_s, given_options, tls_with
 from maglev_tcp.expect import Expect
 from maglev_tcp.options import TcpOptions
 from maglev_tcp.sending import hex_bytes, text_bytes
@@ -37,10 +38,8 @@ class TcpChecker(StreamChecker):
 
     def __init__(self, options: TcpOptions) -> None:
         super().__init__(options)
-        self._context = (
-            client_context(ca_file=options.ca_file, insecure=options.insecure_skip_verify) if options.ssl else None
-        )
-        self._server_name = options.server_name
+        self._context = client_context(options) if options.ssl else None
+        self.expiry_warning_s = expiry_warning_s(options)
         self._start = _conversations(options)
 
     @classmethod
@@ -49,18 +48,23 @@ class TcpChecker(StreamChecker):
         advice = []
         if (options.send or options.send_hex) and not options.expect:
             advice.append("send without expect: the answer is not looked at, so being connected is all that is checked")
-        if not options.ssl and (options.server_name or options.ca_file or options.insecure_skip_verify):
-            advice.append("server-name, ca-file and insecure-skip-verify do nothing without ssl: true")
+        idle = (*(("server-name",) if options.server_name else ()), *given_options(options))
+        if idle and not options.ssl:
+            advice.append(f"these do nothing without ssl: true: {', '.join(idle)}")
         if options.ssl and not options.server_name and not options.insecure_skip_verify:
             advice.append(
                 "ssl without server-name: the certificate must name the backend's IP address, and no SNI is sent"
             )
         return tuple(advice)
 
+    def outdated(self) -> bool:
+        return self._context is not None and client_context(self.options) is not self._context
+
     def tls(self, target: Target) -> TLS | None:
         if self._context is None:
             return None
-        return TLS(self._context, self._server_name or str(target.address).partition("%")[0])
+        options: TcpOptions = self.options
+        return tls_with(options, self._context, options.server_name or str(target.address).partition("%")[0])
 
     def conversations(self, target: Target) -> Callable[[], Conversation]:
         return self._start

@@ -8,10 +8,11 @@ import attrs
 
 from maglev import host_names
 from maglev.api import option
+from maglev.tls_options import TlsOptions, own_first
 
 
-@attrs.frozen
-class TcpOptions:
+@attrs.frozen(field_transformer=own_first)
+class TcpOptions(TlsOptions):
     """The `params` of a `tcp` health check. With none of them, being connected is enough."""
 
     send: str = option(
@@ -42,8 +43,4 @@ class TcpOptions:
         "",
         help="Name to send (SNI) and to find in the certificate; the backend's address if empty",
         validator=host_names.server_name,
-    )
-    insecure_skip_verify: bool = option(False, help="Accept any certificate")
-    ca_file: str = option(
-        "", help="PEM file with the authorities to trust; the system's if empty", examples=("/etc/ssl/internal-ca.pem",)
     )
