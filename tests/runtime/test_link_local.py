@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 import pytest
 import trustme
+import yaml
 
 import maglev
 import maglev_http.httpx_checkers  # noqa: F401 - built on first use, which here would be an import in the event loop
@@ -73,51 +74,45 @@ def netns() -> Iterator[str]:
     ip("netns", "del", name)
 
 
-def configuration(netns: str, ports: dict[str, int], ca_file: Path) -> maglev.Config:
-    checks: dict[str, tuple[str, dict[str, Any]]] = {
-        "tcp": ("tcp", {"send": r"GET / HTTP/1.0\r\n\r\n", "expect": "ok$"}),
-        "tcp-ssl": ("tcp", {"ssl": True, "ca-file": str(ca_file)}),
-        "lean": ("http", {"response-regexp": "ok"}),
-        "httpx": ("http", {"engine": "httpx"}),
-        "lean-tls": ("https", {"ca-file": str(ca_file)}),
-        "httpx-tls": ("https", {"engine": "httpx", "ca-file": str(ca_file)}),
-        "icmp": ("icmp", {}),
+def site(netns: str, clear: int, tls: int, ca_file: Path) -> dict[str, Any]:
+    ca = {"ca-file": str(ca_file)}
+    checks: dict[str, dict[str, Any]] = {
+        "tcp": {"type": "tcp", "port": clear, "params": {"send": r"GET / HTTP/1.0\r\n\r\n", "expect": "ok$"}},
+        "tcp-ssl": {"type": "tcp", "port": tls, "params": {"ssl": True, **ca}},
+        "lean": {"type": "http", "port": clear, "params": {"response-regexp": "ok"}},
+        "httpx": {"type": "http", "port": clear, "params": {"engine": "httpx"}},
+        "lean-tls": {"type": "https", "port": tls, "params": ca},
+        "httpx-tls": {"type": "https", "port": tls, "params": {"engine": "httpx", **ca}},
+        "icmp": {"type": "icmp"},
     }
-    return maglev.Config(
-        healthchecker=maglev.HealthCheckerConfig(netns=netns),
-        healthchecks={
-            name: maglev.HealthCheckConfig(
-                type_,
-                None if type_ == "icmp" else ports["tls" if "ca-file" in params else "clear"],
-                params,
-                interval="200ms",
-                timeout=20,
-                probe_ipv6_src=f"{SOURCE}%eth0",
-            )
-            for name, (type_, params) in checks.items()
-        },
-        backends={name: maglev.BackendConfig(f"{NEAR}%eth0", name) for name in checks},
-        frontends={
-            name: maglev.FrontendConfig(f"2001:db8::{number}", [maglev.PoolConfig("p", {name: maglev.MemberConfig()})])
+    cadence = {"interval": "200ms", "timeout": "20s", "probe-ipv6-src": f"{SOURCE}%eth0"}
+    return {
+        "healthchecker": {"netns": netns},
+        "healthchecks": {name: check | cadence for name, check in checks.items()},
+        "backends": {name: {"address": f"{NEAR}%eth0", "healthcheck": name} for name in checks},
+        "frontends": {
+            name: {"address": f"2001:db8::{number}", "pools": [{"name": "p", "backends": {name: {}}}]}
             for number, name in enumerate(checks, 1)
         },
-    )
+    }
 
 
 @pytest.fixture
-def config(netns: str, tmp_path: Path) -> Iterator[maglev.Config]:
-    authority, ca_file = trustme.CA(), tmp_path / "ca.pem"
+def config_file(netns: str, tmp_path: Path) -> Iterator[Path]:
+    authority, ca_file, path = trustme.CA(), tmp_path / "ca.pem", tmp_path / "maglev.yaml"
     authority.cert_pem.write_to_path(str(ca_file))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(NEAR).configure_cert(context)
     with serving(None) as clear, serving(context) as tls:
-        yield configuration(netns, {"clear": clear, "tls": tls}, ca_file)
+        path.write_text(yaml.safe_dump({"maglev": site(netns, clear, tls, ca_file)}))
+        yield path
 
 
-async def test_every_checker_reaches_a_link_local_backend(config: maglev.Config) -> None:
+async def test_every_checker_reaches_a_link_local_backend(config_file: Path) -> None:
     wanted = maglev.EventFilter(frozenset({maglev.EventKind.BACKEND}))
-    async with maglev.open_controller(config) as control, control.subscribe(wanted) as subscription:
-        waiting = set(config.backends)
+    async with maglev.open_controller(config_file) as control, control.subscribe(wanted) as subscription:
+        waiting = set(control.snapshot().backends)
+        assert len(waiting) == 7
         with anyio.fail_after(30):
             async for delivery in subscription.events:
                 event = delivery.event
@@ -126,4 +121,4 @@ async def test_every_checker_reaches_a_link_local_backend(config: maglev.Config)
                 waiting.discard(event.backend)
                 if not waiting:
                     break
-        assert {str(control.backend(name).address) for name in config.backends} == {f"{NEAR}%eth0"}
+        assert {str(backend.address) for backend in control.snapshot().backends.values()} == {f"{NEAR}%eth0"}
