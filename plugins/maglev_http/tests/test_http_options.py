@@ -118,7 +118,16 @@ def test_pattern_of_ordinary_size_is_not(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "proxy", ["http://proxy.example:3128", "socks5://192.0.2.1", "https://192.0.2.1", "::", "192.0.2.1"]
+    "proxy",
+    [
+        "http://proxy.example:3128",
+        "socks5://192.0.2.1",
+        "https://192.0.2.1",
+        "::",
+        "192.0.2.1",
+        "http://[fe80::1]",
+        "http://[fe80::1%25eth0]",
+    ],
 )
 def test_proxy_that_cannot_be_used_is_refused(proxy: str) -> None:
     with pytest.raises(ValueError, match="cannot be used"):

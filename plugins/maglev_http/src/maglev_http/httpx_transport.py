@@ -154,14 +154,17 @@ def check_proxy(url: str) -> None:
     """See that a proxy can be used.
 
     Raises:
-        ValueError: It is none, or its host is a name: looking it up would leave the probe's namespace, and wait.
+        ValueError: It is none, or its host is a name: looking it up would leave the probe's namespace, and wait; or a
+            link-local address: a URL cannot say on which interface.
     """
     if not url:
         return
     try:
         parsed = httpx.URL(url)
-        ip_address(parsed.host)
+        address = ip_address(parsed.host)
     except (ValueError, httpx.InvalidURL) as error:
         raise ValueError(f"proxy {url!r} cannot be used: wanted for example http://192.0.2.3:3128") from error
     if parsed.scheme != "http":
         raise ValueError(f"proxy {url!r} cannot be used: wanted one with http://")
+    if address.version == 6 and address.is_link_local:
+        raise ValueError(f"proxy {url!r} cannot be used: its address is link-local")
