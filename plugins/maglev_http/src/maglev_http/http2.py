@@ -12,8 +12,9 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
-from maglev.api import CLOSED_EARLY, RESET_EARLY, Closed, Code, Conversation, Done, ProbeResult, Send
+from maglev.api import CLOSED_EARLY, RESET_EARLY, TIMED_OUT_L7, Closed, Code, Conversation, Done, ProbeResult, Send
 from maglev_http.body import LIMIT, agreed_length
+from maglev_http.conversations import LATE_ANSWER
 from maglev_http.head import MAX_INTERIM, Malformed
 from maglev_http.redirects import FOLLOWED, REDIRECTS
 from maglev_http.verdicts import Verdicts
@@ -107,6 +108,9 @@ class Http2Conversation(Conversation):
         if not self._seen:
             return ProbeResult(Code.L7RSP, f"{why.value} without an answer")
         return CLOSED_EARLY if why is Closed.EOF else RESET_EARLY
+
+    def expired(self) -> ProbeResult:
+        return TIMED_OUT_L7 if self._seen else LATE_ANSWER
 
     def _on(self, event: h2.events.Event) -> Done | None:
         if isinstance(event, h2.events.InformationalResponseReceived):

@@ -46,7 +46,7 @@ class HttpxHttpChecker(AsyncChecker):
         backend = self._backends.get(target)
         if backend is None:
             backend = self._backends[target] = _Backend(self.name, target, self.options, self._context, self._verdicts)
-        backend.transport.followed = False
+        backend.transport.begin()
         try:
             await backend.client.send(backend.request)
         except Ended as ended:
@@ -61,6 +61,10 @@ class HttpxHttpChecker(AsyncChecker):
             # A redirect is the peer's words, whatever they do to a library: they fail, and are never void.
             return ProbeResult(Code.L7RSP, f"redirected to what cannot be read: {type(error).__name__}")
         raise RuntimeError("a redirect was handed out, and not followed")
+
+    def expired(self, target: Target) -> ProbeResult:
+        backend = self._backends.get(target)
+        return super().expired(target) if backend is None else backend.transport.expired()
 
     async def aclose(self) -> None:
         for backend in list(self._backends.values()):
