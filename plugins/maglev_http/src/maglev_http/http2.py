@@ -22,10 +22,12 @@ from maglev_http.verdicts import Verdicts
 MOST_READ = 1_048_576
 """The most that is read of a connection, in bytes: floods of settings and pings end there."""
 _STREAM = 1
+_WINDOW = 2 * LIMIT  # so large that nothing need be acknowledged before the verdict
 _CONFIG = h2.config.H2Configuration(client_side=True, header_encoding=None)
 _SETTINGS = {
     h2.settings.SettingCodes.ENABLE_PUSH: 0,
     h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: 65_536,
+    h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW,
 }
 # What concerns one connection has no place in HTTP/2 (RFC 9113, 8.2.2), and `:authority` stands for the host.
 _LEFT_OUT = frozenset(
@@ -86,6 +88,7 @@ class Http2Conversation(Conversation):
 
     def opening(self) -> bytes:
         self._connection.initiate_connection()
+        self._connection.increment_flow_control_window(_WINDOW)
         self._connection.send_headers(_STREAM, self._request, end_stream=True)
         return self._connection.data_to_send()
 
@@ -155,7 +158,6 @@ class Http2Conversation(Conversation):
         self._content += event.data[: LIMIT - len(self._content)]
         if len(self._content) >= LIMIT:
             return self._verdicts.of_content(self._status, bytes(self._content))
-        self._connection.acknowledge_received_data(event.flow_controlled_length, _STREAM)
         return None
 
 
