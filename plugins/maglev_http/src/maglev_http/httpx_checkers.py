@@ -1,4 +1,4 @@
-"""The checkers behind `engine: httpx`: HTTP/2, redirects and proxies, at about twenty times the cost of `engine: lean`.
+"""The checkers behind `engine: httpx`: HTTP/2, redirects and proxies, at some three times the cost of `engine: lean`.
 
 Each probe has a connection of its own, and no cookies of those before it. httpx builds the requests and follows the
 redirects. Answers are read and judged by the conversations of `engine: lean`, so that both engines agree on them.
