@@ -57,8 +57,9 @@ def talk(
         (head() + body(b"x" * 16_000, end=False) * 4 + body(b"x" * 1536, end=False), "^x"),
         (head(status="103") + head(status="103") + head() + body(b"ok"), "^ok$"),
         (head(end=True), "^$"),
+        (go_away(2**31 - 1) + go_away(1) + head() + go_away(1) + body(b"ok"), "^ok$"),
     ],
-    ids=["no-body", "status-only", "body", "length-twice", "long", "interim", "empty"],
+    ids=["no-body", "status-only", "body", "length-twice", "long", "interim", "empty", "leaving"],
 )
 def test_good_answers_pass_in_any_pieces(answer: bytes, pattern: str) -> None:
     assert talk(SETTINGS + answer, pattern, None).code is Code.L7OK
@@ -84,6 +85,7 @@ def test_good_answers_pass_in_any_pieces(answer: bytes, pattern: str) -> None:
         frames.RstStreamFrame(1, error_code=7).serialize(),
         go_away(0),
         go_away(1, 11),
+        go_away(1),
         head(status="103") * 9 + head() + body(b"ok"),
         frames.PingFrame(0, b"12345678").serialize() * 70_000,
         frames.PushPromiseFrame(1, 2, hpack.Encoder().encode([(":path", "/")]), flags=["END_HEADERS"]).serialize(),
@@ -92,7 +94,7 @@ def test_good_answers_pass_in_any_pieces(answer: bytes, pattern: str) -> None:
         head(status="503") + body(b"ok"),
         head(status="301") + body(b"ok"),
     ],
-    ids=range(23),
+    ids=range(24),
 )
 def test_bad_answers_fail(answer: bytes) -> None:
     result = talk(SETTINGS + answer if answer else answer, "ok")

@@ -22,6 +22,9 @@ from maglev_http.verdicts import Verdicts
 MOST_READ = 1_048_576
 """The most that is read of a connection, in bytes: floods of settings and pings end there."""
 _STREAM = 1
+_FRAME_HEAD = 9
+_LARGEST_FRAME = 16_384  # without a setting that says otherwise
+_GO_AWAY = b"\x07"
 _WINDOW = 2 * LIMIT  # so large that nothing need be acknowledged before the verdict
 _CONFIG = h2.config.H2Configuration(client_side=True, header_encoding=None)
 _SETTINGS = {
@@ -51,6 +54,7 @@ class Http2Conversation(Conversation):
     """
 
     __slots__ = (
+        "_buffer",
         "_connection",
         "_content",
         "_follow",
@@ -80,6 +84,7 @@ class Http2Conversation(Conversation):
         self._verdicts = verdicts
         self._follow = follow
         self._status = 0
+        self._buffer = bytearray()
         self._content = bytearray()
         self._interim = 0
         self._seen = 0
@@ -96,10 +101,12 @@ class Http2Conversation(Conversation):
         self._seen += len(data)
         if self._seen > MOST_READ:
             return _failure(f"broke the protocol: more than {MOST_READ // 1024} KiB without an answer")
+        self._buffer += data
         try:
-            for event in self._connection.receive_data(data):
-                if done := self._on(event):
-                    return done
+            while frame := self._next_frame():
+                for event in () if _leaves_politely(frame) else self._connection.receive_data(frame):
+                    if done := self._on(event):
+                        return done
         except h2.exceptions.H2Error:
             return _failure(_BROKEN)
         except Malformed as error:
@@ -115,6 +122,18 @@ class Http2Conversation(Conversation):
     def expired(self) -> ProbeResult:
         return TIMED_OUT_L7 if self._seen else LATE_ANSWER
 
+    def _next_frame(self) -> bytes:
+        """Take a whole frame (RFC 9113, 4.1), or all that came if it begins none that may be sent; empty: wait."""
+        buffer = self._buffer
+        length = _FRAME_HEAD + int.from_bytes(buffer[:3], "big")
+        if len(buffer) < _FRAME_HEAD:
+            return b""
+        if length > _FRAME_HEAD + _LARGEST_FRAME:
+            length = len(buffer)
+        frame = bytes(buffer[:length]) if len(buffer) >= length else b""
+        del buffer[: len(frame)]
+        return frame
+
     def _on(self, event: h2.events.Event) -> Done | None:
         if isinstance(event, h2.events.InformationalResponseReceived):
             self._on_interim()
@@ -127,8 +146,7 @@ class Http2Conversation(Conversation):
             return self._verdicts.of_content(self._status, bytes(self._content))
         if isinstance(event, h2.events.StreamReset):
             return _failure("reset the request's stream")
-        # A server that goes away says which requests it will still answer.
-        if isinstance(event, h2.events.ConnectionTerminated) and (event.error_code or not event.last_stream_id):
+        if isinstance(event, h2.events.ConnectionTerminated):
             return _failure("went away without an answer")
         return None
 
@@ -159,6 +177,15 @@ class Http2Conversation(Conversation):
         if len(self._content) >= LIMIT:
             return self._verdicts.of_content(self._status, bytes(self._content))
         return None
+
+
+def _leaves_politely(frame: bytes) -> bool:
+    """Whether a frame says that the server takes no more requests but will still answer ours (RFC 9113, 6.8).
+
+    For h2 nothing may follow it, so it is not shown to h2.
+    """
+    last, error = int.from_bytes(frame[9:13], "big") & 0x7FFF_FFFF, frame[13:17]
+    return frame[3:4] == _GO_AWAY and frame[5:9] == bytes(4) and last >= _STREAM and error == bytes(4)
 
 
 def _failure(detail: str) -> Done:

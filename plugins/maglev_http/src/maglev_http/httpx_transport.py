@@ -76,14 +76,14 @@ class BackendTransport(httpx.AsyncBaseTransport):
         scheme = request.url.scheme
         if scheme not in _PORTS:
             raise Ended(_ELSEWHERE)
-        port = request.url.port or _PORTS[scheme]
-        if port > 65_535 or not _WORD.fullmatch(request.url.raw_path) or not _WORD.fullmatch(_host_of(request)):
+        port = _PORTS[scheme] if request.url.port is None else request.url.port
+        if not 0 < port < 65_536 or not _WORD.fullmatch(request.url.raw_path) or not _WORD.fullmatch(_host_of(request)):
             raise Ended(_NOWHERE)
         self._waits_for = CONNECT_TIMED_OUT
         wire = await connect(self._sockets, self._whereto(port))
         try:
             stream, protocol = await self._secured(wire, request, port) if scheme == "https" else (wire, None)
-            over_http2 = protocol == "h2" or (self._options.http2 and scheme == "http")
+            over_http2 = protocol == "h2" or (scheme == "http" and self._options.http2 and self._proxy is None)
             conversation = self._conversation2(request) if over_http2 else self._conversation(request, port)
             self._waits_for = conversation
             result = await converse(stream, conversation)
