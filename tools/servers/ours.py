@@ -17,6 +17,7 @@ from tools.servers.behaviour import Behaviour
 Engine = Literal["lean", "httpx"]
 ENGINES: tuple[Engine, ...] = ("lean", "httpx")
 _AGAIN_NS = 100_000_000
+_APART_NS = 1_000_000  # not all at once, or the run stalls itself
 
 
 def checker_of(behaviour: Behaviour, engine: Engine) -> Checker:
@@ -67,7 +68,7 @@ async def judge(
             target = Target(name, ip_address("127.0.0.1"), port, timeout_ns=int(timeout_s * 1e9))
             checkers.append(checker_of(behaviour, engine))
             run.wanted += 1
-            run.prober.add(Job(name, checkers[-1], target), _AGAIN_NS)
+            run.prober.add(Job(name, checkers[-1], target), _APART_NS * len(behaviours))
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(run.prober.run)

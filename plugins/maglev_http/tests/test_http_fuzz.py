@@ -10,13 +10,14 @@ from ipaddress import ip_address
 
 import anyio
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maglev.api import Target, Verdict
 from maglev.testing import probe_once
 from maglev_http.checkers import HttpChecker
 from maglev_http.options import HttpOptions
+from plugins.maglev_http.tests.http2_frames import SETTINGS, body, go_away, head
 from plugins.maglev_http.tests.httpx_servers import redirect
 from plugins.maglev_http.tests.places import HOSTILE_PLACES
 from tools.servers import ours
@@ -24,8 +25,7 @@ from tools.servers.behaviour import Behaviour
 from tools.servers.catalogue import BEHAVIOURS
 
 TIMEOUT_S = 10.0
-EXAMPLES = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-"""Each is a few connections; `make soak` makes no more of them, but other ones."""
+EXAMPLES = settings(max_examples=settings().max_examples // 2)
 SPLICES = [
     b"\r\n", b"\n", b"\r", b" ", b"\t", b":", b"\0", b"\xff", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 302 Found\r\n",
     b"HTTP/1.1 100 x\r\n\r\n",
@@ -34,7 +34,12 @@ SPLICES = [
     b"Location: http://x:99999/\r\n", b"Location: http://xn--/\r\n", b"Set-Cookie: a=b; Max-Age=-9999999999999\r\n",
     b"\0\0\x04\x01\x05\0\0\0\x01\x88\xc0\xc1\xc2", b"\0\0\0\x04\0\0\0\0\0", b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0",
 ]  # fmt: skip
-REPLIES = [one.reply for one in BEHAVIOURS if len(one.reply) < 1000] + [redirect(place) for place in HOSTILE_PLACES[:9]]
+REPLIES = [
+    *(one.reply for one in BEHAVIOURS if len(one.reply) < 1000),
+    *(redirect(place) for place in HOSTILE_PLACES[:9]),
+    SETTINGS + head(("content-length", "2")) + body(b"ok"),
+    SETTINGS + head(status="103") + head(("location", "http://x:99999/"), status="302") + go_away(1),
+]
 
 
 @st.composite

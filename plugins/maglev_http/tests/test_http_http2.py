@@ -13,29 +13,7 @@ from maglev.testing import run_conversation, split_at
 from maglev_http.http2 import Http2Conversation
 from maglev_http.options import HttpOptions
 from maglev_http.verdicts import Verdicts
-
-SETTINGS = frames.SettingsFrame(0).serialize()
-KIB64 = 65_536
-
-
-def head(*fields: tuple[str, str], status: str | None = "200", end: bool = False) -> bytes:
-    lines = [(":status", status)] if status is not None else []
-    made = frames.HeadersFrame(1, hpack.Encoder().encode([*lines, *fields]))
-    made.flags.add("END_HEADERS")
-    if end:
-        made.flags.add("END_STREAM")
-    return made.serialize()
-
-
-def body(data: bytes, *, end: bool = True) -> bytes:
-    made = frames.DataFrame(1, data)
-    if end:
-        made.flags.add("END_STREAM")
-    return made.serialize()
-
-
-def go_away(last: int, code: int = 0) -> bytes:
-    return frames.GoAwayFrame(0, last_stream_id=last, error_code=code).serialize()
+from plugins.maglev_http.tests.http2_frames import SETTINGS, body, go_away, head
 
 
 def talk(

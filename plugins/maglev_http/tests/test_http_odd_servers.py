@@ -1,4 +1,7 @@
-"""Every server of `docs/reference/servers.md` gets from both engines what the page says."""
+"""Every server of `docs/reference/servers.md` gets from both engines what the page says.
+
+It takes a little more than the timeout, since some servers are silent.
+"""
 
 from __future__ import annotations
 
