@@ -12,8 +12,9 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
-from maglev.api import CLOSED_EARLY, RESET_EARLY, Closed, Code, Conversation, Done, ProbeResult, Send
+from maglev.api import CLOSED_EARLY, RESET_EARLY, TIMED_OUT_L7, Closed, Code, Conversation, Done, ProbeResult, Send
 from maglev_http.body import LIMIT, agreed_length
+from maglev_http.conversations import LATE_ANSWER
 from maglev_http.head import MAX_INTERIM, Malformed
 from maglev_http.redirects import FOLLOWED, REDIRECTS
 from maglev_http.verdicts import Verdicts
@@ -21,10 +22,15 @@ from maglev_http.verdicts import Verdicts
 MOST_READ = 1_048_576
 """The most that is read of a connection, in bytes: floods of settings and pings end there."""
 _STREAM = 1
+_FRAME_HEAD = 9
+_LARGEST_FRAME = 16_384  # without a setting that says otherwise
+_GO_AWAY = b"\x07"
+_WINDOW = 2 * LIMIT  # so large that nothing need be acknowledged before the verdict
 _CONFIG = h2.config.H2Configuration(client_side=True, header_encoding=None)
 _SETTINGS = {
     h2.settings.SettingCodes.ENABLE_PUSH: 0,
     h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: 65_536,
+    h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW,
 }
 # What concerns one connection has no place in HTTP/2 (RFC 9113, 8.2.2), and `:authority` stands for the host.
 _LEFT_OUT = frozenset(
@@ -48,6 +54,7 @@ class Http2Conversation(Conversation):
     """
 
     __slots__ = (
+        "_buffer",
         "_connection",
         "_content",
         "_follow",
@@ -77,6 +84,7 @@ class Http2Conversation(Conversation):
         self._verdicts = verdicts
         self._follow = follow
         self._status = 0
+        self._buffer = bytearray()
         self._content = bytearray()
         self._interim = 0
         self._seen = 0
@@ -85,6 +93,7 @@ class Http2Conversation(Conversation):
 
     def opening(self) -> bytes:
         self._connection.initiate_connection()
+        self._connection.increment_flow_control_window(_WINDOW)
         self._connection.send_headers(_STREAM, self._request, end_stream=True)
         return self._connection.data_to_send()
 
@@ -92,10 +101,12 @@ class Http2Conversation(Conversation):
         self._seen += len(data)
         if self._seen > MOST_READ:
             return _failure(f"broke the protocol: more than {MOST_READ // 1024} KiB without an answer")
+        self._buffer += data
         try:
-            for event in self._connection.receive_data(data):
-                if done := self._on(event):
-                    return done
+            while frame := self._next_frame():
+                for event in () if _leaves_politely(frame) else self._connection.receive_data(frame):
+                    if done := self._on(event):
+                        return done
         except h2.exceptions.H2Error:
             return _failure(_BROKEN)
         except Malformed as error:
@@ -107,6 +118,21 @@ class Http2Conversation(Conversation):
         if not self._seen:
             return ProbeResult(Code.L7RSP, f"{why.value} without an answer")
         return CLOSED_EARLY if why is Closed.EOF else RESET_EARLY
+
+    def expired(self) -> ProbeResult:
+        return TIMED_OUT_L7 if self._seen else LATE_ANSWER
+
+    def _next_frame(self) -> bytes:
+        """Take a whole frame (RFC 9113, 4.1), or all that came if it begins none that may be sent; empty: wait."""
+        buffer = self._buffer
+        length = _FRAME_HEAD + int.from_bytes(buffer[:3], "big")
+        if len(buffer) < _FRAME_HEAD:
+            return b""
+        if length > _FRAME_HEAD + _LARGEST_FRAME:
+            length = len(buffer)
+        frame = bytes(buffer[:length]) if len(buffer) >= length else b""
+        del buffer[: len(frame)]
+        return frame
 
     def _on(self, event: h2.events.Event) -> Done | None:
         if isinstance(event, h2.events.InformationalResponseReceived):
@@ -120,8 +146,7 @@ class Http2Conversation(Conversation):
             return self._verdicts.of_content(self._status, bytes(self._content))
         if isinstance(event, h2.events.StreamReset):
             return _failure("reset the request's stream")
-        # A server that goes away says which requests it will still answer.
-        if isinstance(event, h2.events.ConnectionTerminated) and (event.error_code or not event.last_stream_id):
+        if isinstance(event, h2.events.ConnectionTerminated):
             return _failure("went away without an answer")
         return None
 
@@ -151,8 +176,16 @@ class Http2Conversation(Conversation):
         self._content += event.data[: LIMIT - len(self._content)]
         if len(self._content) >= LIMIT:
             return self._verdicts.of_content(self._status, bytes(self._content))
-        self._connection.acknowledge_received_data(event.flow_controlled_length, _STREAM)
         return None
+
+
+def _leaves_politely(frame: bytes) -> bool:
+    """Whether a frame says that the server takes no more requests but will still answer ours (RFC 9113, 6.8).
+
+    For h2 nothing may follow it, so it is not shown to h2.
+    """
+    last, error = int.from_bytes(frame[9:13], "big") & 0x7FFF_FFFF, frame[13:17]
+    return frame[3:4] == _GO_AWAY and frame[5:9] == bytes(4) and last >= _STREAM and error == bytes(4)
 
 
 def _failure(detail: str) -> Done:

@@ -1,4 +1,4 @@
-"""The checkers behind `engine: httpx`: HTTP/2, redirects and proxies, at about twenty times the cost of `engine: lean`.
+"""The checkers behind `engine: httpx`: HTTP/2, redirects and proxies, at some three times the cost of `engine: lean`.
 
 Each probe has a connection of its own, and no cookies of those before it. httpx builds the requests and follows the
 redirects. Answers are read and judged by the conversations of `engine: lean`, so that both engines agree on them.
@@ -51,7 +51,7 @@ class HttpxHttpChecker(AsyncChecker):
         backend = self._backends.get(target)
         if backend is None:
             backend = self._backends[target] = _Backend(self.name, target, self.options, self._context, self._verdicts)
-        backend.transport.followed = False
+        backend.transport.begin()
         try:
             await backend.client.send(backend.request)
         except Ended as ended:
@@ -66,6 +66,10 @@ class HttpxHttpChecker(AsyncChecker):
             # A redirect is the peer's words, whatever they do to a library: they fail, and are never void.
             return ProbeResult(Code.L7RSP, f"redirected to what cannot be read: {type(error).__name__}")
         raise RuntimeError("a redirect was handed out, and not followed")
+
+    def expired(self, target: Target) -> ProbeResult:
+        backend = self._backends.get(target)
+        return super().expired(target) if backend is None else backend.transport.expired()
 
     async def aclose(self) -> None:
         for backend in list(self._backends.values()):

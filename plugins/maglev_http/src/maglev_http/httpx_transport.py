@@ -9,7 +9,8 @@ from ipaddress import ip_address
 import httpx
 from anyio.abc import ByteStream
 
-from maglev.api import Code, ProbeResult, Target
+from maglev.api import Code, Conversation, ProbeResult, Target
+from maglev.probing.verdicts import CONNECT_TIMED_OUT, HANDSHAKE_TIMED_OUT
 from maglev_http.conversations import BodyConversation, HeadConversation
 from maglev_http.http2 import Http2Conversation
 from maglev_http.httpx_network import Ended, connect, converse, secure
@@ -57,9 +58,13 @@ class BackendTransport(httpx.AsyncBaseTransport):
         self._verdicts = verdicts
         self._proxy = httpx.URL(options.proxy) if options.proxy else None
         self._tunnelled = Verdicts(HttpOptions())
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the probe before."""
+        self._waits_for: ProbeResult | Conversation = CONNECT_TIMED_OUT
         self.followed = False
-        """Whether a redirect was handed out: what is asked for from then on are the peer's words. Set it back before
-        each probe."""
+        """Whether a redirect was handed out: what is asked for from then on are the peer's words."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request to the backend, and return its answer if that is a redirect to be followed.
@@ -71,14 +76,16 @@ class BackendTransport(httpx.AsyncBaseTransport):
         scheme = request.url.scheme
         if scheme not in _PORTS:
             raise Ended(_ELSEWHERE)
-        port = request.url.port or _PORTS[scheme]
-        if port > 65_535 or not _WORD.fullmatch(request.url.raw_path) or not _WORD.fullmatch(_host_of(request)):
+        port = _PORTS[scheme] if request.url.port is None else request.url.port
+        if not 0 < port < 65_536 or not _WORD.fullmatch(request.url.raw_path) or not _WORD.fullmatch(_host_of(request)):
             raise Ended(_NOWHERE)
+        self._waits_for = CONNECT_TIMED_OUT
         wire = await connect(self._sockets, self._whereto(port))
         try:
             stream, protocol = await self._secured(wire, request, port) if scheme == "https" else (wire, None)
-            over_http2 = protocol == "h2" or (self._options.http2 and scheme == "http")
+            over_http2 = protocol == "h2" or (scheme == "http" and self._options.http2 and self._proxy is None)
             conversation = self._conversation2(request) if over_http2 else self._conversation(request, port)
+            self._waits_for = conversation
             result = await converse(stream, conversation)
         finally:
             await wire.aclose()
@@ -87,6 +94,11 @@ class BackendTransport(httpx.AsyncBaseTransport):
             raise Ended(result)
         self.followed = True
         return httpx.Response(redirect[0], headers=[(b"Location", redirect[1])], content=b"")
+
+    def expired(self) -> ProbeResult:
+        """Judge a probe that is still under way when its time is up."""
+        waits_for = self._waits_for
+        return waits_for if isinstance(waits_for, ProbeResult) else waits_for.expired()
 
     def _whereto(self, port: int) -> tuple[str | int, ...]:
         if self._proxy is not None:
@@ -101,9 +113,11 @@ class BackendTransport(httpx.AsyncBaseTransport):
         if self._proxy is not None:
             peer = f"{self._address}:{port}"
             words = f"CONNECT {peer} HTTP/1.1\r\nHost: {peer}\r\n\r\n".encode("ascii")
-            result = await converse(stream, HeadConversation(words, self._tunnelled))
+            self._waits_for = HeadConversation(words, self._tunnelled)
+            result = await converse(stream, self._waits_for)
             if not result.ok:
                 raise Ended(_REFUSED if result.code is Code.L7STS else result)
+        self._waits_for = HANDSHAKE_TIMED_OUT
         host = request.url.raw_host.decode("ascii")
         return await secure(stream, self._context, self._names.get(host, host))
 
