@@ -141,6 +141,7 @@ class StreamProbe(LingeringProbe):
 
     def _connected(self) -> None:
         if self.scheduled.meets_itself and is_own(self._sock, self.scheduled.address):
+            self.phase = _CONVERSATION  # it is connected, and closed like a connection
             self.end(_ITSELF)
         elif self.scheduled.tls_first:
             self._begin_tls()
