@@ -158,6 +158,7 @@ class Done:
 Action = Send | StartTLS | Done
 
 TIMED_OUT_L7 = ProbeResult(Code.L7TOUT, "no complete answer in time")
+NO_RESULT_IN_TIME = ProbeResult(Code.L7TOUT, "no result in time")
 CLOSED_EARLY = ProbeResult(Code.L7RSP, "closed by the peer before the answer was complete")
 RESET_EARLY = ProbeResult(Code.L7RSP, "reset by the peer before the answer was complete")
 
@@ -372,11 +373,19 @@ class AsyncChecker(Checker):
 
     @abstractmethod
     async def probe(self, target: Target) -> ProbeResult:
-        """Probe once. Cancelled at the deadline, which is then an `L7TOUT`; raise nothing for what the peer did.
+        """Probe once. Cancelled at the deadline, which `expired` judges; raise nothing for what the peer did.
 
         Args:
             target: Whom to probe; take sockets from `target.sockets`, or the probe leaves the namespace.
         """
+
+    def expired(self, target: Target) -> ProbeResult:
+        """Judge a probe whose time ran out; called just before it is cancelled.
+
+        Args:
+            target: Whom it probed: the one that `probe` was given.
+        """
+        return NO_RESULT_IN_TIME
 
     async def aclose(self) -> None:
         """Release what the probes share (clients, pools). Called once, after the last probe."""

@@ -46,8 +46,13 @@ class AsyncProbe(Probe):
             self._context.report(self, result)
 
     def expire(self) -> None:
+        checker = cast("AsyncChecker", self.scheduled.job.checker)
+        try:
+            result = checker.expired(cast("_AsyncState", self.scheduled.extra).target)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
+            result = self._context.fault(self.scheduled.job, "fault in the checker", error)
         self._interrupt()
-        self.end(verdicts.ASYNC_TIMED_OUT)
+        self.end(result)
 
     def finishing(self) -> anyio.Event:
         """What is set when its task has ended."""

@@ -27,7 +27,6 @@ HANDSHAKE_TIMED_OUT = ProbeResult(Code.L6TOUT, "no TLS handshake in time")
 HANDSHAKE_CLOSED = ProbeResult(Code.L6RSP, "closed by the peer during the TLS handshake")
 HANDSHAKE_RESET = ProbeResult(Code.L6RSP, "reset by the peer during the TLS handshake")
 UNREAD = ProbeResult(Code.L7RSP, "the peer does not take what it asked for")
-ASYNC_TIMED_OUT = ProbeResult(Code.L7TOUT, "no result in time")
 
 
 class NetnsError(OSError):

@@ -132,7 +132,7 @@ def length_of(head: Head) -> int | None:
     Raises:
         Malformed: There are several that differ, or it is no number: such an answer is none (RFC 9112, 6.3).
     """
-    return _agreed([match[1] for line in head.unfolded() if (match := _LENGTH_LINE.fullmatch(line))])
+    return agreed_length([match[1] for line in head.unfolded() if (match := _LENGTH_LINE.fullmatch(line))])
 
 
 def body_of(head: Head, method: str) -> Body | None:
@@ -146,7 +146,7 @@ def body_of(head: Head, method: str) -> Body | None:
     lengths = fields.get(b"content-length", [])
     if codings and lengths:
         raise Malformed("broke the protocol: both a length and a transfer coding")
-    length = _agreed(lengths)
+    length = agreed_length(lengths)
     if codings and (head.minor == 0 or [coding.lower() for coding in codings] != [b"chunked"]):
         raise Malformed("broke the protocol: a transfer coding other than chunked, or in HTTP/1.0")
     if method == "HEAD" or head.status in (101, 204, 304):
@@ -156,8 +156,12 @@ def body_of(head: Head, method: str) -> Body | None:
     return Body() if length is None else LengthBody(length)
 
 
-def _agreed(values: list[bytes]) -> int | None:
-    """The number that all values of Content-Length are."""
+def agreed_length(values: list[bytes]) -> int | None:
+    """The number that all values of Content-Length are; `None` if there are none.
+
+    Raises:
+        Malformed: They differ, or are no numbers.
+    """
     lengths = {length.strip(b" \t") for value in values for length in value.split(b",")}
     if len(lengths) > 1:
         raise Malformed("broke the protocol: several lengths that differ")

@@ -13,7 +13,7 @@ from maglev_http.verdicts import Verdicts
 _HOW = {Closed.EOF: "closed by the peer", Closed.RESET: "reset by the peer"}
 _lengths = re.compile(rb"\ncontent-length(?::[ \t]*([0-9]{1,18})(?=\r\n(?![ \t])))?", re.IGNORECASE).findall
 """Finds what Content-Length says in a head; an empty value is one that must be looked at more closely."""
-_LATE_ANSWER = ProbeResult(Code.L7TOUT, "connected, but no answer in time")
+LATE_ANSWER = ProbeResult(Code.L7TOUT, "connected, but no answer in time")
 _LATE_HEAD = ProbeResult(Code.L7TOUT, "the answer's head was not complete in time")
 
 
@@ -72,7 +72,7 @@ class HeadConversation(Conversation):
         return ProbeResult(Code.L7RSP, f"{_HOW[why]} {what}")
 
     def expired(self) -> ProbeResult:
-        return _LATE_ANSWER if self._silent() else _LATE_HEAD
+        return LATE_ANSWER if self._silent() else _LATE_HEAD
 
     def _silent(self) -> bool:
         return self._reader is None or self._reader.empty
