@@ -49,7 +49,7 @@ class BackendTransport(httpx.AsyncBaseTransport):
         if target.sockets is None:
             raise RuntimeError("a target without sockets cannot be probed with engine: httpx")
         self._sockets = target.sockets
-        self._sockaddr = target.sockaddr
+        self._target = target
         text = str(target.address).partition("%")[0]
         self._address = f"[{text}]" if target.address.version == 6 else text
         self._options = options
@@ -103,7 +103,8 @@ class BackendTransport(httpx.AsyncBaseTransport):
     def _whereto(self, port: int) -> tuple[str | int, ...]:
         if self._proxy is not None:
             return self._proxy.host, self._proxy.port or 80
-        return self._sockaddr[0], port, *self._sockaddr[2:]
+        host, _, *scope = self._target.sockaddr
+        return host, port, *scope
 
     async def _secured(self, stream: ByteStream, request: httpx.Request, port: int) -> tuple[ByteStream, str | None]:
         """Begin TLS, through the proxy if there is one."""

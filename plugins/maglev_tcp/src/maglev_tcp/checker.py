@@ -69,4 +69,4 @@ def _conversations(options: TcpOptions) -> Callable[[], Conversation]:
     sent = options.send.encode()
     if options.expect:
         return partial(Expect, sent, compile_pattern(options.expect, "expect"))
-    return partial(Connected, Done(_SECURED if options.ssl else _CONNECTED, last_send=sent))
+    return partial(Connected, Done(_SECURED if options.ssl else _CONNECTED, last_send=sent, orderly=options.ssl))

@@ -9,7 +9,7 @@ from maglev.patterns import MOST_TEXT
 
 EAGER = 1_024
 """Up to this many bytes every piece that arrives is judged at once, so that a short answer never waits."""
-_MATCHED = Done(ProbeResult(Code.L7OK, "the answer matches expect"))
+_MATCHED = Done(ProbeResult(Code.L7OK, "the answer matches expect"), orderly=True)
 _NOT_FOUND = Done(ProbeResult(Code.L7RSP, f"nothing in the first {MOST_TEXT // 1024} KiB matches expect"))
 _OTHER = ProbeResult(Code.L7RSP, "closed by the peer, and its answer does not match expect")
 _RESET = ProbeResult(Code.L7RSP, "reset by the peer before an answer that matches expect")
