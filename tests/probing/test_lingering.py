@@ -42,14 +42,16 @@ def waiting(data: bytes) -> bool:
 
 
 class Peer:
-    """Says `first`; then `rest`, once it is told to; and notes how the connection ends."""
+    """Says `first`; then `rest`, once it is told to; notes how the connection ends; and may stay until it is let go."""
 
-    def __init__(self, first: bytes, rest: bytes = b"", *, closes: bool = True) -> None:
+    def __init__(self, first: bytes, rest: bytes = b"", *, closes: bool = True, stays: bool = False) -> None:
         self.first = first
         self.rest = rest
         self.closes = closes
+        self.stays = stays
         self.go_on = threading.Event()
         self.ended = threading.Event()
+        self.leave = threading.Event()
         self.end: bytes | OSError | None = None
         self.addresses: list[tuple[str, int]] = []
 
@@ -68,6 +70,8 @@ class Peer:
             self.end = error
         finally:
             self.ended.set()
+        if self.stays:
+            self.leave.wait(PATIENCE_S)
 
     async def has_ended(self) -> None:
         await anyio.to_thread.run_sync(self.ended.wait, PATIENCE_S)
@@ -118,7 +122,7 @@ async def test_a_peer_that_has_closed_already_is_closed_in_order() -> None:
 
 
 async def test_a_peer_that_waits_for_us_reads_an_orderly_end_and_leaves_us_no_time_wait() -> None:
-    peer = Peer(b"head and body\n", closes=False)
+    peer = Peer(b"head and body\n", closes=False, stays=True)
     peer.go_on.set()
     async with (
         server(peer.handle) as port,
@@ -128,6 +132,7 @@ async def test_a_peer_that_waits_for_us_reads_an_orderly_end_and_leaves_us_no_ti
         await peer.has_ended()
         assert peer.end == b""
         assert TIME_WAIT not in await peer.states()
+        peer.leave.set()
 
 
 async def test_the_answer_to_a_last_send_is_waited_for() -> None:
