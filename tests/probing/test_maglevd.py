@@ -115,7 +115,7 @@ def test_a_daemon_that_was_stopped_says_for_how_long_and_believes_no_stale_deadl
     stalled = daemon.until("stalled")[-1]
     server.process.send_signal(signal.SIGCONT)
     assert stalled["lag_ms"] >= 4000
-    assert stalled["voided"] > 0
+    assert stalled["voided"] == 0  # their deadlines have moved, so there is nothing to take back
     server.serve_everybody(set(backends), rounds=3)
     assert daemon.stop() == 0
     assert {to for _, to in transitions(daemon)} == {"up"}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from maglev.probing.poller import BATCH, Poller
+from maglev.probing.poller import BATCH, MOST_UNREAD, Poller
 
 
 @pytest.fixture
@@ -124,6 +124,25 @@ def test_a_full_batch_attests_nothing(poller: Poller) -> None:
     for pair in pairs:
         for sock in pair:
             sock.close()
+
+
+def test_silence_is_attested_only_when_a_shared_socket_was_read_dry(poller: Poller) -> None:
+    ours, theirs = readable_pair()
+    turns = iter([True, True, False])
+    poller.add(ours.fileno(), Heard(lambda: next(turns)))
+    assert [poller.dispatch(100) is None for _ in range(3)] == [True, True, False]
+    ours.close()
+    theirs.close()
+
+
+def test_a_socket_that_never_runs_dry_does_not_keep_the_others_alive(poller: Poller) -> None:
+    ours, theirs = readable_pair()
+    poller.add(ours.fileno(), Heard(lambda: True))
+    attested = [poller.dispatch(100) is not None for _ in range(3 * MOST_UNREAD)]
+    assert sum(attested) == 3
+    assert attested[MOST_UNREAD - 1]
+    ours.close()
+    theirs.close()
 
 
 def test_the_timer_makes_the_poller_readable_again_and_again(poller: Poller) -> None:

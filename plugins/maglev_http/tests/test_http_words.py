@@ -90,6 +90,9 @@ class FailingSockets:
         sock.setblocking(False)
         return sock
 
+    def scope_id(self, zone: str) -> int:
+        raise AssertionError(f"nobody is at {zone}")
+
 
 @pytest.mark.parametrize("use", ["connect_ex", "send", "recv"])
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ class LoopLag:
     Args:
         last_s: The latest measurement.
         max_s: The longest since the start.
-        stalls: How many stalls voided probe results.
+        stalls: How many times stalls of 50 ms and more were reported, at most once a second.
     """
 
     last_s: float

@@ -221,7 +221,7 @@ class ProbeEvent:
 
 @attrs.frozen
 class LagEvent:
-    """This process was stalled; failures that overlap the stall are void.
+    """This process was stalled: deadlines of probes move by as much, and a peer that hung up meanwhile is asked again.
 
     Args:
         at_s: When it ended, in seconds since the epoch.

@@ -71,7 +71,7 @@ class Code(StrEnum):
     ERROR = "ERROR"
     """Void: a fault in the checker itself, outside the reading of the peer's bytes."""
     LAG = "LAG"
-    """Void: the probe failed while this process was stalled, so the failure proves nothing."""
+    """Void: the peer hung up while this process was stalled, so the failure proves nothing."""
     DPLOST = "DPLOST"
     """Void: probes run through the dataplane, and the dataplane was lost."""
 

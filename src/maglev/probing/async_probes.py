@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,8 @@ from maglev.probing.sockets import TargetSockets
 LIMIT = 1000
 """How many may run at once. The rest wait, which shows as lateness."""
 _GRACE_S = 5.0
+_TURNS_TO_READ = 8
+"""A layer of httpx, httpcore or anyio may take a turn each to hand on what was read."""
 _STUCK = ProbeResult(Code.ERROR, "fault in the checker: the last probe has not ended yet")
 _ABANDONED = ProbeResult(Code.ERROR, "fault in the checker: it gave up without a result")
 
@@ -46,6 +49,15 @@ class AsyncProbe(Probe):
             self._context.report(self, result)
 
     def expire(self) -> None:
+        # What has come already may wait for a few turns of the loop until the task has read it.
+        asyncio.get_running_loop().call_soon(self._expire, _TURNS_TO_READ)
+
+    def _expire(self, turns: int) -> None:
+        if self.over:
+            return
+        if turns:
+            asyncio.get_running_loop().call_soon(self._expire, turns - 1)
+            return
         checker = cast("AsyncChecker", self.scheduled.job.checker)
         try:
             result = checker.expired(cast("_AsyncState", self.scheduled.extra).target)

@@ -1,9 +1,9 @@
 """Probes every job again and again, each at its own interval, and reports every result.
 
 The prober works in turns. In each turn it first handles all sockets that are ready, then expires probes whose timeout
-has passed, then starts what is due, and then sets the timer for the next turn. A probe is expired only if its socket
-was not ready at a poll made *after* its deadline, so that a stall of this process makes no timeouts. Each turn is
-bounded, so that the event loop stays responsive.
+has passed, then starts what is due, and then sets the timer for the next turn. A deadline moves by the time that this
+process did not run, and a probe is expired only if its socket was not ready at a poll made *after* its deadline: so no
+stall makes a timeout, and no stall hides one either. Each turn is bounded, so that the event loop stays responsive.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import random as random_module
 import time
 from collections.abc import Callable, Collection
 
-from maglev.api import AsyncChecker, Checker, Code, MuxChecker, ProbeResult, RateLimit, StreamChecker, Verdict
+from maglev.api import AsyncChecker, Checker, Code, Layer, MuxChecker, ProbeResult, RateLimit, StreamChecker, Verdict
 from maglev.probing import verdicts
-from maglev.probing.async_probes import AsyncRunner
+from maglev.probing.async_probes import AsyncProbe, AsyncRunner
 from maglev.probing.cadence import first_due_ns, next_due_ns
 from maglev.probing.job import EngineContext, Job, Probe, ProbeRunner, ScheduledJob, shape_of
-from maglev.probing.lag import LagMeter
+from maglev.probing.lag import LagMeter, VoidRow
 from maglev.probing.mux_probes import MuxRunner
 from maglev.probing.netns import Namespaces
 from maglev.probing.poller import Poller
@@ -32,8 +32,9 @@ _STARTS_A_TURN = 64
 _EXPIRIES_A_TURN = 256
 _MORE_POLLS = 2
 # Looking up a member of an enumeration would cost more than what is done with it here.
-_FAIL, _VOID, _LAG = Verdict.FAIL, Verdict.VOID, Code.LAG
+_PASS, _VOID, _LAG = Verdict.PASS, Verdict.VOID, Code.LAG
 _LAGGED = "this process was stalled while the probe ran"
+_TIMED_OUT = {Layer.L4: Code.L4TOUT, Layer.L6: Code.L6TOUT, Layer.L7: Code.L7TOUT}
 
 
 _log = logging.getLogger("maglev.probing")
@@ -82,7 +83,7 @@ class Prober:
         self.report_starts = False
         """Whether `on_start` is called. Set it only while somebody watches: each call costs CPU."""
         self.stats = ProberStats(tick_ns)
-        self.lag = LagMeter(tick_ns)
+        self.lag = LagMeter()
         self._on_result = on_result
         self._on_start = on_start
         self._on_lag = on_lag
@@ -91,6 +92,9 @@ class Prober:
         self._warnings = RateLimit(clock_s=lambda: clock_ns() / 1e9)
         self._clock_ns = clock_ns
         self._random = random
+        self._late_ns = 2 * tick_ns
+        self._expiring = False
+        self._void_rows: dict[ScheduledJob, VoidRow] = {}
         self._jobs: dict[Job, ScheduledJob] = {}
         self._poller = Poller(clock_ns)
         self._schedule = Schedule(clock_ns, tick_ns, self._poller.timer)
@@ -137,6 +141,7 @@ class Prober:
         if scheduled is None:
             return
         scheduled.gone = True
+        self._void_rows.pop(scheduled, None)
         self._schedule.remove(scheduled)
         probe = scheduled.probe
         if probe is not None:
@@ -235,7 +240,7 @@ class Prober:
         schedule = self._schedule
         if schedule.wake_ns is not None:
             self.lag.woke(now_ns, schedule.wake_ns)
-        schedule.begin_turn()
+        schedule.begin_turn(now_ns)
         try:
             silent_since_ns = self._poller.dispatch(_EVENTS_A_TURN)
             if silent_since_ns is not None:
@@ -260,8 +265,24 @@ class Prober:
 
     def _expire(self, silent_since_ns: int) -> None:
         for probe in self._schedule.take_expired(silent_since_ns, _EXPIRIES_A_TURN):
-            if probe.scheduled.probe is probe:
+            if probe.scheduled.probe is not probe:
+                continue
+            if self.lag.stalled_ns != probe.stalled_before_ns and self._goes_on(probe, silent_since_ns):
+                continue
+            self._expiring = True
+            try:
                 probe.expire()
+            finally:
+                self._expiring = False
+
+    def _goes_on(self, probe: Probe, silent_since_ns: int) -> bool:
+        """Move the deadline of a probe by the time that it has credit for; whether that is later than this time."""
+        timeout_ns = probe.scheduled.timeout_ns
+        credit_ns = self.lag.credit_ns(probe.started_ns, probe.stalled_before_ns, timeout_ns)
+        if probe.started_ns + timeout_ns + credit_ns <= silent_since_ns:
+            return False
+        self._schedule.add_deadline(probe, credit_ns)
+        return True
 
     def _start_due(self, now_ns: int) -> bool:
         groups: dict[ProbeRunner, list[ScheduledJob]] = {}
@@ -354,14 +375,36 @@ class Prober:
     def _final(self, probe: Probe, result: object, ended_ns: int) -> ProbeResult:
         if not isinstance(result, ProbeResult):
             result = verdicts.checker_fault(TypeError(f"a {type(result).__name__} is no result"))
-        code, detail = result.code, result.detail
-        verdict = code.verdict
-        if (
-            verdict is _FAIL
-            and probe.stalled_before_ns != self.lag.stalled_ns
-            and self.lag.voids(probe.stalled_before_ns, probe.scheduled.timeout_ns)
-        ):
-            code, detail, verdict = _LAG, f"{_LAGGED} ({result})", _VOID
-        if verdict is _VOID:
+        code, detail, duration_ns = result.code, result.detail, ended_ns - probe.started_ns
+        if code.verdict is _PASS:
+            if duration_ns > probe.scheduled.timeout_ns and not self._expiring and self._came_late(probe, ended_ns):
+                code, detail = _TIMED_OUT[code.layer], f"too late: {detail}"
+        elif probe.stalled_before_ns != self.lag.stalled_ns and not self._expiring:
+            code, detail = self._after_stall(probe, result, ended_ns)
+        if code.verdict is _VOID:
             self.stats.voided += 1
-        return ProbeResult(code, detail, ended_ns - probe.started_ns)
+        if code is not _LAG and self._void_rows:
+            self._void_rows.pop(probe.scheduled, None)
+        return ProbeResult(code, detail, duration_ns)
+
+    def _came_late(self, probe: Probe, ended_ns: int) -> bool:
+        """Whether an answer was read so long after the deadline that it cannot have come before it.
+
+        What a poll found had come by then. A task of an `AsyncChecker` is not polled for, and ends between two turns.
+        """
+        polled_ns = ended_ns if isinstance(probe, AsyncProbe) else self._poller.polled_ns
+        credit_ns = self.lag.stalled_ns - probe.stalled_before_ns + self.overdue_ns()
+        return polled_ns - probe.started_ns - credit_ns > probe.scheduled.timeout_ns + self._late_ns
+
+    def _after_stall(self, probe: Probe, result: ProbeResult, ended_ns: int) -> tuple[Code, str]:
+        """Judge a failure of a probe that was in flight during a stall."""
+        scheduled, lag = probe.scheduled, self.lag
+        row = self._void_rows.get(scheduled) or VoidRow(probe.started_ns)
+        stalled_ns = lag.stalled_ns - probe.stalled_before_ns
+        if lag.voids(result, stalled_ns, scheduled.timeout_ns, row, ended_ns):
+            self._void_rows[scheduled] = row
+            return _LAG, f"{_LAGGED} ({result})"
+        if not row.count:
+            return result.code, result.detail
+        self._warn(lag, f"{scheduled.job.name}: {result} counts: {row.count} in a row were void for stalls", None)
+        return result.code, f"{result.detail} (after {row.count} that were void for stalls)"

@@ -61,9 +61,10 @@ class Schedule:
             self._starts.remove(scheduled, scheduled.slot)
             scheduled.slot = None
 
-    def add_deadline(self, probe: Probe) -> None:
-        """Expire a probe, which has just started, after its timeout."""
-        probe.deadline_slot = self._deadlines.add(probe, probe.started_ns + probe.scheduled.timeout_ns)
+    def add_deadline(self, probe: Probe, credit_ns: int = 0) -> None:
+        """Expire a probe after its timeout, and after as much more time as it has credit for."""
+        due_ns = probe.started_ns + probe.scheduled.timeout_ns + credit_ns
+        probe.deadline_slot = self._deadlines.add(probe, due_ns)
 
     def remove_deadline(self, probe: Probe) -> None:
         """Forget the deadline of a probe that ended."""
@@ -71,9 +72,10 @@ class Schedule:
             self._deadlines.remove(probe, probe.deadline_slot)
             probe.deadline_slot = None
 
-    def begin_turn(self) -> None:
+    def begin_turn(self, now_ns: int) -> None:
         """Do not set the timer until `end_turn`."""
         self._in_turn = True
+        self.wake_ns = now_ns + self._tick_ns
 
     def take_expired(self, silent_since_ns: int, limit: int) -> list[Probe]:
         """Take probes whose deadline passed before this time; some may have ended since they were expired."""

@@ -121,7 +121,7 @@ class StreamProbe(LingeringProbe):
             self._send(last_send)
             if self.phase is not _CONVERSATION:  # it could not be sent, and that has ended it
                 return
-        if (orderly or last_send) and not self._ended and self.phase is _CONVERSATION and not self.scheduled.udp:
+        if (orderly or last_send) and not self._ended and not self.scheduled.udp and self.phase is not _CONNECT:
             self._linger(waits=bool(last_send))
         else:
             self._close(orderly=False)
@@ -141,6 +141,7 @@ class StreamProbe(LingeringProbe):
 
     def _connected(self) -> None:
         if self.scheduled.meets_itself and is_own(self._sock, self.scheduled.address):
+            self.phase = _CONVERSATION  # it is connected, and closed like a connection
             self.end(_ITSELF)
         elif self.scheduled.tls_first:
             self._begin_tls()
@@ -303,7 +304,7 @@ class StreamProbe(LingeringProbe):
         self._send_encrypted(tls)
 
     def _confirmed(self) -> None:
-        self.end(self._done.result)
+        self.end(self._done.result, orderly=True)  # we have said that we close, and the peer will do so
 
     def _tls_failed(self, tls: TLSLayer, error: ssl.SSLError) -> None:
         tls.established = False  # whatever went wrong, its session is not worth keeping

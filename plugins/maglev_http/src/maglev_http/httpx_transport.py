@@ -103,8 +103,8 @@ class BackendTransport(httpx.AsyncBaseTransport):
     def _whereto(self, port: int) -> tuple[str | int, ...]:
         if self._proxy is not None:
             return self._proxy.host, self._proxy.port or 80
-        address = self._target.sockaddr  # asked for with each probe: an interface may be made anew
-        return address[0], port, *address[2:]
+        host, _, *scope = self._target.sockaddr
+        return host, port, *scope
 
     async def _secured(self, stream: ByteStream, request: httpx.Request, port: int) -> tuple[ByteStream, str | None]:
         """Begin TLS, through the proxy if there is one."""

@@ -76,4 +76,4 @@ def _conversations(options: TcpOptions) -> Callable[[], Conversation]:
     sent = hex_bytes(options.send_hex) if options.send_hex else text_bytes(options.send, options.encoding)
     if options.expect:
         return partial(Expect, sent, compile_pattern(options.expect, "expect", options.encoding))
-    return partial(Connected, Done(_SECURED if options.ssl else _CONNECTED, last_send=sent))
+    return partial(Connected, Done(_SECURED if options.ssl else _CONNECTED, last_send=sent, orderly=options.ssl))

@@ -7,7 +7,7 @@ from maglev.patterns import MOST_TEXT, Pattern, shown
 
 EAGER = 1_024
 """Up to this many bytes every piece that arrives is judged at once, so that a short answer never waits."""
-_MATCHED = Done(ProbeResult(Code.L7OK, "the answer matches expect"))
+_MATCHED = Done(ProbeResult(Code.L7OK, "the answer matches expect"), orderly=True)
 _RESET = ProbeResult(Code.L7RSP, "reset by the peer before an answer that matches expect")
 _SILENT_CLOSE = ProbeResult(Code.L7RSP, "closed by the peer without an answer")
 _SILENT = ProbeResult(Code.L7TOUT, "connected, but no answer in time")
