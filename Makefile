@@ -21,7 +21,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-style lint-types lint-rooms lint-versions lint-page format pytest bench bench-probes soak wheels constraints install-deps clean
+.PHONY: help demo test lint lint-style lint-types lint-rooms lint-versions lint-page format pytest bench bench-probes compare-haproxy soak wheels constraints install-deps clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ bench: $(VENV)/.stamp-dev  ## figures: each benchmarks/bench_*.py
 
 bench-probes: $(VENV)/.stamp-dev  ## probes beside HAProxy's checks, some seventeen minutes (BENCH_ARGS=--quick: one)
 	$(BIN)/python benchmarks/bench_probes.py $(BENCH_ARGS)
+
+compare-haproxy: $(VENV)/.stamp-dev  ## odd servers before our checks and HAProxy's; writes docs/reference/servers.md
+	$(BIN)/python -m tools.servers
 
 soak: $(VENV)/.stamp-dev  ## the laws with many more examples, and the long runs
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest --override-ini=timeout=3600 $(PYTEST_ARGS)

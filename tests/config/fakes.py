@@ -119,6 +119,7 @@ class Vpp(FakeDataplane):
     name = "vpp"
     Options = VppOptions
     needs_source_addresses = True
+    needs_routed_servers = True
 
     @property
     def enabled(self) -> bool:

@@ -43,7 +43,7 @@ def test_examples_have_no_warnings(name: str) -> None:
         (
             "port: 80}",
             "port: 80, fast-interval: 500ms}",
-            "maglev.healthchecks.web.timeout: 1s is not below the shortest interval (500ms)",
+            "maglev.healthchecks.web.timeout: 1.5s is not below the shortest interval (500ms)",
         ),
         (
             "name: primary,",

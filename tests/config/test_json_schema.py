@@ -42,6 +42,15 @@ def test_durations_may_be_numbers_and_sections_may_be_empty() -> None:
     data["maglev"]["healthchecks"]["web"]["params"] = None
     data["maglev"]["vpp"]["lb"]["weight-step"] = 5
     data["maglev"]["exporters"]["grpc"] = None
+    data["maglev"]["healthchecks"]["web"]["probe-ipv6-src"] = None
+    data["maglev"]["vpp"]["lb"]["ipv6-src-address"] = None
+    assert list(VALIDATOR.iter_errors(data)) == []
+
+
+def test_link_local_addresses_name_their_interface() -> None:
+    data = example()
+    data["maglev"]["backends"]["near"] = {"address": "fe80::1%eth0"}
+    data["maglev"]["healthchecks"]["web"]["probe-ipv6-src"] = "FE80::9%3"
     assert list(VALIDATOR.iter_errors(data)) == []
 
 
@@ -68,6 +77,10 @@ MISTAKES: dict[str, Change] = {
     "unknown exporter": lambda m: m["exporters"].update(carbon={}),
     "unknown dataplane": lambda m: m.update(dataplane="ipvs"),
     "source of the wrong family": lambda m: m["vpp"]["lb"].update({"ipv4-src-address": "2001:db8::1"}),
+    "link-local without its interface": lambda m: m["backends"].update(new={"address": "fe80::1"}),
+    "interface of another address": lambda m: m["backends"].update(new={"address": "2001:db8::1%eth0"}),
+    "VIP with an interface": lambda m: m["frontends"]["dns"].update(address="fe80::1%eth0"),
+    "probes from nowhere": lambda m: m["healthchecks"]["web"].update({"probe-ipv6-src": "fe80::1"}),
     "name with a blank": lambda m: m["backends"].update({"a b": {"address": "192.0.2.1"}}),
 }
 

@@ -94,10 +94,10 @@ def configs(draw: st.DrawFn) -> Config:
     """Draw a configuration without any problem."""
     healthchecks = draw(st.dictionaries(NAMES, HEALTHCHECKS, max_size=3))
     names = draw(st.lists(NAMES, min_size=1, max_size=5, unique=True))
-    prefix = draw(st.sampled_from(["192.0.2.", "2001:db8::"]))
+    form = draw(st.sampled_from(["192.0.2.{}", "2001:db8::{}", "fe80::{}%eth0"]))
     checks = st.none() | st.sampled_from([*healthchecks]) if healthchecks else st.none()
     backends = {
-        name: BackendConfig(f"{prefix}{n}", draw(checks), draw(st.booleans())) for n, name in enumerate(names, 1)
+        name: BackendConfig(form.format(n), draw(checks), draw(st.booleans())) for n, name in enumerate(names, 1)
     }
     members = st.dictionaries(st.sampled_from(names), st.builds(MemberConfig, st.integers(0, 100)), min_size=1)
     pools = st.lists(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Any
 
 import attrs
@@ -186,6 +187,60 @@ def test_vpp_needs_both_source_addresses_and_memory_none() -> None:
     ]
     assert len(complaints("maglev: {dataplane: vpp}")) == 2
     assert loaded("maglev: {memory: {}}").dataplane == "memory"
+
+
+LINK_LOCAL = "a: {address: fe80::1%eth0}, b: {address: 'fe80::2%eth0'}, c: {address: fe80::1%eth1}"
+SOURCES = "  vpp: {lb: {ipv4-src-address: 192.0.2.1, ipv6-src-address: 2001:db8::1}}\n"
+
+
+def test_link_local_backends_may_serve_where_the_dataplane_can_reach_them() -> None:
+    text = with_frontends(FRONTEND % ("2001:db8::80", "tcp", 80, "a: {}, b"), backends=LINK_LOCAL)
+    assert loaded(text).backends["a"].address == ip_address("fe80::1%eth0")
+    assert complaints(text.replace("maglev:\n", f"maglev:\n  dataplane: vpp\n{SOURCES}")) == [
+        (
+            f"maglev.frontends.f0.pools[0].backends.{name}: backend '{name}' has the address {address}, and the "
+            "dataplane vpp cannot send to a link-local address: one that routes is needed, or leave it out of the "
+            "pools to probe it only"
+        )
+        for name, address in (("a", "fe80::1%eth0"), ("b", "fe80::2%eth0"))
+    ]
+    unused = f"maglev:\n  dataplane: vpp\n{SOURCES}  backends: {{{LINK_LOCAL}}}\n"
+    assert len(loaded(unused).backends) == 3
+
+
+def test_one_link_local_address_on_two_links_serves_once_in_a_frontend() -> None:
+    frontends = [FRONTEND % ("2001:db8::80", "tcp", port, who) for port, who in ((80, "a"), (81, "c"))]
+    assert len(loaded(with_frontends(*frontends, backends=LINK_LOCAL)).frontends) == 2
+    both = FRONTEND % ("2001:db8::80", "tcp", 80, "a: {}, c")
+    assert "backends 'a' and 'c' have one address, fe80::1%eth1: only one may serve here" in only(
+        with_frontends(both, backends=LINK_LOCAL)
+    )
+
+
+@pytest.mark.parametrize(
+    "text,message",
+    [
+        (
+            "backends: {a: {address: fe80::1}}",
+            "backends.a.address: fe80::1 is a link-local address and needs a zone: fe80::1%eth0",
+        ),
+        (
+            "healthchecks: {x: {type: tcp, port: 1, probe-ipv6-src: fe80::9}}",
+            "healthchecks.x.probe-ipv6-src: fe80::9 is a link-local address and needs a zone: fe80::9%eth0",
+        ),
+        (
+            "backends: {a: {address: 2001:db8::1%eth0}}",
+            "backends.a.address: '2001:db8::1%eth0' has a zone, which only link-local addresses have",
+        ),
+        (
+            "memory: {lb: {ipv6-src-address: fe80::1%eth0}}",
+            "memory.lb.ipv6-src-address: fe80::1%eth0 has a zone: an address that routes without one is needed",
+        ),
+    ],
+    ids=["backend", "source", "other", "gre"],
+)
+def test_zones_stand_where_they_are_needed_and_nowhere_else(text: str, message: str) -> None:
+    assert only(f"maglev: {{{text}}}") == f"maglev.{message}"
 
 
 def test_two_frontends_with_one_vip_are_refused() -> None:

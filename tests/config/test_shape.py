@@ -72,7 +72,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
         ("maglev: {memory: 5}", "must be a mapping, not the number 5"),
         ("maglev: {memory: {lb: {weight-step: odd}}}", "must be a whole number or auto, not the string 'odd'"),
         ("maglev: {memory: {lb: {sync-interval: 1:30}}}", "'1:30' is no duration"),
-        ("maglev: {memory: {lb: {sync-interval: [5]}}}", "must be a duration such as 500ms, 2s, 1m30s or 1h"),
+        ("maglev: {memory: {lb: {sync-interval: [5]}}}", "must be a duration such as 500ms, 2s, 1m30s, 1h or 14d"),
         ("maglev: {memory: {lb: {sync-interval: true}}}", "not true"),
         ("maglev: {memory: {lb: {ipv4-src-address: here}}}", "must be an IPv4 address, not the string 'here'"),
         ("maglev: {memory: {depth: 5}}", "unknown key 'depth'; known here: nothing"),

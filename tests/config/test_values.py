@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maglev.config import format_duration, nanoseconds, parse_duration
-from maglev.config.values import address, duration
+from maglev.config import BackendConfig, HealthCheckConfig, format_duration, nanoseconds, parse_duration
+from maglev.config.values import address, duration, server_address, zone_objection
 
 
 @pytest.mark.parametrize(
@@ -27,14 +28,16 @@ from maglev.config.values import address, duration
         ("3us", 3e-6),
         ("1000ns", 1e-6),
         ("2h45m", 9900),
+        ("14d", 14 * 86_400),
+        ("1d12h", 36 * 3600),
     ],
 )
-def test_durations_are_read_as_go_writes_them(text: str, seconds: float) -> None:
+def test_durations_are_read_as_go_writes_them_or_in_days(text: str, seconds: float) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "1:30", "-1s", "1 s", "s", "1d", "1S", "٣s", "1s1", ".s", "1e3s", "9" * 40 + "h"]
+    "text", ["", "5", "1:30", "-1s", "1 s", "s", "1w", "1S", "٣s", "1s1", ".s", "1e3s", "9" * 40 + "h"]
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no duration: a duration such as 500ms"):
@@ -57,7 +60,7 @@ def test_nanoseconds_are_exact(microseconds: int) -> None:
     assert nanoseconds(timedelta(microseconds=microseconds)) == microseconds * 1000
 
 
-@given(st.text(alphabet="0123456789.hmsnuµ ", max_size=20))
+@given(st.text(alphabet="0123456789.dhmsnuµ ", max_size=20))
 def test_any_text_is_a_duration_or_refused(text: str) -> None:
     try:
         assert parse_duration(text) >= timedelta()
@@ -81,3 +84,35 @@ def test_only_addresses_of_hosts_are_taken(wrong: str) -> None:
 
 def test_address_may_be_text() -> None:
     assert address("2001:db8::1") == address(ip_address("2001:db8::1"))
+    assert server_address("fe80::1%eth0") == ip_address("fe80::1%eth0")
+
+
+@pytest.mark.parametrize(
+    "good", ["fe80::1%eth0", "fe80::1%3", "febf::1%vlan.10", "fe80::1%a-b_c@d", "2001:db8::1", "192.0.2.1"]
+)
+def test_link_local_address_names_its_interface(good: str) -> None:
+    assert zone_objection(ip_address(good)) == ""
+
+
+@pytest.mark.parametrize(
+    "wrong,words",
+    [
+        ("fe80::1", "needs a zone: fe80::1%eth0"),
+        ("febf:ffff::1", "needs a zone"),
+        ("2001:db8::1%eth0", "has a zone, which only link-local addresses have"),
+        ("::1%lo", "has a zone, which only"),
+        ("fe80::1%0", "has a zone that is no interface"),
+        ("fe80::1%a b", "has a zone that is no interface"),
+        ("fe80::1%a:b", "has a zone that is no interface"),
+        ("fe80::1%\x1b[2J", r"'fe80::1%\x1b[2J' has a zone that is no interface"),
+        ("fe80::1%abcdefghijklmnop", "has a zone that is no interface"),
+        ("fe80::1%eth\n", "has a zone that is no interface"),
+    ],
+    ids=repr,
+)
+def test_link_local_address_without_an_interface_is_refused(wrong: str, words: str) -> None:
+    assert words in zone_objection(ip_address(wrong))
+    with pytest.raises(ValueError, match=re.escape(words)):
+        BackendConfig(wrong)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        HealthCheckConfig("tcp", probe_ipv6_src=ip_address(wrong))

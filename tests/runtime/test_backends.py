@@ -21,6 +21,7 @@ from maglev.dataplanes.memory import MemoryDataplane
 from maglev.domain.state import next_probe_ns
 from maglev.domain.state.sync import dataplane_connected
 from maglev.runtime import LiveControl, OverrideStore, Settings, StateError, open_controller
+from maglev.runtime.checkers import Built, build_checkers
 from maglev.runtime.controller import Controller
 from tests.runtime.conftest import PLUGINS, Env, apply, check, config, next_event, states, until
 
@@ -38,7 +39,9 @@ def idle(**changes: object) -> LiveControl:
     """A controller that is not running: results are handed to it by the test."""
     whole = config(**changes)
     settings = Settings(whole, PLUGINS, Carrying())
-    control = Controller(settings, check_config(whole, PLUGINS), OverrideStore(None)).control
+    loaded, checkers = check_config(whole, PLUGINS), dict[str, Built]()
+    build_checkers(PLUGINS.checkers, loaded.config.healthchecks, {}, checkers)
+    control = Controller(settings, loaded, OverrideStore(None), checkers).control
     control.jobs.follow()
     return control
 

@@ -60,6 +60,7 @@ from maglev.domain.describe import describe
 from maglev.domain.state import State, verdict
 from maglev.domain.state.sync import SyncRequest, dataplane_connected, warm_up_tick
 from maglev.runtime import OverrideStore, Settings
+from maglev.runtime.checkers import build_beside
 from maglev.runtime.commands import carry_out
 from maglev.runtime.controller import Controller
 from maglev.runtime.execution import Live
@@ -264,7 +265,9 @@ async def opened(config: Config, memory: MemoryStore, session: Any) -> Parts:
     settings = Settings(config, PLUGINS, MemoryDataplane(store=memory))
     overrides = OverrideStore(None)
     overrides.load()
-    control = Controller(settings, check_config(config, PLUGINS), overrides).control
+    loaded = check_config(config, PLUGINS)
+    checkers = await build_beside(PLUGINS.checkers, loaded.config.healthchecks, {}, lambda _: None)
+    control = Controller(settings, loaded, overrides, checkers).control
     reconciler: Any = DirectReconciler(control.store, session)
     control.store.step(dataplane_connected, 1, restarted=False)
     await SyncRun(control.store).read(session)

@@ -45,6 +45,25 @@ with 1 for a syntax or type error, 2 if there are only semantic errors, 0 if the
 section of its own and is not switched off by an empty address; else `memory`.
 """
 
+_LOST_PACKETS = """\
+### Timeouts and lost packets
+
+A packet that is lost is sent again by TCP, if the timeout lets it. Every timeout has to leave room for a round trip and
+for the server's own time besides. On Linux:
+
+| lost | sent again after | so the probe fails with |
+|---|---|---|
+| one SYN, or the answer to it | 1 s | `timeout: 1s` or less |
+| two in a row | 2 s since Linux 6.5, 3 s before | `timeout: 2s` (`3s`) or less |
+| three in a row | 3 s since Linux 6.5, 7 s before | `timeout: 3s` (`7s`) or less |
+| one with data | 200 ms and a round trip, then twice as long each time | `timeout: 200ms` or less |
+| ICMP, UDP | never | any timeout |
+
+The default is 1.5s: one lost SYN is no failure. A shorter timeout finds dead backends sooner, and leaves it to
+`fall` that single lost packets do no harm: a backend goes down after `fall` failures in a row.
+"""
+_NOTES: Mapping[type[Any], str] = {HealthCheckConfig: _LOST_PACKETS}
+
 _CORE: tuple[tuple[str, type[Any]], ...] = (
     ("maglev.healthchecker", HealthCheckerConfig),
     ("maglev.&lt;dataplane&gt;.lb", LbConfig),
@@ -94,7 +113,8 @@ def _section(title: str, cls: type[Any]) -> str:
         return f"## {title}\n\nNothing to set.\n"
     head = f"## {title}\n\n{lead}\n"
     rows = [_row(key) for key in keys]
-    return "\n".join([head, "| key | type | default | meaning |", "|---|---|---|---|", *rows, ""])
+    notes = [_NOTES[cls]] if cls in _NOTES else []
+    return "\n".join([head, "| key | type | default | meaning |", "|---|---|---|---|", *rows, "", *notes])
 
 
 def _row(key: Key) -> str:

@@ -67,7 +67,7 @@ def _single(hint: Any, described: Any) -> st.SearchStrategy[Any]:
         bool: st.booleans(),
         float: st.floats(allow_nan=False),
         IPv4Address: st.ip_addresses(v=4),
-        IPv6Address: st.ip_addresses(v=6),
+        IPv6Address: st.ip_addresses(v=6) | st.just(IPv6Address("fe80::1%eth0")),
     }
     if hint in simple:
         return simple[hint]

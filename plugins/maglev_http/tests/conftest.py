@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import attrs
 import pytest
 import trustme
@@ -128,7 +129,8 @@ async def ask(loopback_target: Callable[..., Target]) -> AsyncIterator[Callable[
 
         async def probe(options: HttpOptions, port: int, address: str = "127.0.0.1", times: int = 1) -> ProbeResult:
             options = attrs.evolve(options, engine="httpx")
-            checker = (HttpsChecker if isinstance(options, HttpsOptions) else HttpChecker).build(options)
+            build = (HttpsChecker if isinstance(options, HttpsOptions) else HttpChecker).build
+            checker = await anyio.to_thread.run_sync(build, options)
             assert isinstance(checker, AsyncChecker)
             stack.push_async_callback(checker.aclose)
             target = loopback_target(port, address)

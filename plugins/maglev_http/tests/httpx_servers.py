@@ -30,6 +30,9 @@ class PlainSockets:
         self.opened.append(sock)
         return sock
 
+    def scope_id(self, zone: str) -> int:
+        return socket.if_nametoindex(zone)
+
 
 def answering(answers: dict[bytes, bytes], asked: list[bytes] | None = None) -> Callable[[socket.socket], None]:
     """A handler that answers by path, and remembers requests."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
@@ -36,17 +37,46 @@ GOOD_HEADS = [
     b"HTTP/1.1 200 \r\nServer: x\r\n\r\n",
     b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody",
     b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n",
+    b"HTTP/1.1 200 OK\nServer: x\n\n",
+    b"HTTP/1.1 200 OK\r\nServer: x\n\nbody\r\n\r\n",
+    b"HTTP/1.0 200 OK\nServer: x\r\n\r\n",
+    b"HTTP/1.1 200\n\r\n",
+    b"HTTP/1.2 200 OK\r\n\r\n",
+    b"HTTP/1.9 200 OK\r\n\r\n",
+    b"HTTP/1.1  200  OK\r\n\r\n",
+    b"HTTP/1.1 \t200\t\r\n\r\n",
+    b"\r\nHTTP/1.1 200 OK\r\n\r\n",
+    b"\n\r\nHTTP/1.1 100 Continue\n\n\nHTTP/1.1 200 OK\n\n",
+    ok(b"", b"Server: x", b"\ty", b"  z"),
+    ok(b"", b"Content-Length:", b" 0"),
+    ok(b"", b"X-Content-Length: a", b"Content-Length: 0", b"X-Content-Length: b"),
+    ok(b"ok\nContent-Length: 5\r\n\r\n", b"Content-Length: 24"),
+    # Nobody reads the body: what stands in these lines does not matter.
+    ok(b"", b"Server : x"),
+    ok(b"", b"no colon"),
+    ok(b"", b"X: \0"),
 ]
 BAD_HEADS = [
     b"",
     b"HTTP/1.1 503 Service Unavailable\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nServer: x\r\n",
-    b"HTTP/1.1 200 OK\nServer: x\n\n",
+    b"HTTP/1.1 200 OK\nServer: x\n",
     b"HTTP/2 200\r\n\r\n",
-    b"HTTP/1.2 200 OK\r\n\r\n",
     b"HTTP/1.1 099 No\r\n\r\n",
     b"HTTP/1.1 2000 No\r\n\r\n",
-    b"HTTP/1.1  200 OK\r\n\r\n",
+    b"HTTP/1.1200 OK\r\n\r\n",
+    b" HTTP/1.1 200 OK\r\n\r\n",
+    b"HTTP/1.1 200\rOK\r\n\r\n",
+    b"HTTP/1.12 200 OK\r\n\r\n",
+    b"\rHTTP/1.1 200 OK\r\n\r\n",
+    b"\r\n" * 40_000 + b"HTTP/1.1 200 OK\r\n\r\n",
+    ok(b"ok", b"Content-Length: 2", b"Content-Length: 3"),
+    ok(b"ok", b"Content-Length: 2", b"content-length : 3"),
+    ok(b"ok", b"Content-Length: 2, 3"),
+    ok(b"ok", b"Content-Length: 2", b" 3"),
+    ok(b"ok", b"Content-Length: two"),
+    ok(b"ok", b"Content-Length:"),
+    b"HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 3\n\nok",
     b"SSH-2.0-x\r\n",
     b"HTTP/1.1 100 Continue\r\n\r\n" * 9 + b"HTTP/1.1 200 OK\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nX: " + b"x" * KIB64 + b"\r\n\r\n",
@@ -64,6 +94,13 @@ GOOD_BODIES = [
     ok(b"ok" + b"x" * KIB64, b"Content-Length: 1073741824"),
     ok(b"fffffffffffffff\r\nok" + b"x" * KIB64, b"Transfer-Encoding: chunked"),
     chunks(b"ok", b"x" * 40_000, b"x" * 40_000),
+    ok(b"ok", b"Content-Length: 2", b"X-A: b", b"  c"),
+    ok(b"ok", b"X-A:", b"\tb", b" ", b" c", b"Content-Length:", b" 2"),
+    ok(b"2\r\nok\r\n0\r\n\r\n", b"Transfer-Encoding:", b" chunked"),
+    b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\n\nok",
+    b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\r\nok\r\n0\r\n\r\n",
+    b"\nHTTP/1.3  200\nX: a\n b\n\nok",
 ]
 BAD_BODIES = [
     ok(b"ko", b"Content-Length: 2"),
@@ -77,7 +114,11 @@ BAD_BODIES = [
     ok(b"ok", b"Content-Length:"),
     ok(b"ok", b"Content-Length: " + b"9" * 5000),
     ok(b"ok", b"Content-Length : 2"),
-    ok(b"ok", b"X: y", b" folded: 2"),
+    ok(b"ok", b" X: a continuation of nothing", b"Content-Length: 2"),
+    ok(b"ok", b"X: a\rb"),
+    b"HTTP/1.1 200 OK\nX: a\r\r\n\nok",
+    ok(b"ok", b"Content-Length: 2", b" 2"),
+    b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nok\n0\n\n",
     ok(b"ok", b"no colon"),
     ok(b"ok", b"X: \0"),
     ok(b"ok", b"Transfer-Encoding: gzip, chunked"),
@@ -203,6 +244,30 @@ def test_pattern_made_to_backtrack_takes_one_pass(pattern: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["", "ok"])
 @pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/2",
+        b"<",
+        b"\rH",
+        b"HTTP/1.1 20 ",
+        b"HTTP/1.1 2000",
+        b"HTTP/1.1 0",
+        b"HTTP/1.10",
+        b"HTTP/1.1\n",
+        b"\r\n\x00",
+    ],
+)
+def test_a_wrong_head_says_so_before_it_has_ended(pattern: str, said: bytes) -> None:
+    result = talk(HttpOptions(response_regexp=pattern), said, end=None).result
+    assert result.code is Code.L7RSP
+    assert result.detail in (
+        "broke the protocol: the answer is not HTTP/1",
+        "broke the protocol: the status line is malformed",
+    )
+
+
+@pytest.mark.parametrize("pattern", ["", "ok"])
+@pytest.mark.parametrize(
     "said,words",
     [
         ([], "no answer in time"),
@@ -230,3 +295,30 @@ def test_an_incomplete_body_says_how_far_it_came(answer: bytes, words: str) -> N
     assert (late.code, cut_off.code) == (Code.L7TOUT, Code.L7RSP)
     assert words in late.detail
     assert words in cut_off.detail
+
+
+@pytest.mark.parametrize(
+    "pattern,body,encoding,code",
+    [
+        ("caf.", "le café".encode("latin-1"), "utf-8", Code.L7OK),
+        ("café$", "le café".encode("latin-1"), "utf-8", Code.L7OK),
+        (r"caf\xe9$", "le café".encode("latin-1"), "latin-1", Code.L7OK),
+        ("café$", "le café".encode(), "utf-8", Code.L7OK),
+        ("café$", "le café".encode(), "latin-1", Code.L7RSP),
+        ("^caf[^x]$", "cafй".encode("utf-16"), "utf-8", Code.L7RSP),
+        (r"\x1f\x8b", b"\x1f\x8b\x08\0", "latin-1", Code.L7OK),
+    ],
+    ids=str,
+)
+def test_body_in_another_encoding_is_matched(pattern: str, body: bytes, encoding: Any, code: Code) -> None:
+    options = HttpOptions(response_regexp=pattern, encoding=encoding)
+    assert talk(options, ok(body, b"Content-Length: %d" % len(body))).result.code is code
+
+
+def test_body_that_does_not_match_is_quoted_shortly_and_safely() -> None:
+    secret = b"s" * 100
+    result = talk(HttpOptions(response_regexp="^OK$"), ok(b'OK\n\x1b[2J"\xff' + secret)).result
+    assert result.detail == (
+        r'status 200, but the body does not match response-regexp: "OK\n\x1b[2J\"\xff' + "s" * 47 + '" and more'
+    )
+    assert talk(HttpOptions(response_regexp="x"), ok(b"")).result.detail.endswith(": nothing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maglev.api import AsyncChecker, StreamChecker
+from maglev.api import AsyncChecker, StreamChecker, Target
 from maglev_http.checkers import HttpChecker, HttpsChecker
 from maglev_http.codes import parse_codes
 from maglev_http.options import HttpOptions, HttpsOptions
@@ -117,7 +118,16 @@ def test_pattern_of_ordinary_size_is_not(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "proxy", ["http://proxy.example:3128", "socks5://192.0.2.1", "https://192.0.2.1", "::", "192.0.2.1"]
+    "proxy",
+    [
+        "http://proxy.example:3128",
+        "socks5://192.0.2.1",
+        "https://192.0.2.1",
+        "::",
+        "192.0.2.1",
+        "http://[fe80::1]",
+        "http://[fe80::1%25eth0]",
+    ],
 )
 def test_proxy_that_cannot_be_used_is_refused(proxy: str) -> None:
     with pytest.raises(ValueError, match="cannot be used"):
@@ -179,3 +189,24 @@ def test_sound_options_are_not_warned_about() -> None:
     assert HttpChecker.advice(HttpOptions()) == ()
     assert HttpsChecker.advice(HttpsOptions(host="a.example")) == ()
     assert HttpsChecker.advice(HttpsOptions(server_name="a.example")) == ()
+
+
+@pytest.mark.parametrize("host", ["xn--a", "xn--n3h.example", "XN--A.example:80"])
+def test_host_that_httpx_cannot_read_is_refused_with_that_engine(host: str) -> None:
+    HttpChecker.build(HttpOptions(host=host))
+    with pytest.raises(ValueError, match="cannot be used with engine: httpx"):
+        HttpChecker.build(HttpOptions(host=host, engine="httpx"))
+
+
+@pytest.mark.parametrize(
+    "host", ["", "a.example", "a_b.example.", "[::1]:80", "::1", "192.0.2.1:80", "xn--9ca.example"]
+)
+def test_host_that_it_can_is_not(host: str) -> None:
+    HttpChecker.build(HttpOptions(host=host, engine="httpx"))
+
+
+def test_dot_at_the_end_of_a_name_is_asked_for_and_not_sent_by_tls() -> None:
+    checker = HttpsChecker(HttpsOptions(host="a.example.:443", insecure_skip_verify=True))
+    tls = checker.tls(Target("a", ip_address("192.0.2.1"), 443))
+    assert tls is not None
+    assert tls.server_name == "a.example"

@@ -84,7 +84,7 @@ def test_every_end_has_its_code(answer: bytes, end: Closed | None, code: Code) -
 def test_silence_and_a_wrong_answer_are_told_apart() -> None:
     options = TcpOptions(expect="x")
     details = {talk(options, *answer, end=end).result.detail for answer in ([], [b"y"]) for end in (None, *Closed)}
-    assert len(details) == 5
+    assert len(details) == 6
 
 
 def test_an_answer_matches_as_soon_as_it_is_there() -> None:

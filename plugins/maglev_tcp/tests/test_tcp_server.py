@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from maglev import HealthCheckConfig
 from maglev.api import Code, Target
 from maglev.testing import probe_once
 from maglev_tcp.checker import TcpChecker
@@ -143,3 +144,30 @@ def test_a_server_without_tls(serve: Serve, loopback_target: MakeTarget) -> None
     port = serve(lambda connection: connection.sendall(b"220 hello\r\n"))
     options = TcpOptions(ssl=True, insecure_skip_verify=True)
     assert probe_once(TcpChecker(options), loopback_target(port)).code is Code.L6RSP
+
+
+def _dropped_syns() -> int:
+    """How many SYNs this namespace has dropped since a listener's queue was full."""
+    names, values = [line.split() for line in Path("/proc/net/netstat").read_text().splitlines()[:2]]
+    return int(values[names.index("ListenOverflows")])
+
+
+def test_one_lost_syn_is_no_failure_with_the_default_timeout(loopback_target: MakeTarget) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port, before = listener.getsockname()[1], _dropped_syns()
+        with socket.create_connection(("127.0.0.1", port)):  # the queue is full now
+
+            def make_room() -> None:
+                while _dropped_syns() == before and not over.wait(0.01):
+                    pass
+                listener.accept()[0].close()
+
+            over = threading.Event()
+            helper = threading.Thread(target=make_room)
+            helper.start()
+            timeout_s = HealthCheckConfig("tcp").timeout.total_seconds()
+            result = probe_once(TcpChecker(TcpOptions()), loopback_target(port, timeout_s=timeout_s))
+            over.set()
+            helper.join()
+    assert _dropped_syns() > before
+    assert result.code is Code.L4OK

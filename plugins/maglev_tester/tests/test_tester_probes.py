@@ -241,6 +241,9 @@ class HostSockets:
     def open(self, kind: socket.SocketKind = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
         return socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK, proto)
 
+    def scope_id(self, zone: str) -> int:
+        return socket.if_nametoindex(zone)
+
 
 async def test_kept_connection_that_the_server_closed_is_replaced_without_an_error(
     serve: ServerMaker, monkeypatch: pytest.MonkeyPatch

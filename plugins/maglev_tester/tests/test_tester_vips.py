@@ -67,6 +67,12 @@ def test_host_is_that_of_the_health_check() -> None:
     assert vip.host == "www.example.org"
 
 
+def test_host_that_cannot_be_asked_for_is_no_reason_to_fail_later() -> None:
+    vips, (left_out,) = vips_of(config(443, checked("https", 443, host="a..b")))
+    assert vips == ()
+    assert "host 'a..b' cannot be sent" in left_out.why
+
+
 def test_vip_for_all_ports_is_probed_where_its_backends_are() -> None:
     ((vip,), _) = vips_of(config(0, checked("http", 8081), protocol="any"))
     assert (vip.port, vip.kind) == (8081, Kind.HTTP)

@@ -36,6 +36,17 @@ class Sockets(Protocol):
         """
         ...
 
+    def scope_id(self, zone: str) -> int:
+        """The number of an interface in that namespace.
+
+        Args:
+            zone: Its name or number, as behind the `%` of a link-local address.
+
+        Raises:
+            OSError: There is no such interface, or no such namespace; let it pass.
+        """
+        ...
+
 
 @attrs.frozen(eq=False)
 class Target:
@@ -66,9 +77,24 @@ class Target:
 
     @property
     def sockaddr(self) -> tuple[str, int] | tuple[str, int, int, int]:
-        """The address as `socket.connect` wants it."""
+        """The address as `socket.connect` wants it, with the interface's number where it is a link-local one.
+
+        Ask for it when you connect, and do not keep it: an interface that is made anew has another number.
+
+        Raises:
+            OSError: It names an interface that is not there.
+        """
         port = self.port or 0
-        return (str(self.address), port) if self.address.version == 4 else (str(self.address), port, 0, 0)
+        if isinstance(self.address, IPv4Address):
+            return (str(self.address), port)
+        host, _, zone = str(self.address).partition("%")
+        return (host, port, 0, self._scope_id(zone) if zone else 0)
+
+    def _scope_id(self, zone: str) -> int:
+        if zone.isdecimal():
+            return int(zone)
+        # Without sockets to ask, whoever asks has entered the namespace.
+        return socket.if_nametoindex(zone) if self.sockets is None else self.sockets.scope_id(zone)
 
 
 @attrs.frozen
@@ -76,14 +102,18 @@ class TLS:
     """How to use TLS with one backend.
 
     Args:
-        context: A client context, built once per health check, never per probe.
+        context: A client context, built once per health check, never per probe. The engine makes it answer a server
+            that asks for a client certificate after the handshake (`post_handshake_auth`).
         server_name: Sent as SNI and checked against the certificate (if the context checks names); `None` sends none.
         resume: Whether a session of an earlier probe may be resumed; `False` demands a full handshake each time.
+        min_validity_s: Fail (`L6RSP`) where the server's certificate ends within so many seconds; 0 does not look. The
+            certificate is that of the latest full handshake.
     """
 
     context: ssl.SSLContext
     server_name: str | None = None
     resume: bool = True
+    min_validity_s: float = 0.0
 
 
 class Closed(Enum):
@@ -111,16 +141,24 @@ class Done:
 
     Args:
         result: The result of the probe.
-        last_send: Sent before the connection is closed (`QUIT`); whether it arrives decides nothing.
+        last_send: Sent before the connection is closed (`QUIT`); whether it arrives decides nothing. The peer is then
+            given time to answer it and to close.
+        orderly: Hear the peer out, and then close the connection in order, so that its log has nothing to complain of.
+            By default it is reset at once, which is the cheapest. See `Conversation.drain`.
+
+    The result counts at once, whatever `orderly` says, and the next probe does not wait for a connection that is still
+    being heard out.
     """
 
     result: ProbeResult
     last_send: bytes = b""
+    orderly: bool = False
 
 
 Action = Send | StartTLS | Done
 
 TIMED_OUT_L7 = ProbeResult(Code.L7TOUT, "no complete answer in time")
+NO_RESULT_IN_TIME = ProbeResult(Code.L7TOUT, "no result in time")
 CLOSED_EARLY = ProbeResult(Code.L7RSP, "closed by the peer before the answer was complete")
 RESET_EARLY = ProbeResult(Code.L7RSP, "reset by the peer before the answer was complete")
 
@@ -169,6 +207,22 @@ class Conversation:
         """Judge a conversation that has timed out. Not called while TCP or TLS is still being set up."""
         return TIMED_OUT_L7
 
+    def drain(self, data: bytes) -> bool:
+        """Say whether a peer has said all, after a `Done` with `orderly`.
+
+        The engine reads on until the peer closes, and asks this with whatever comes; and with nothing, once, if some
+        50 ms after the verdict the peer has not closed. It stops at 64 KiB, at the probe's deadline, and a second after
+        the verdict; then, and where this returns true, it closes the connection itself. With a `last_send` this is not
+        called: only the peer's close ends the wait. An exception is as good as true.
+
+        Args:
+            data: What came after the bytes that `receive` has seen; `b""` where nothing did.
+
+        Returns:
+            Whether nothing more is to come. The default, true, is for peers that wait for us to close.
+        """
+        return True
+
 
 class Checker(ABC):
     """What all checkers have in common; implement one of the three shapes below, never this one.
@@ -176,6 +230,7 @@ class Checker(ABC):
     A subclass names itself (`name`, what YAML says behind `type:`), says what can be set (`Options`, an attrs class)
     and takes its options in the constructor. A constructor that finds the options impossible (a file that cannot be
     read, a pattern that does not compile) raises `ValueError`; the configuration is then refused with that message.
+    The core builds checkers in a thread beside the event loop's: reading a file there holds nobody up.
     """
 
     name: ClassVar[str]
@@ -186,6 +241,8 @@ class Checker(ABC):
     """Whether a health check of this type must name a port."""
     needs_raw_socket: ClassVar[bool] = False
     """Whether it works better with CAP_NET_RAW, so that a daemon without it can say so at start."""
+    expiry_warning_s: float = 0.0
+    """From how long before a backend's TLS certificate ends the log warns of it, in seconds; 0: it does not."""
 
     def __init__(self, options: Any) -> None:
         """Take the options, an instance of `Options`; compute here what can be computed once."""
@@ -214,6 +271,13 @@ class Checker(ABC):
             options: An instance of `Options`.
         """
         return ()
+
+    def outdated(self) -> bool:
+        """Whether these same options would now make another checker, as a file that they name was replaced.
+
+        Asked with every reload, in a thread that may block; may raise `ValueError` as the constructor does.
+        """
+        return False
 
     def close(self) -> None:
         """Release what the checker holds. Called once, after its last probe has ended."""
@@ -332,7 +396,7 @@ class AsyncChecker(Checker):
 
     @abstractmethod
     async def probe(self, target: Target) -> ProbeResult:
-        """Probe once. Cancelled at the deadline, which is then an `L7TOUT`; raise nothing for what the peer did.
+        """Probe once. Cancelled at the deadline, which `expired` judges; raise nothing for what the peer did.
 
         An `OSError` that escapes is judged like those of the engine's own sockets (`maglev.probing.judge_error`):
         refused and unreachable are failures, no descriptor is void. Any other exception is a fault of the checker.
@@ -340,6 +404,14 @@ class AsyncChecker(Checker):
         Args:
             target: Whom to probe; take sockets from `target.sockets`, or the probe leaves the namespace.
         """
+
+    def expired(self, target: Target) -> ProbeResult:
+        """Judge a probe whose time ran out; called just before it is cancelled.
+
+        Args:
+            target: Whom it probed: the one that `probe` was given.
+        """
+        return NO_RESULT_IN_TIME
 
     async def aclose(self) -> None:
         """Release what the probes share (clients, pools). Called once, after the last probe."""

@@ -98,7 +98,8 @@ class ProbeResult:
 
     Args:
         code: Why it ended.
-        detail: One short human-readable line: the status, the error, what was expected. Never the peer's raw bytes.
+        detail: One short human-readable line: the status, the error, what was expected. Never the peer's raw bytes;
+            `maglev.patterns.shown` quotes the first of them.
         duration_ns: From the start of the probe to its end, in nanoseconds. The engine fills it in: a checker may
             build its results once and hand out the same ones again and again.
     """

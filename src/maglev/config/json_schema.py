@@ -38,7 +38,13 @@ _SIMPLE: dict[Any, Schema] = {
     type(None): {"type": "null"},
     timedelta: {"anyOf": [{"type": "string", "pattern": DURATION_PATTERN}, {"type": "number", "minimum": 0}]},
     IPv4Address: {"type": "string", "format": "ipv4", "pattern": r"^[0-9]+(\.[0-9]+){3}$"},
-    IPv6Address: {"type": "string", "format": "ipv6", "pattern": r"^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$"},
+    IPv6Address: {
+        "type": "string",
+        "anyOf": [
+            {"format": "ipv6", "pattern": r"^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$"},
+            {"pattern": r"^[fF][eE][89abAB][0-9A-Fa-f]:[0-9A-Fa-f:.]*%[^\s/%]{1,15}$"},
+        ],
+    },
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from maglev.api import option_info
-from maglev.config.values import format_duration
+from maglev.config.values import format_duration, zone_objection
 
 
 @attrs.frozen
@@ -65,6 +65,24 @@ def lasting(low: timedelta, high: timedelta, *, whole: bool = False) -> Rule:
         return f"{format_duration(value)} is not in whole seconds" if whole and value % timedelta(seconds=1) else ""
 
     return Rule(allowed, objection)
+
+
+def on_a_link() -> Rule:
+    """Allow addresses that packets are sent to or from: link-local ones need a zone. And `None`."""
+    return Rule(
+        "a link-local one with its interface",
+        zone_objection,
+        {"not": {"type": "string", "pattern": r"^[fF][eE][89abAB].:[^%]*$"}},
+    )
+
+
+def routed() -> Rule:
+    """Allow addresses without a zone, and `None`."""
+
+    def objection(value: Any) -> str:
+        return f"{value} has a zone: an address that routes without one is needed" if "%" in str(value) else ""
+
+    return Rule("", objection, {"not": {"type": "string", "pattern": "%"}})
 
 
 def allowed_by(attribute: attrs.Attribute[Any]) -> str:

@@ -16,8 +16,8 @@ import attrs
 from attrs.converters import optional
 
 from maglev.api import IPProtocol, option
-from maglev.config.rules import between, lasting, power_of_two
-from maglev.config.values import address, duration, duration_or_none
+from maglev.config.rules import between, lasting, on_a_link, power_of_two, routed
+from maglev.config.values import address, duration, duration_or_none, server_address
 from maglev.domain.model import WhenNoneUp
 
 
@@ -63,6 +63,7 @@ class LbConfig:
     ipv6_src_address: IPv6Address | None = attrs.field(
         default=None,
         converter=optional(IPv6Address),
+        validator=routed(),
         metadata=about("Outer source address of GRE over IPv6; `vpp` requires it", examples=("2001:db8::1",)),
     )
     sync_interval: timedelta = attrs.field(
@@ -143,7 +144,10 @@ class HealthCheckConfig:
         metadata=about(f"The same while it is wholly down; {_NOTE}", examples=("10s",)),
     )
     timeout: timedelta = attrs.field(
-        default=1 * _S, converter=duration, validator=_CADENCE, metadata=about("How long one probe may take")
+        default=1.5 * _S,
+        converter=duration,
+        validator=_CADENCE,
+        metadata=about("How long one probe may take; at 1s or less one lost SYN is a failure, see below"),
     )
     rise: int = option(2, help="Passes in a row that bring a down backend up", validator=between(1, 1000))
     fall: int = option(3, help="Failures in a row that take an up backend down", validator=between(1, 1000))
@@ -155,7 +159,8 @@ class HealthCheckConfig:
     probe_ipv6_src: IPv6Address | None = attrs.field(
         default=None,
         converter=optional(IPv6Address),
-        metadata=about("Probe IPv6 backends from this local address", examples=("2001:db8::9",)),
+        validator=on_a_link(),
+        metadata=about("Probe IPv6 backends from this local address", examples=("2001:db8::9", "fe80::9%eth0")),
     )
 
 
@@ -164,8 +169,12 @@ class BackendConfig:
     """One of `maglev.backends`: a server."""
 
     address: IPv4Address | IPv6Address = attrs.field(
-        converter=address,
-        metadata=about("The server's address, for probes and for traffic", examples=("2001:db8:1::10",)),
+        converter=server_address,
+        validator=on_a_link(),
+        metadata=about(
+            "The server's address, for probes and for traffic; a zone is an interface where the probes run",
+            examples=("2001:db8:1::10", "fe80::10%eth0"),
+        ),
     )
     healthcheck: str | None = option(
         None, help="The health check it has to pass; without one it is up unless disabled", examples=("web",)
@@ -198,7 +207,9 @@ class FrontendConfig:
     """One of `maglev.frontends`: a VIP and who serves it."""
 
     address: IPv4Address | IPv6Address = attrs.field(
-        converter=address, metadata=about("The VIP that clients connect to, a host address", examples=("203.0.113.80",))
+        converter=address,
+        validator=routed(),
+        metadata=about("The VIP that clients connect to, a host address", examples=("203.0.113.80",)),
     )
     pools: tuple[PoolConfig, ...] = attrs.field(converter=in_order, metadata=about("In order of preference"))
     protocol: IPProtocol = attrs.field(

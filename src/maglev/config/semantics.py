@@ -13,6 +13,7 @@ from maglev.config.draft import Draft
 from maglev.config.faults import Fault, Path
 from maglev.config.resolve import vip_key
 from maglev.config.schema import FrontendConfig, PoolConfig
+from maglev.config.values import without_zone
 
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{1,200}")
 _FRONTENDS: Path = ("maglev", "frontends")
@@ -96,10 +97,12 @@ def _pools(name: str, frontend: FrontendConfig) -> Iterator[Fault]:
 
 
 def _members(draft: Draft, name: str, frontend: FrontendConfig) -> Iterator[Fault]:
-    """Check who is in the pools: that all exist, are of one family, and have an address of their own."""
+    """Check who is in the pools: that all exist, are of one family, and have an address of their own, which fits."""
     known = draft.named.get("backends", frozenset())
     by_address: dict[IPv4Address | IPv6Address, str] = {}
     family: tuple[int, str] | None = None
+    cls = draft.plugins.dataplanes.get(draft.dataplane)
+    routed_only = cls is not None and cls.needs_routed_servers
     for path, member in _places(name, frontend.pools):
         backend = draft.backends.get(member)
         if member not in known:
@@ -107,9 +110,16 @@ def _members(draft: Draft, name: str, frontend: FrontendConfig) -> Iterator[Faul
             yield Fault(path, f"there is no backend {member!r}{hint}", "meaning", at_key=True)
         if backend is None:
             continue
-        other = by_address.setdefault(backend.address, member)
+        # A zone tells two links apart, and neither a table nor a packet has one.
+        other = by_address.setdefault(without_zone(backend.address), member)
         if other != member:
             message = f"backends {other!r} and {member!r} have one address, {backend.address}: only one may serve here"
+            yield Fault(path, message, "meaning", at_key=True)
+        if routed_only and without_zone(backend.address) != backend.address:
+            message = (
+                f"backend {member!r} has the address {backend.address}, and the dataplane {draft.dataplane} cannot "
+                "send to a link-local address: one that routes is needed, or leave it out of the pools to probe it only"
+            )
             yield Fault(path, message, "meaning", at_key=True)
         version = backend.address.version
         family = family or (version, member)

@@ -13,14 +13,26 @@ Duration = timedelta | float | str
 """A duration as code may give it: a number is of seconds, text as in YAML."""
 
 DURATION_PATTERN = (
-    r"^(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))*)$"
+    r"^(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h|d)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h|d))*)$"
 )
-"""What Go's `time.ParseDuration` takes, without signs; for JSON schemas."""
+"""What Go's `time.ParseDuration` takes, without signs, and days of 24 hours; for JSON schemas."""
 
-ALLOWED_DURATION = "a duration such as 500ms, 2s, 1m30s or 1h, or a number of seconds"
+ALLOWED_DURATION = "a duration such as 500ms, 2s, 1m30s, 1h or 14d, or a number of seconds"
 
-_PART = re.compile(r"([0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(ns|us|µs|μs|ms|s|m|h)")
-_NS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+_ZONE = re.compile(r"[1-9][0-9]{0,8}|(?![0-9]+$)[!-$&-.0-9;-~]{1,15}")
+"""An interface by its number or its name."""
+_PART = re.compile(r"([0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(ns|us|µs|μs|ms|s|m|h|d)")
+_NS = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,
+    "μs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+    "d": 86_400 * 10**9,
+}
 _LONGEST_S = 10 * 365 * 86_400
 
 
@@ -30,7 +42,7 @@ def nanoseconds(duration: timedelta) -> int:
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read a duration as Go writes it (`1m30s`, `500ms`, `1.5h`); a bare `0` needs no unit.
+    """Read a duration as Go writes it (`1m30s`, `500ms`, `1.5h`), or in days (`14d`); a bare `0` needs no unit.
 
     Raises:
         ValueError: It is none, negative, longer than ten years, or finer than a microsecond.
@@ -98,8 +110,8 @@ def duration_or_none(value: Duration | None) -> timedelta | None:
     return None if value is None else duration(value)
 
 
-def address(value: Address | str) -> Address:
-    """Take the address of one host.
+def server_address(value: Address | str) -> Address:
+    """Take the address of one host, with its zone if it has one; see `zone_objection`.
 
     Args:
         value: An address, or its text.
@@ -110,12 +122,37 @@ def address(value: Address | str) -> Address:
     found = value if isinstance(value, IPv4Address | IPv6Address) else ip_address(str(value))
     if found.is_unspecified or found.is_multicast:
         raise ValueError(f"{found} is no host's address")
-    if isinstance(found, IPv6Address) and found.scope_id is not None:
-        raise ValueError(f"{found} has a zone: an address that routes without one is needed")
     if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
         raise ValueError(f"{found} is an IPv4 address written as IPv6: write {found.ipv4_mapped}")
     return found
 
 
-FRIENDLY = (address, duration, duration_or_none)
+def address(value: Address | str) -> Address:
+    """As `server_address`; one with a zone is refused."""
+    found = server_address(value)
+    if isinstance(found, IPv6Address) and found.scope_id is not None:
+        raise ValueError(f"{found} has a zone: an address that routes without one is needed")
+    return found
+
+
+def zone_objection(found: Address | None) -> str:
+    """Say what is wrong with an address that packets are sent to or from; empty if nothing is.
+
+    A link-local address (`fe80::/10`) is on many interfaces, and its zone says on which: `fe80::1%eth0`.
+    """
+    if not isinstance(found, IPv6Address):
+        return ""
+    if not found.is_link_local:
+        return "" if found.scope_id is None else f"{str(found)!r} has a zone, which only link-local addresses have"
+    if found.scope_id is None:
+        return f"{found} is a link-local address and needs a zone: {found}%eth0"
+    return "" if _ZONE.fullmatch(found.scope_id) else f"{str(found)!r} has a zone that is no interface"
+
+
+def without_zone(address: Address) -> Address:
+    """Return what stands in packets."""
+    return IPv6Address(int(address)) if isinstance(address, IPv6Address) else address
+
+
+FRIENDLY = (address, server_address, duration, duration_or_none)
 """Converters that let code give values in more forms than YAML may: there the field's own annotation decides."""

@@ -58,8 +58,13 @@ class AsyncProbe(Probe):
         if turns:
             asyncio.get_running_loop().call_soon(self._expire, turns - 1)
             return
+        checker = cast("AsyncChecker", self.scheduled.job.checker)
+        try:
+            result = checker.expired(cast("_AsyncState", self.scheduled.extra).target)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
+            result = self._context.fault(self.scheduled.job, "fault in the checker", error)
         self._interrupt()
-        self.end(verdicts.ASYNC_TIMED_OUT)
+        self.end(result)
 
     def finishing(self) -> anyio.Event:
         """What is set when its task has ended."""

@@ -13,6 +13,9 @@ from maglev.probing import verdicts
 from maglev.probing.netns import Namespaces
 from maglev.probing.poller import Poller
 
+Address = tuple[str, int] | tuple[str, int, int, int]
+"""What `socket.connect` wants."""
+
 
 @attrs.frozen(eq=False)
 class Job:
@@ -66,13 +69,14 @@ class ProbeRunner(Protocol):
 class ScheduledJob:
     """A job in the schedule: when its next probe is due, and what is the same for all its probes. Kept small.
 
-    `address`, `make`, `tls`, `tls_first`, `session` and `sessions_taken` belong to the stream runner; the other two
-    runners keep what they need in `extra`.
+    `address`, `certificate`, `lingering`, `make`, `meets_itself`, `not_after_s`, `session`, `sessions_taken`, `tls`,
+    `tls_first`, `udp` and `zoned` belong to the stream runner; the other two runners keep what they need in `extra`.
     """
 
     __slots__ = (
-        "address", "due_ns", "extra", "family", "gone", "interval_ns", "job", "make", "netns", "probe", "ready",
-        "runner", "session", "sessions_taken", "slot", "source", "timeout_ns", "tls", "tls_first", "udp",
+        "address", "certificate", "due_ns", "extra", "family", "gone", "interval_ns", "job", "lingering", "make",
+        "meets_itself", "netns", "not_after_s", "probe", "ready", "runner", "session", "sessions_taken", "slot",
+        "source", "timeout_ns", "tls", "tls_first", "udp", "zoned",
     )  # fmt: skip
 
     def __init__(self, job: Job, runner: ProbeRunner, due_ns: int) -> None:
@@ -86,10 +90,20 @@ class ScheduledJob:
         self.gone = False
         self.timeout_ns = job.target.timeout_ns
         self.netns = job.target.netns
-        source = job.target.source
-        self.source = None if source is None else str(source)
+        self.source = job.target.source
         self.family = job.target.family
-        self.address = job.target.sockaddr
+        self.address: Address = ("", 0)
+        """Where to connect to."""
+        self.zoned = False
+        """Whether the address, or the source, names an interface, whose number is asked for with every probe."""
+        self.meets_itself: bool | None = None
+        """Whether a probe can be given the probed port as its own, and so be connected to itself; at first unknown."""
+        self.lingering = 0
+        """How many connections of earlier probes there are whose peers are still being heard out."""
+        self.certificate: int | None = None
+        """The hash of the server's certificate, as of the latest full handshake."""
+        self.not_after_s: float | None = None
+        """When that ends, as POSIX time; `None` where that is not known."""
         self.udp = False
         self.make: Callable[[], Conversation] = Conversation
         self.tls: TLS | None = None
@@ -128,6 +142,7 @@ class EngineContext:
         begin: Called with each probe as it starts.
         report: Called once with each probe that was not cancelled, after it has released everything.
         warn: Logs a problem, as `warn(subject, message, error)`, at most once a minute for each subject.
+        certified: Called with a job whose server has shown another certificate, once its `not_after_s` is set.
     """
 
     poller: Poller
@@ -136,6 +151,7 @@ class EngineContext:
     begin: Callable[[Probe], None]
     report: Callable[[Probe, ProbeResult], None]
     warn: Callable[[object, str, BaseException | None], None]
+    certified: Callable[[ScheduledJob], None]
 
     def fault(self, job: Job, message: str, error: Exception) -> ProbeResult:
         """Log a fault of a job's checker; returns the void result for it."""

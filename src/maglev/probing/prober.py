@@ -57,6 +57,8 @@ class Prober:
         on_start: Called for every start as `on_start(job, started_ns)`, while `report_starts` is set.
         on_lag: Called after a stall as `on_lag(lag_ns, voided)`, at most once a second, when all that it expired is
             dealt with: the longest stall and the number of results voided since the last call (0 if there were none).
+        on_certificate: Called as `on_certificate(job, not_after_s)` when a backend's server has shown another
+            certificate than before: when that ends, as POSIX time, or `None` if that cannot be read.
         warn: Called with a message and an exception, at most once a minute about each checker; logs by default.
         clock_ns: The monotonic clock, in nanoseconds.
         random: Gives floats, uniform in [0, 1).
@@ -72,6 +74,7 @@ class Prober:
         *,
         on_start: Callable[[Job, int], None] | None = None,
         on_lag: Callable[[int, int], None] | None = None,
+        on_certificate: Callable[[Job, float | None], None] | None = None,
         warn: Callable[[str, BaseException | None], None] | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         random: Callable[[], float] = random_module.random,
@@ -84,6 +87,7 @@ class Prober:
         self._on_result = on_result
         self._on_start = on_start
         self._on_lag = on_lag
+        self._on_certificate = on_certificate
         self._write_warning = warn or _log_warning
         self._warnings = RateLimit(clock_s=lambda: clock_ns() / 1e9)
         self._clock_ns = clock_ns
@@ -96,11 +100,12 @@ class Prober:
         self._schedule = Schedule(clock_ns, tick_ns, self._poller.timer)
         self._spaces = Namespaces(clock_ns)
         self._context = context = EngineContext(
-            self._poller, self._spaces, clock_ns, self._begin, self._report, self._warn
+            self._poller, self._spaces, clock_ns, self._begin, self._report, self._warn, self._certified
         )
         self._async = AsyncRunner(context)
+        self._stream = StreamRunner(context)
         self._runners: dict[type[Checker], ProbeRunner] = {
-            StreamChecker: StreamRunner(context),
+            StreamChecker: self._stream,
             MuxChecker: MuxRunner(context, random),
             AsyncChecker: self._async,
         }
@@ -206,6 +211,7 @@ class Prober:
     def _stop(self) -> None:
         for job in list(self._jobs):
             self.remove(job)
+        self._stream.close()
         self._schedule.clear()
 
     # Turns
@@ -335,6 +341,14 @@ class Prober:
             self._on_start(scheduled.job, started_ns)
         except Exception as error:  # noqa: BLE001 - one bad callback must not stop the probing
             self._warn(self, "on_start failed", error)
+
+    def _certified(self, scheduled: ScheduledJob) -> None:
+        if self._on_certificate is None:
+            return
+        try:
+            self._on_certificate(scheduled.job, scheduled.not_after_s)
+        except Exception as error:  # noqa: BLE001 - one bad callback must not stop the probing
+            self._warn(self, f"{scheduled.job.name}: on_certificate failed", error)
 
     def _report(self, probe: Probe, result: ProbeResult) -> None:
         scheduled = probe.scheduled

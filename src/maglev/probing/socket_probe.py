@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import struct
@@ -24,7 +25,9 @@ class Phase(Enum):
 
     CONNECT = "connect"
     HANDSHAKE = "handshake"
+    CONFIRMATION = "confirmation"
     CONVERSATION = "conversation"
+    LINGER = "linger"
     OVER = "over"
 
 
@@ -34,7 +37,7 @@ _CONNECT, _OVER = Phase.CONNECT, Phase.OVER
 class SocketProbe(Probe):
     """A probe with a socket of its own; the subclass sets all attributes."""
 
-    __slots__ = ("_context", "_fd", "_outbox", "_reset", "_sock", "phase")
+    __slots__ = ("_context", "_ended", "_fd", "_outbox", "_reset", "_sock", "phase")
 
     phase: Phase
     _context: EngineContext
@@ -44,6 +47,8 @@ class SocketProbe(Probe):
     """What could not be sent yet."""
     _reset: bool
     """Whether the peer is known to have reset the connection, though there may be something left to read."""
+    _ended: int
+    """Not 0 if the peer has ended the connection and all that it sent is read: then the TIME_WAIT is the peer's."""
 
     def end(self, result: ProbeResult) -> None:
         """Close the socket and report."""
@@ -90,10 +95,19 @@ class SocketProbe(Probe):
         return size
 
     def _close(self, *, orderly: bool) -> None:
-        linger = self.phase is not _CONNECT and not orderly and not self.scheduled.udp
+        reset = self.phase is not _CONNECT and not orderly and not self._ended and not self.scheduled.udp
         self.phase = _OVER
         self._context.poller.forget(self._fd)
-        if linger:
+        if reset:
             # As HAProxy does: no TIME_WAIT is left, which at thousands a second would use up the local ports.
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self._sock.close()
+
+    def _leave(self) -> None:
+        """Close before the peer does: it reads an orderly end, and no TIME_WAIT is left unless it is quicker still."""
+        self.phase = _OVER
+        self._context.poller.forget(self._fd)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        with contextlib.suppress(OSError):  # the peer may have reset the connection by now
+            self._sock.shutdown(socket.SHUT_WR)
         self._sock.close()

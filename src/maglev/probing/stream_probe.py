@@ -11,12 +11,14 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from maglev.api import Closed, Conversation, Done, ProbeResult, Send, StartTLS
-from maglev.probing import verdicts
+from maglev.api import Closed, Code, Conversation, Done, ProbeResult, Send, StartTLS
+from maglev.probing import server_certificate, verdicts
 from maglev.probing.job import EngineContext, ScheduledJob
-from maglev.probing.socket_probe import RESETS, Phase, SocketProbe
-from maglev.probing.sockets import RawSocket, acknowledge
-from maglev.probing.tls import MOST_SESSIONS, TLSLayer
+from maglev.probing.lingering import LingeringSet
+from maglev.probing.lingering_probe import LingeringProbe
+from maglev.probing.socket_probe import RESETS, Phase
+from maglev.probing.sockets import RawSocket, acknowledge, has_sent_all, is_own
+from maglev.probing.tls import MOST_SESSIONS, FirstRecord, TLSLayer
 
 _READ_SIZE = 16384
 _DATAGRAM_SIZE = 65536
@@ -26,22 +28,26 @@ _BROKEN = select.EPOLLERR | select.EPOLLHUP
 _READABLE = select.EPOLLIN | select.EPOLLRDHUP | _BROKEN
 _ENDED = select.EPOLLRDHUP | _BROKEN
 _WRITABLE = select.EPOLLOUT
-_CONNECT, _HANDSHAKE, _CONVERSATION, _OVER = Phase.CONNECT, Phase.HANDSHAKE, Phase.CONVERSATION, Phase.OVER
+_CONNECT, _HANDSHAKE, _CONFIRMATION = Phase.CONNECT, Phase.HANDSHAKE, Phase.CONFIRMATION
+_CONVERSATION, _LINGER, _OVER = Phase.CONVERSATION, Phase.LINGER, Phase.OVER
+_UNCONFIRMED = ProbeResult(Code.L6TOUT, "the server did not confirm the TLS handshake in time")
+_ITSELF = ProbeResult(Code.L4CON, "connected to itself: nothing listens on the port")
 
 
-class StreamProbe(SocketProbe):
+class StreamProbe(LingeringProbe):
     """One conversation with one backend, over TCP, TLS or connected UDP.
 
     The socket is non-blocking and not connected yet; this probe closes it. The conversation is a new one.
     """
 
-    __slots__ = ("_conversation", "_tls", "batch")
+    __slots__ = ("_confirmation", "_done", "batch")
 
     def __init__(
         self,
         scheduled: ScheduledJob,
         started_ns: int,
         context: EngineContext,
+        lingering: LingeringSet,
         sock: RawSocket,
         conversation: Conversation,
     ) -> None:
@@ -57,8 +63,10 @@ class StreamProbe(SocketProbe):
         self._fd = sock.fileno()
         self._outbox = None
         self._reset = False
+        self._ended = 0
         self._conversation = conversation
         self._tls: TLSLayer | None = None
+        self._lingering = lingering
 
     def connect(self) -> None:
         """Begin to connect; events bring the rest."""
@@ -91,6 +99,8 @@ class StreamProbe(SocketProbe):
             self.end(verdicts.CONNECT_TIMED_OUT)
         elif self.phase is _HANDSHAKE:
             self.end(verdicts.HANDSHAKE_TIMED_OUT)
+        elif self.phase is _CONFIRMATION:
+            self.end(_UNCONFIRMED)
         else:
             self._end_with(self._conversation.expired)
 
@@ -98,9 +108,12 @@ class StreamProbe(SocketProbe):
         if self.phase is not _OVER:
             self._close(orderly=False)
 
-    def end(self, result: ProbeResult, last_send: bytes = b"") -> None:
-        """Close the socket and report."""
+    def end(self, result: ProbeResult, last_send: bytes = b"", *, orderly: bool = False) -> None:
+        """Report, and close the socket: now, or when the peer has been heard out."""
         if self.phase is _OVER:
+            return
+        if self.phase is _LINGER:  # the verdict is known, and what was still to be said cannot be sent
+            self.abandon()
             return
         if self._tls is not None and self._tls.established:
             self._keep_session(self._tls)
@@ -108,7 +121,10 @@ class StreamProbe(SocketProbe):
             self._send(last_send)
             if self.phase is not _CONVERSATION:  # it could not be sent, and that has ended it
                 return
-        self._close(orderly=bool(last_send))
+        if (orderly or last_send) and not self._ended and not self.scheduled.udp and self.phase is not _CONNECT:
+            self._linger(waits=bool(last_send))
+        else:
+            self._close(orderly=False)
         self._context.report(self, result)
 
     # Receiving
@@ -124,7 +140,10 @@ class StreamProbe(SocketProbe):
         return False
 
     def _connected(self) -> None:
-        if self.scheduled.tls_first:
+        if self.scheduled.meets_itself and is_own(self._sock, self.scheduled.address):
+            self.phase = _CONVERSATION  # it is connected, and closed like a connection
+            self.end(_ITSELF)
+        elif self.scheduled.tls_first:
             self._begin_tls()
         else:
             self._send_next(self._conversation.opening)
@@ -132,6 +151,7 @@ class StreamProbe(SocketProbe):
     def _read(self, events: int) -> bool:
         udp = self.scheduled.udp
         size = _DATAGRAM_SIZE if udp else _READ_SIZE
+        ended = events & _ENDED
         recv = self._sock.recv
         for _ in range(_READS_A_TURN):
             if self.phase is _OVER:
@@ -143,22 +163,35 @@ class StreamProbe(SocketProbe):
             except OSError as error:
                 self._receive_failed(error.errno or 0)
                 return False
-            if data:
-                if self._tls is None:
-                    self._receive(data)
-                else:
-                    self._receive_tls(self._tls, data)
-            elif not udp:
-                self._peer_closed(Closed.RESET if self._reset else Closed.EOF)
-                return False
             # Less than asked for: the kernel had no more, and reports what comes later. But an end that has come
             # already was reported in these events.
-            if len(data) < size and not udp and not events & _ENDED:
+            last = len(data) < size and not udp
+            if data or udp:
+                if last:
+                    self._ended = ended
+                self._take(data)
+            else:
+                self._ended = _ENDED
+                self._peer_closed(Closed.RESET if self._reset else Closed.EOF)
+                return False
+            if last and not ended:
                 return False
         return self.phase is not _OVER
 
+    def _take(self, data: bytes) -> None:
+        if self._tls is not None:
+            self._receive_tls(self._tls, data)
+        elif self.phase is _LINGER:
+            self._drain(data)
+        elif data:
+            self._receive(data)
+
     def _peer_closed(self, why: Closed) -> None:
-        if self.phase is _HANDSHAKE:
+        if self.phase is _LINGER:
+            self._heard_out()
+        elif self.phase is _CONFIRMATION and why is Closed.EOF and has_sent_all(self._sock):
+            self._confirmed()
+        elif self.phase in (_HANDSHAKE, _CONFIRMATION):
             self.end(verdicts.HANDSHAKE_CLOSED if why is Closed.EOF else verdicts.HANDSHAKE_RESET)
         elif self.phase is _CONVERSATION:
             self._end_with(lambda: self._conversation.closed(why))
@@ -178,10 +211,16 @@ class StreamProbe(SocketProbe):
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
             self._fault(error)
             return
+        tls = self._tls
         if isinstance(data, Done):
-            self.end(data.result, data.last_send)
+            if tls is None:
+                self.end(data.result, data.last_send, orderly=data.orderly)
+            else:
+                self._end_secured(tls, data)
         elif data:
-            self._send(data)
+            self._send(data)  # with TLS, in one write with the last of the handshake
+        elif tls is not None:
+            self._send_encrypted(tls)
         elif not self.scheduled.udp:
             acknowledge(self._sock)
 
@@ -227,15 +266,59 @@ class StreamProbe(SocketProbe):
         try:
             tls.handshake()
         except ssl.SSLError as error:
-            self.scheduled.session = None
-            self.end(verdicts.tls_failed(error))
+            self._tls_failed(tls, error)
             return
+        if not tls.established:
+            self._send_encrypted(tls)
+            return
+        scheduled = self.scheduled
+        if not tls.resumed:
+            server_certificate.note(scheduled, tls, self._context.certified)
+        # A callback may have removed the job.
+        if self.phase is not _HANDSHAKE:
+            return
+        if scheduled.tls is not None and (result := server_certificate.judge(scheduled, scheduled.tls)):
+            self._send_encrypted(tls)
+            self.end(result)
+        else:
+            self._send_next(self._conversation.opening if scheduled.tls_first else self._conversation.secured)
+
+    def _end_secured(self, tls: TLSLayer, done: Done) -> None:
+        """End with a verdict that was reached by the handshake alone, once the server has accepted it too."""
+        if tls.told_by_the_server:
+            self._send_encrypted(tls)
+            self.end(done.result, done.last_send, orderly=done.orderly)
+            return
+        # The server may yet refuse our certificate, or the lack of one, and need not say that it accepts. But it
+        # answers with a session to resume, or by closing when it hears that we close.
+        try:
+            if done.last_send:
+                tls.send(done.last_send)
+            tls.close()
+        except (TypeError, ssl.SSLError) as error:
+            self._fault(error)
+            return
+        self.phase = _CONFIRMATION
+        self._done = done
+        self._confirmation = FirstRecord()
         self._send_encrypted(tls)
-        if tls.established and self.phase is _HANDSHAKE:
-            self._send_next(self._conversation.opening if self.scheduled.tls_first else self._conversation.secured)
+
+    def _confirmed(self) -> None:
+        self.end(self._done.result, orderly=True)  # we have said that we close, and the peer will do so
+
+    def _tls_failed(self, tls: TLSLayer, error: ssl.SSLError) -> None:
+        tls.established = False  # whatever went wrong, its session is not worth keeping
+        self.scheduled.session = None
+        self.end(verdicts.tls_failed(error))
 
     def _receive_tls(self, tls: TLSLayer, data: bytes) -> None:
+        if self.phase is _LINGER:
+            self._drain(data)
+            return
         tls.receive(data)
+        if self.phase is _CONFIRMATION:
+            self._hear_confirmation(tls, data)
+            return
         if self.phase is _HANDSHAKE:
             self._handshake(tls)
         if self.phase is not _CONVERSATION:
@@ -249,11 +332,19 @@ class StreamProbe(SocketProbe):
                 if self.phase is not _CONVERSATION:
                     return
         except ssl.SSLError as error:
-            tls.established = False  # whatever went wrong, its session is not worth keeping
-            self.scheduled.session = None
-            self.end(verdicts.tls_failed(error))
+            self._tls_failed(tls, error)
             return
         self._send_encrypted(tls)
+
+    def _hear_confirmation(self, tls: TLSLayer, data: bytes) -> None:
+        """Take what a server says after the handshake: it accepts, unless that is an alert."""
+        try:
+            spoken = any(True for _ in tls.clear_text())
+        except ssl.SSLError as error:
+            self._tls_failed(tls, error)
+            return
+        if self._confirmation.complete(data) or spoken:
+            self._confirmed()
 
     def _receive(self, data: bytes) -> None:
         try:
@@ -262,7 +353,7 @@ class StreamProbe(SocketProbe):
             self._unreadable(error)
             return
         if isinstance(action, Done):
-            self.end(action.result, action.last_send)
+            self.end(action.result, action.last_send, orderly=action.orderly)
         elif action is not None:
             self._perform(action)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from typing import cast
 
 from maglev.api import StreamChecker
 from maglev.probing import verdicts
 from maglev.probing.job import EngineContext, ScheduledJob
-from maglev.probing.sockets import RawSocket, open_all
+from maglev.probing.lingering import LingeringSet
+from maglev.probing.sockets import Opened, RawSocket, open_all, zoned
 from maglev.probing.stream_probe import StreamProbe
+
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 
 class StreamRunner:
@@ -16,6 +20,7 @@ class StreamRunner:
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
+        self._lingering = LingeringSet(context.clock_ns)
 
     def prepare(self, scheduled: ScheduledJob) -> None:
         checker = cast("StreamChecker", scheduled.job.checker)
@@ -24,9 +29,14 @@ class StreamRunner:
         scheduled.tls = checker.tls(target)
         scheduled.tls_first = scheduled.tls is not None and checker.tls_first(target)
         scheduled.make = checker.conversations(target)
+        scheduled.zoned = zoned(target)
+        if not scheduled.zoned:
+            scheduled.address = target.sockaddr
+        if scheduled.tls is not None:
+            scheduled.tls.context.post_handshake_auth = True
 
     def start(self, due: list[ScheduledJob]) -> None:
-        for scheduled, sock in open_all(self._context.spaces, due):
+        for scheduled, sock in self._open(due):
             if isinstance(sock, OSError):
                 if not scheduled.gone:
                     self._context.not_started(scheduled, verdicts.socket_failed(sock))
@@ -36,7 +46,22 @@ class StreamRunner:
                 self._start(scheduled, sock)
 
     def release(self, scheduled: ScheduledJob) -> None:
-        """Do nothing: nothing was acquired."""
+        if scheduled.lingering:
+            self._lingering.abandon(scheduled)
+
+    def close(self) -> None:
+        """Close what is left of probes whose verdict is known."""
+        self._lingering.close()
+
+    def _open(self, due: list[ScheduledJob]) -> list[Opened]:
+        opened = open_all(self._context.spaces, due)
+        if not self._lingering:
+            return opened
+        refused = [job for job, sock in opened if isinstance(sock, OSError) and sock.errno in _NO_DESCRIPTOR]
+        if not refused:
+            return opened
+        self._lingering.abandon()
+        return [pair for pair in opened if pair[0] not in refused] + open_all(self._context.spaces, refused)
 
     def _start(self, scheduled: ScheduledJob, sock: RawSocket) -> None:
         context = self._context
@@ -46,7 +71,7 @@ class StreamRunner:
             sock.close()
             context.not_started(scheduled, context.fault(scheduled.job, "no conversation could be made", error))
             return
-        probe = StreamProbe(scheduled, context.clock_ns(), context, sock, conversation)
+        probe = StreamProbe(scheduled, context.clock_ns(), context, self._lingering, sock, conversation)
         context.begin(probe)
         if scheduled.probe is probe:
             probe.connect()

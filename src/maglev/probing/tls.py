@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ MOST_SESSIONS = sys.maxsize if sys.version_info >= (3, 13, 1) or (3, 13) > sys.v
 """How many sessions may be taken for one backend. Older interpreters lose 7 KB of memory, for ever, with each session
 that is asked for (CPython gh-116810): there, after so many, all handshakes are full ones."""
 _CHUNK = 16384  # the most that one TLS record carries
+_HEADER = 5
 
 
 class TLSLayer:
@@ -51,6 +53,11 @@ class TLSLayer:
             return
         self.established = True
 
+    def close(self) -> None:
+        """Say that nothing more will be sent; `take_outgoing` then has it. What the peer says can still be read."""
+        with contextlib.suppress(ssl.SSLError):  # above all SSLWantReadError: the peer has not said so yet
+            self._object.unwrap()
+
     def receive(self, data: bytes) -> None:
         """Take encrypted data from the peer; `handshake` or `clear_text` then use it."""
         self._incoming.write(data)
@@ -81,6 +88,15 @@ class TLSLayer:
         return self._outgoing.read()
 
     @property
+    def told_by_the_server(self) -> bool:
+        """Whether a handshake that is done here is done at the server too (TLS 1.3: only what it says next tells)."""
+        return self._object.version() != "TLSv1.3"
+
+    def certificate(self) -> bytes:
+        """The server's certificate, in DER; empty if it has shown none."""
+        return self._object.getpeercert(binary_form=True) or b""
+
+    @property
     def resumed(self) -> bool:
         """Whether the server resumed the session that it was offered."""
         return bool(self._object.session_reused)
@@ -88,3 +104,17 @@ class TLSLayer:
     def session(self) -> ssl.SSLSession | None:
         """The session to resume next time, if the server offered one. Ask sparingly: see `MOST_SESSIONS`."""
         return self._object.session
+
+
+class FirstRecord:
+    """Waits for the end of the first record among encrypted data."""
+
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        self._seen = b""
+
+    def complete(self, data: bytes) -> bool:
+        """Take data; returns whether the record is complete (its length: RFC 8446, section 5.2)."""
+        self._seen += data
+        return len(self._seen) >= _HEADER and len(self._seen) >= _HEADER + int.from_bytes(self._seen[3:_HEADER], "big")

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from maglev.api import Code, ProbeResult
+from maglev.probing import tls_hints
 
 _OWN_TROUBLE = {
     **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOMEM), Code.NOFILE),
@@ -52,7 +53,6 @@ HANDSHAKE_TIMED_OUT = ProbeResult(Code.L6TOUT, "no TLS handshake in time")
 HANDSHAKE_CLOSED = ProbeResult(Code.L6RSP, "closed by the peer during the TLS handshake")
 HANDSHAKE_RESET = ProbeResult(Code.L6RSP, "reset by the peer during the TLS handshake")
 UNREAD = ProbeResult(Code.L7RSP, "the peer does not take what it asked for")
-ASYNC_TIMED_OUT = ProbeResult(Code.L7TOUT, "no result in time")
 
 
 class SocketError(OSError):
@@ -129,10 +129,7 @@ def _causes(error: BaseException | None) -> Iterator[OSError]:
 
 def tls_failed(error: ssl.SSLError) -> ProbeResult:
     """Judge an error of the TLS library."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return ProbeResult(Code.L6RSP, f"certificate: {error.verify_message}")
-    reason = getattr(error, "reason", None)  # those that a library makes have none
-    return ProbeResult(Code.L6RSP, (reason or str(error)).replace("_", " ").lower())
+    return ProbeResult(Code.L6RSP, tls_hints.describe(error))
 
 
 def unreadable(error: Exception) -> ProbeResult:

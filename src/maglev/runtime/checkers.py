@@ -1,10 +1,11 @@
-"""Builds checkers: one instance for each health check, kept as long as its type and options stay the same."""
+"""Builds checkers: one for each health check, kept as long as its type, its options and what they name are the same."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import anyio.to_thread
 import attrs
 
 from maglev.api import Checker, Problem
@@ -25,13 +26,13 @@ Checkers = Mapping[str, Built]
 """The checkers of a configuration, by the name of their health check."""
 
 
-def build_checkers(
+async def build_beside(
     classes: Mapping[str, type[Checker]],
     healthchecks: Mapping[str, HealthCheckConfig],
     old: Checkers,
     retire: Callable[[Sequence[Checker]], None],
 ) -> Checkers:
-    """Build the checkers of a configuration; those that did not change are the old ones.
+    """As `build_checkers`, in a thread beside the event loop's: checkers read files, and load certificates.
 
     Args:
         classes: The installed checkers by name.
@@ -40,16 +41,36 @@ def build_checkers(
         retire: Takes what was built for nothing.
 
     Raises:
-        ConfigError: A checker cannot be built, or has none of the three shapes.
+        ConfigError: As `build_checkers`.
     """
     built: dict[str, Built] = {}
     try:
-        for name, check in healthchecks.items():
-            built[name] = _get(classes, name, check, old.get(name))
-    except ConfigError:
+        await anyio.to_thread.run_sync(build_checkers, classes, healthchecks, old, built)
+    except BaseException:
         retire(unused(built, old))
         raise
     return built
+
+
+def build_checkers(
+    classes: Mapping[str, type[Checker]],
+    healthchecks: Mapping[str, HealthCheckConfig],
+    old: Checkers,
+    built: dict[str, Built],
+) -> None:
+    """Build the checkers of a configuration; those that did not change are the old ones. Blocks.
+
+    Args:
+        classes: The installed checkers by name.
+        healthchecks: The health checks by name.
+        old: The checkers in use.
+        built: Takes the checkers, one after the other, so that nothing is lost where one fails.
+
+    Raises:
+        ConfigError: A checker cannot be built, or has none of the three shapes.
+    """
+    for name, check in healthchecks.items():
+        built[name] = _get(classes, name, check, old.get(name))
 
 
 def unused(checkers: Checkers, others: Checkers) -> list[Checker]:
@@ -60,7 +81,7 @@ def unused(checkers: Checkers, others: Checkers) -> list[Checker]:
 
 def _get(classes: Mapping[str, type[Checker]], name: str, check: HealthCheckConfig, old: Built | None) -> Built:
     try:
-        if old is not None and (old.type, old.params) == (check.type, check.params):
+        if old is not None and (old.type, old.params) == (check.type, check.params) and not old.checker.outdated():
             return old
         checker = classes[check.type].build(check.params)
         shape_of(checker)

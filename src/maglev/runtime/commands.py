@@ -59,7 +59,7 @@ async def carry_out(command: Command, execution: Execution, configuration: Confi
 
 async def _reload(command: ReloadConfig, execution: Execution, configuration: Configuration) -> CommandResult:
     try:
-        prepared = configuration.prepare(await configuration.read())
+        prepared = await configuration.prepare(await configuration.read())
     except ConfigError as error:
         raise FailedPrecondition(f"the configuration stays as it was:\n{error}") from error
     try:
@@ -131,7 +131,7 @@ class Commands:
         """Say what a reload would refuse; an empty answer means that it would take the configuration."""
         configuration = self._configuration
         try:
-            prepared = configuration.prepare(await configuration.read())
+            prepared = await configuration.prepare(await configuration.read())
         except ConfigError as error:
             return error.problems
         try:

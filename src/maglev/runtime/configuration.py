@@ -13,7 +13,7 @@ from maglev.api import Checker
 from maglev.config import Config, Loaded
 from maglev.config.resolve import resolve
 from maglev.domain.model import ResolvedConfig
-from maglev.runtime.checkers import Checkers, build_checkers, unused
+from maglev.runtime.checkers import Checkers, build_beside, unused
 from maglev.runtime.probe_jobs import ProbeJobs
 from maglev.runtime.restart_only import needs_restart
 from maglev.runtime.settings import Settings
@@ -37,6 +37,17 @@ class Prepared:
     fresh: Sequence[Checker]
 
 
+def prepared(loaded: Loaded, checkers: Checkers, old: Checkers) -> Prepared:
+    """Put together what a configuration needs.
+
+    Args:
+        loaded: The configuration.
+        checkers: Its checkers, built.
+        old: Those in use.
+    """
+    return Prepared(loaded, resolve(loaded.config), checkers, unused(checkers, old))
+
+
 class Configuration:
     """Owns the configuration in force.
 
@@ -45,9 +56,6 @@ class Configuration:
         loaded: The configuration to start with.
         jobs: Uses the checkers.
         queue: Closes checkers that were built for nothing.
-
-    Raises:
-        ConfigError: A checker cannot be built.
     """
 
     def __init__(self, settings: Settings, loaded: Loaded, jobs: ProbeJobs, queue: ProbeQueue) -> None:
@@ -77,16 +85,16 @@ class Configuration:
         """
         return await self._settings.reload(self._source)
 
-    def prepare(self, loaded: Loaded) -> Prepared:
+    async def prepare(self, loaded: Loaded) -> Prepared:
         """Build what a configuration needs. Each must be followed by `take` or `discard`.
 
         Raises:
             ConfigError: A checker cannot be built.
         """
-        classes = self._settings.plugins.checkers
         old = self._jobs.checkers
-        checkers = build_checkers(classes, loaded.config.healthchecks, old, self._queue.close)
-        return Prepared(loaded, resolve(loaded.config), checkers, unused(checkers, old))
+        classes = self._settings.plugins.checkers
+        checkers = await build_beside(classes, loaded.config.healthchecks, old, self._queue.close)
+        return prepared(loaded, checkers, old)
 
     def discard(self, prepared: Prepared) -> None:
         """Close what was built for nothing."""

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 import anyio.to_thread
 
-from maglev.api import EventFilter, EventKind
+from maglev.api import Checker, EventFilter, EventKind
 from maglev.config import Loaded, nanoseconds
 from maglev.domain import warmup
 from maglev.domain.overrides import OperatorOverrides
 from maglev.domain.state import State, take_config
 from maglev.domain.state.sync import warm_up_tick
 from maglev.runtime.bus import Bus
+from maglev.runtime.checkers import Checkers, build_beside
 from maglev.runtime.commands import Commands
-from maglev.runtime.configuration import Configuration
+from maglev.runtime.configuration import Configuration, prepared
 from maglev.runtime.control import LiveControl
 from maglev.runtime.execution import Live
 from maglev.runtime.logging import BusHandler, get_logger
@@ -44,12 +45,10 @@ class Controller:
         settings: How it was opened.
         loaded: The configuration to start with.
         overrides: The state file, loaded.
-
-    Raises:
-        ConfigError: A checker cannot be built.
+        checkers: The configuration's checkers, built.
     """
 
-    def __init__(self, settings: Settings, loaded: Loaded, overrides: OverrideStore) -> None:
+    def __init__(self, settings: Settings, loaded: Loaded, overrides: OverrideStore, checkers: Checkers) -> None:
         dataplane, lb = settings.make_dataplane(loaded.config), loaded.config.lb
         warm = warmup.start(
             time.monotonic_ns(), min_ns=nanoseconds(lb.startup_min_delay), max_ns=nanoseconds(lb.startup_max_delay)
@@ -61,9 +60,9 @@ class Controller:
         self._reconciler = Reconciler(dataplane, self._store, syncs, self._bus, observe=settings.observe)
         configuration, tables = Configuration(settings, loaded, self._jobs, probes), Tables()
         execution = Live(self._store, overrides, configuration, self._jobs, self._reconciler)
-        prepared = configuration.prepare(loaded)
-        self._store.step(take_config, prepared.resolved, why="start")
-        configuration.take(prepared)
+        first = prepared(loaded, checkers, {})
+        self._store.step(take_config, first.resolved, why="start")
+        configuration.take(first)
         self.control = LiveControl(
             self._store,
             self._bus,
@@ -138,7 +137,8 @@ async def open_controller(settings: Settings) -> AsyncIterator[LiveControl]:
     loaded = await settings.load()
     overrides = OverrideStore(settings.state_dir)
     await anyio.to_thread.run_sync(overrides.load)
-    controller = Controller(settings, loaded, overrides)
+    checkers = await build_beside(settings.plugins.checkers, loaded.config.healthchecks, {}, _close)
+    controller = Controller(settings, loaded, overrides, checkers)
     try:
         # The file may have changed what an override stood for: what is dropped now must not come back later.
         await anyio.to_thread.run_sync(overrides.save, controller.control.state.overrides)
@@ -146,3 +146,9 @@ async def open_controller(settings: Settings) -> AsyncIterator[LiveControl]:
         log.warning("overrides-not-saved", error=str(error))
     async with controller.running():
         yield controller.control
+
+
+def _close(checkers: Sequence[Checker]) -> None:
+    """Close what was built for a daemon that does not start."""
+    for checker in checkers:
+        checker.close()

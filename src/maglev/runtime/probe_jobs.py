@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import time
 
 import anyio
@@ -108,12 +108,21 @@ class ProbeJobs:
         """
         old, self.checkers = self.checkers, checkers
         self.follow()
-        self._queue.close(unused(old, checkers))
+        retired = unused(old, checkers)
+        self._swap_from(retired)
+        self._queue.close(retired)
         backends = self._store.state.config.backends
         for name, record in tuple(self._records.items()):
             backend = backends.get(name)
             if backend is None or record.probe is None or record.probe.address != backend.address:
                 del self._records[name]
+
+    def _swap_from(self, retired: Sequence[Checker]) -> None:
+        """Probe with the new checkers where nothing but a file that the options name has changed."""
+        gone = {id(checker) for checker in retired}
+        for name, record in self._records.items():
+            if record.probe is not None and record.job is not None and id(record.job.checker) in gone:
+                self._swap(SwapProbe(name, record.probe))
 
     def follow(self) -> None:
         """Start, stop and swap what is asked for."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from maglev import host_names
 from maglev.api import option
 
 
@@ -33,7 +34,9 @@ class Security:
     cert: Path | None = option(None, help="Speak TLS to maglevd with this certificate of the client", metavar="FILE")
     key: Path | None = option(None, help="The private key of that certificate", metavar="FILE", validator=_pair)
     token_file: Path | None = option(None, help="Speak TLS to maglevd, and send the token in FILE", metavar="FILE")
-    server_name: str = option("", help="The name to expect in maglevd's certificate", metavar="NAME")
+    server_name: str = option(
+        "", help="The name to expect in maglevd's certificate", metavar="NAME", validator=host_names.server_name
+    )
 
     @property
     def tls(self) -> bool:

@@ -1,7 +1,7 @@
 """Reads the body of an HTTP/1.x response: at most 64 KiB of it, piece by piece.
 
-Framing: RFC 9112, sections 6 and 7. What two readers could understand differently (a length and chunks, two lengths) is
-refused, as proxies in front of the backend should refuse it.
+Framing: RFC 9112, sections 6 and 7. What two readers could understand differently (a length and chunks, two lengths,
+chunk sizes on lines that end in LF alone) is refused, as proxies in front of the backend should refuse it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ MAX_FRAMING = 16_384
 byte each can cost us to some 4 ms a probe, less than a stall that makes other results void."""
 _MAX_SIZE_LINE = 4_096
 _LENGTH = re.compile(rb"[0-9]{1,18}")
+_LENGTH_LINE = re.compile(rb"content-length[ \t]*:(.*)", re.IGNORECASE | re.DOTALL)
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
@@ -125,6 +126,15 @@ class ChunkedBody(Body):
         return 1
 
 
+def length_of(head: Head) -> int | None:
+    """The length that a head announces, whatever stands in its other lines; `None` where it announces none.
+
+    Raises:
+        Malformed: There are several that differ, or it is no number: such an answer is none (RFC 9112, 6.3).
+    """
+    return agreed_length([match[1] for line in head.unfolded() if (match := _LENGTH_LINE.fullmatch(line))])
+
+
 def body_of(head: Head, method: str) -> Body | None:
     """Make a reader for the body behind a head, given the request's method; `None` where no body follows.
 
@@ -133,17 +143,28 @@ def body_of(head: Head, method: str) -> Body | None:
     """
     fields = head.fields()
     codings = fields.get(b"transfer-encoding")
-    lengths = {value.strip(b" \t") for line in fields.get(b"content-length", ()) for value in line.split(b",")}
+    lengths = fields.get(b"content-length", [])
     if codings and lengths:
         raise Malformed("broke the protocol: both a length and a transfer coding")
-    if len(lengths) > 1:
-        raise Malformed("broke the protocol: several lengths that differ")
-    if lengths and not all(_LENGTH.fullmatch(length) for length in lengths):
-        raise Malformed("broke the protocol: the length is no number")
+    length = agreed_length(lengths)
     if codings and (head.minor == 0 or [coding.lower() for coding in codings] != [b"chunked"]):
         raise Malformed("broke the protocol: a transfer coding other than chunked, or in HTTP/1.0")
     if method == "HEAD" or head.status in (101, 204, 304):
         return None
     if codings:
         return ChunkedBody()
-    return LengthBody(int(lengths.pop())) if lengths else Body()
+    return Body() if length is None else LengthBody(length)
+
+
+def agreed_length(values: list[bytes]) -> int | None:
+    """The number that all values of Content-Length are; `None` if there are none.
+
+    Raises:
+        Malformed: They differ, or are no numbers.
+    """
+    lengths = {length.strip(b" \t") for value in values for length in value.split(b",")}
+    if len(lengths) > 1:
+        raise Malformed("broke the protocol: several lengths that differ")
+    if not all(_LENGTH.fullmatch(length) for length in lengths):
+        raise Malformed("broke the protocol: the length is no number")
+    return int(lengths.pop()) if lengths else None

@@ -7,10 +7,11 @@ from functools import partial
 from typing import ClassVar, Self
 
 from maglev.api import TLS, AsyncChecker, Conversation, StreamChecker, Target
+from maglev.client_tls import client_context
+from maglev.tls_options import expiry_warning_s, tls_with
 from maglev_http.conversations import BodyConversation, HeadConversation
 from maglev_http.options import HttpOptions, HttpsOptions
 from maglev_http.request import host_header, host_name, request_bytes
-from maglev_http.tls import client_context
 from maglev_http.verdicts import Verdicts
 
 
@@ -70,6 +71,7 @@ class HttpsChecker(HttpChecker):
                 f"alpn {unsupported[0]}: the lean engine speaks http/1.1 only; set engine: httpx and http2: true"
             )
         self._context = client_context(options, options.alpn)
+        self.expiry_warning_s = expiry_warning_s(options)
 
     @classmethod
     def advice(cls, options: HttpOptions) -> tuple[str, ...]:
@@ -84,9 +86,12 @@ class HttpsChecker(HttpChecker):
             advice += ("ca-file does nothing with insecure-skip-verify: true",)
         return advice
 
+    def outdated(self) -> bool:
+        return client_context(self.options, self.options.alpn) is not self._context
+
     def tls(self, target: Target) -> TLS | None:
         options: HttpsOptions = self.options
-        return TLS(self._context, options.server_name or host_name(options, target.address), options.resume)
+        return tls_with(options, self._context, options.server_name or host_name(options, target.address))
 
 
 def _refuse_options_of_httpx(options: HttpOptions) -> None:

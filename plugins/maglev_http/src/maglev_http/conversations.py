@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 from maglev.api import Closed, Code, Conversation, Done, ProbeResult
-from maglev_http.body import Body, body_of
-from maglev_http.head import LIMIT, HeadReader, Malformed
+from maglev_http.body import Body, body_of, length_of
+from maglev_http.head import LIMIT, Head, HeadReader, Malformed
+from maglev_http.rest import Rest
 from maglev_http.verdicts import Verdicts
 
 _HOW = {Closed.EOF: "closed by the peer", Closed.RESET: "reset by the peer"}
-_LATE_ANSWER = ProbeResult(Code.L7TOUT, "connected, but no answer in time")
+_lengths = re.compile(rb"\ncontent-length(?::[ \t]*([0-9]{1,18})(?=\r\n(?![ \t])))?", re.IGNORECASE).findall
+"""Finds what Content-Length says in a head; an empty value is one that must be looked at more closely."""
+LATE_ANSWER = ProbeResult(Code.L7TOUT, "connected, but no answer in time")
 _LATE_HEAD = ProbeResult(Code.L7TOUT, "the answer's head was not complete in time")
 
 
 class HeadConversation(Conversation):
     """Asks, and judges the status at the end of the head."""
 
-    __slots__ = ("_reader", "_request", "_verdicts")
+    __slots__ = ("_answer", "_reader", "_request", "_verdicts")
 
+    _answer: bytes | Head | Rest | None
+    """What was judged, and then the rest that is being heard out; `None` where all was judged."""
     _reader: HeadReader | None
 
     def __init__(self, request: bytes, verdicts: Verdicts) -> None:
@@ -31,21 +38,41 @@ class HeadConversation(Conversation):
         if self._reader is None:
             # Nearly always the head arrives at once, with a status seen before: then nothing need be built.
             done = self._verdicts.known.get(data[:13])
-            if done and data[data.find(b"\n") - 1] == 13 and data.find(b"\r\n\r\n", 0, LIMIT) > 0:
-                return done
+            if done and (end := data.find(b"\r\n\r\n", 0, LIMIT)) > 0:
+                lengths = _lengths(data, 0, end + 2)
+                if not lengths or (len(lengths) == 1 and lengths[0]):
+                    self._answer = data
+                    return done
             self._reader = HeadReader()
         try:
             head = self._reader.feed(data)
+            return None if head is None else self._judge(head)
         except Malformed as error:
             return Done(ProbeResult(Code.L7RSP, str(error)))
-        return None if head is None else self._verdicts.of_status(head.status)
+
+    def _judge(self, head: Head) -> Done:
+        self._answer = head
+        if head.status in self._verdicts.codes:
+            length_of(head)  # one that contradicts itself is no answer, though nobody reads the body
+        return self._verdicts.of_status(head.status)
+
+    def drain(self, data: bytes) -> bool:
+        answer = self._answer
+        if isinstance(answer, bytes):
+            self._reader = HeadReader()
+            answer = self._reader.feed(answer)
+        if isinstance(answer, Head):
+            answer = Rest(body_of(answer, "HEAD" if self._request.startswith(b"HEAD ") else ""))
+            data = self._reader.take_rest() + data if self._reader else data
+        self._answer = answer
+        return answer is None or answer.take(data)
 
     def closed(self, why: Closed) -> ProbeResult:
         what = "without an answer" if self._silent() else "before the answer's head was complete"
         return ProbeResult(Code.L7RSP, f"{_HOW[why]} {what}")
 
     def expired(self) -> ProbeResult:
-        return _LATE_ANSWER if self._silent() else _LATE_HEAD
+        return LATE_ANSWER if self._silent() else _LATE_HEAD
 
     def _silent(self) -> bool:
         return self._reader is None or self._reader.empty
@@ -78,7 +105,9 @@ class BodyConversation(HeadConversation):
         if head is None:
             return None
         if head.status not in self._verdicts.codes:
+            self._answer = head
             return self._verdicts.of_status(head.status)
+        self._answer = None  # the body is judged at its end
         self._status = head.status
         self._body = body = body_of(head, self._method)
         if body is None:

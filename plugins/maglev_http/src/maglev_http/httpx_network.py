@@ -1,4 +1,4 @@
-"""Connections for httpcore, made from the sockets of the target: in its namespace, from its source address."""
+"""Connections of `engine: httpx`, made from the sockets of the target: in its namespace, from its source address."""
 
 from __future__ import annotations
 
@@ -6,125 +6,172 @@ import errno
 import socket
 import ssl
 import struct
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import anyio
-import httpcore
-from anyio.abc import ByteStream, SocketStream
+import anyio.lowlevel
+from anyio.abc import ByteStream
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-from maglev.api import RESET_EARLY, Code, ProbeResult, Sockets, Target
+from maglev.api import Action, Closed, Done, ProbeResult, Send, Sockets
 from maglev.probing import connect_failed, tls_failed
+from maglev.probing.socket_probe import RESETS
+from maglev.probing.verdicts import HANDSHAKE_CLOSED, HANDSHAKE_RESET, unreadable
 
-_HANDSHAKE_CLOSED = ProbeResult(Code.L6RSP, "closed by the peer during the TLS handshake")
-_RESET_BEFORE_SENT = ProbeResult(Code.L7RSP, "reset by the peer before the request was sent")
 _LINGER = struct.pack("ii", 1, 0)
+_READ_SIZE = 65_536
 
 
 class Ended(Exception):
-    """A probe ended below HTTP, with this result."""
+    """A probe ended with this result."""
 
     def __init__(self, result: ProbeResult) -> None:
         super().__init__(str(result))
         self.result = result
 
 
-class CoreStream(httpcore.AsyncNetworkStream):
-    """A stream of anyio's as httpcore wants it. The engine keeps the time, so time-outs are left alone."""
+class PeerReset(Exception):
+    """The peer has reset the connection, and all that it sent before is read."""
 
-    def __init__(self, stream: ByteStream, server_name: str) -> None:
-        self._stream = stream
-        self._server_name = server_name
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's signature
-        try:
-            return await self._stream.receive(max_bytes)
-        except anyio.EndOfStream:
-            return b""
-        except (ssl.SSLError, anyio.BrokenResourceError) as error:
-            raise Ended(_broken(error, RESET_EARLY)) from error
+class Wire(ByteStream):
+    """A connected socket. What the system says of the connection is a verdict (`Ended`), as with `engine: lean`.
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's signature
-        if not buffer:
-            return
-        try:
-            await self._stream.send(buffer)
-        except (ssl.SSLError, anyio.BrokenResourceError) as error:
-            raise Ended(_broken(error, _RESET_BEFORE_SENT)) from error
+    Args:
+        sock: A non-blocking socket, closed with this.
+        reset: Whether the peer is known to have reset the connection; there may be something left to read.
+    """
+
+    def __init__(self, sock: socket.socket, *, reset: bool) -> None:
+        self._sock = sock
+        self._reset = reset
+
+    @property
+    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
+        return {}
+
+    async def receive(self, max_bytes: int = _READ_SIZE) -> bytes:
+        await anyio.lowlevel.checkpoint()  # a peer that floods us must not keep the others waiting
+        while True:
+            try:
+                data = self._sock.recv(max_bytes)
+            except BlockingIOError:
+                await anyio.wait_readable(self._sock)
+                continue
+            except OSError as error:
+                self._failed(error)
+                raise PeerReset from error
+            if data:
+                return data
+            raise PeerReset if self._reset else anyio.EndOfStream
+
+    async def send(self, item: bytes) -> None:
+        rest = memoryview(item)
+        while rest and not self._reset:
+            try:
+                rest = rest[self._sock.send(rest) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._sock)
+            except OSError as error:
+                # What the peer sent before the reset may be the answer (a 503, then a reset): go on reading.
+                self._failed(error)
+                self._reset = True
+
+    async def send_eof(self) -> None:
+        raise NotImplementedError
 
     async def aclose(self) -> None:
         # TLS is not shut down in order: the peer might never answer.
-        stream = self._stream
-        while isinstance(stream, TLSStream):
-            stream = stream.transport_stream  # type: ignore[assignment]  # a ByteStream: we made it
-        await stream.aclose()
+        self._sock.close()
 
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
-    ) -> httpcore.AsyncNetworkStream:
-        try:
-            secure = await TLSStream.wrap(
-                self._stream,
-                server_side=False,
-                hostname=self._server_name,  # httpcore knows no other name than the address inside a tunnel
-                ssl_context=ssl_context,
-                standard_compatible=False,
-            )
-        except (ssl.SSLError, ssl.CertificateError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
-            await self.aclose()
-            raise Ended(_broken(error, _HANDSHAKE_CLOSED)) from error
-        return CoreStream(secure, self._server_name)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.extra(TLSAttribute.ssl_object, None) if info == "ssl_object" else None  # noqa: S610 - anyio's, no ORM's
+    def _failed(self, error: OSError) -> None:
+        """Raise the verdict on an error, unless it is a reset."""
+        if error.errno not in RESETS:
+            raise Ended(connect_failed(error.errno or 0)) from error
 
 
-class TargetNetwork(httpcore.AsyncNetworkBackend):
-    """Connects with the sockets of one target. Hosts are addresses here: nothing is looked up."""
+class Talk(Protocol):
+    """What is needed of a `Conversation` here: one that begins with bytes of ours."""
 
-    def __init__(self, target: Target) -> None:
-        if target.sockets is None:
-            raise RuntimeError("a target without sockets cannot be probed with engine: httpx")
-        self._sockets: Sockets = target.sockets
-        self.server_name = ""
-        """The name for TLS on connections made from now on."""
+    def opening(self) -> bytes: ...
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        sock = self._sockets.open()
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
-            await _connect(sock, (host, port))
-        except BaseException:
-            sock.close()
-            raise
-        return CoreStream(await SocketStream.from_socket(sock), self.server_name)
+    def receive(self, data: bytes) -> Action | None: ...
 
-    async def sleep(self, seconds: float) -> None:
-        await anyio.sleep(seconds)
+    def closed(self, why: Closed) -> ProbeResult: ...
 
 
-async def _connect(sock: socket.socket, address: tuple[str, int]) -> None:
-    error = sock.connect_ex(address)
-    if error in (errno.EINPROGRESS, errno.EAGAIN):
-        await anyio.wait_writable(sock)
-        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if error:
-        raise Ended(connect_failed(error))
+async def connect(sockets: Sockets, address: tuple[Any, ...]) -> Wire:
+    """Connect a new socket.
+
+    Raises:
+        Ended: The peer or the network refused.
+        OSError: No socket could be had.
+    """
+    sock = sockets.open()
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
+        number = sock.connect_ex(address)
+        reset = False
+        if number == errno.EINPROGRESS:
+            await anyio.wait_writable(sock)
+            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            # A peer that accepts and resets at once has been connected.
+            reset = number in RESETS
+        if number and not reset:
+            raise Ended(connect_failed(number))
+    except BaseException:
+        sock.close()
+        raise
+    return Wire(sock, reset=reset)
 
 
-def _broken(error: Exception, otherwise: ProbeResult) -> ProbeResult:
-    """The failure that an exception of a stream stands for: of TLS, or else this one."""
-    cause = error if isinstance(error, ssl.SSLError) else error.__cause__
-    return tls_failed(cause) if isinstance(cause, ssl.SSLError) else otherwise
+async def secure(wire: ByteStream, context: ssl.SSLContext, server_name: str) -> tuple[ByteStream, str | None]:
+    """Do the TLS handshake; returns the stream inside, and the protocol agreed on by ALPN.
+
+    Raises:
+        Ended: It failed.
+    """
+    try:
+        stream = await TLSStream.wrap(
+            wire, server_side=False, hostname=server_name, ssl_context=context, standard_compatible=False
+        )
+    except ssl.SSLError as error:
+        raise Ended(tls_failed(error)) from error
+    except PeerReset as error:
+        raise Ended(HANDSHAKE_RESET) from error
+    except anyio.EndOfStream as error:
+        raise Ended(HANDSHAKE_CLOSED) from error
+    return stream, stream.extra(TLSAttribute.alpn_protocol)  # noqa: S610 - anyio's, no ORM's
+
+
+async def converse(stream: ByteStream, conversation: Talk) -> ProbeResult:
+    """Hold a conversation to its end, as the engine of `StreamChecker`s does.
+
+    Raises:
+        Ended: The network or TLS ended it.
+    """
+    try:
+        await stream.send(conversation.opening())
+        while True:
+            came = await _receive(stream)
+            try:
+                action = Done(conversation.closed(came)) if isinstance(came, Closed) else conversation.receive(came)
+            except Exception as error:  # noqa: BLE001 - a conversation may fail on anything its peer says
+                return unreadable(error)
+            if isinstance(action, Done):
+                return action.result
+            if isinstance(action, Send):
+                await stream.send(action.data)
+    except ssl.SSLError as error:
+        raise Ended(tls_failed(error)) from error
+
+
+async def _receive(stream: ByteStream) -> bytes | Closed:
+    try:
+        return await stream.receive(_READ_SIZE)
+    except anyio.EndOfStream:
+        return Closed.EOF
+    except PeerReset:
+        return Closed.RESET

@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 import attrs
 
+from maglev import host_names
 from maglev.api import option
+from maglev.tls_options import TlsOptions
 from maglev_http.codes import parse_codes
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PATH = re.compile(r"/[!-~]*")
-_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?|[0-9A-Fa-f:.]*")
 _VALUE = re.compile(r"[\t -~]*")
 _OURS = {
     "host": "set the option host instead",
@@ -68,7 +69,7 @@ class HttpOptions:
         "",
         help="Host header, as given, and the name sent with TLS; the backend's address, with its port, if empty",
         examples=("www.example.org",),
-        validator=_matches(_HOST, "a name or an address, with a port if you like"),
+        validator=host_names.host,
     )
     method: str = option("GET", help="Request method", examples=("GET", "HEAD"), validator=_check_method)
     response_code: int | str = option(
@@ -80,9 +81,15 @@ class HttpOptions:
     )
     response_regexp: str = option(
         "",
-        help="The body must match this pattern somewhere; judged once, at its end or at 64 KiB",
+        help="The body must match this pattern somewhere; judged once, at its end or at 64 KiB; a newline at the end "
+        "has to be in the pattern (ok\\n?$)",
         allowed="RE2 syntax",
         examples=("^ok",),
+    )
+    encoding: Literal["utf-8", "latin-1"] = option(
+        "utf-8",
+        help="How response-regexp and body are read; latin-1: each byte is a character, and \\xNN in the pattern is "
+        "the byte NN; utf-8: a body that is no UTF-8 is also tried as latin-1",
     )
     headers: Mapping[str, str] = option(
         factory=dict, help="Headers to send besides", examples=({"X-Probe": "maglev"},), validator=_check_headers
@@ -103,22 +110,12 @@ class HttpOptions:
 
 
 @attrs.frozen
-class HttpsOptions(HttpOptions):
+class HttpsOptions(TlsOptions, HttpOptions):
     """The `params` of an `https` health check: those of `http`, and how to speak TLS."""
 
     server_name: str = option(
         "",
         help="Name to send (SNI) and to find in the certificate; that of host if empty",
-        validator=_matches(re.compile(r"[A-Za-z0-9._:-]*"), "a name without a port"),
+        validator=host_names.server_name,
     )
-    insecure_skip_verify: bool = option(False, help="Accept any certificate")
-    ca_file: str = option("", help="PEM file with the authorities to trust; the system's if empty")
-    certificate: str = option("", help="PEM file with a certificate to show to the backend")
-    key: str = option("", help="PEM file with its private key; the certificate's file if empty")
-    min_tls_version: Literal["TLSv1.2", "TLSv1.3"] = option("TLSv1.2", help="Refuse to speak an older version")
     alpn: tuple[str, ...] = option((), help="Protocols to offer by ALPN; none are if empty", examples=(("http/1.1",),))
-    resume: bool = option(
-        True,
-        help="Resume TLS sessions of earlier probes, which is cheaper; a resumed session shows no certificate, so "
-        "false sees one expire at once",
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
 
+from maglev.host_names import name_of
 from maglev_http.options import HttpOptions
 
 _WITH_BODY = {"POST", "PUT", "PATCH"}
@@ -35,12 +36,7 @@ def host_header(options: HttpOptions, address: IPv4Address | IPv6Address, port: 
 
 def host_name(options: HttpOptions, address: IPv4Address | IPv6Address) -> str:
     """The name or address of the backend in requests: `host` without port and brackets, else its address."""
-    host = options.host
-    if not host:
-        return address_text(address)
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host if host.count(":") > 1 else host.partition(":")[0]
+    return name_of(options.host) if options.host else address_text(address)
 
 
 def header_lines(options: HttpOptions, host: str) -> list[tuple[str, str]]:

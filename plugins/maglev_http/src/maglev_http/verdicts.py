@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from maglev.api import Code, Done, ProbeResult
-from maglev.patterns import compile_pattern
+from maglev.patterns import compile_pattern, shown
 from maglev_http.body import LIMIT
 from maglev_http.codes import parse_codes
 from maglev_http.options import HttpOptions
@@ -20,7 +20,9 @@ class Verdicts:
 
     def __init__(self, options: HttpOptions) -> None:
         self.codes = parse_codes(options.response_code)
-        self.pattern = compile_pattern(options.response_regexp, "response-regexp") if options.response_regexp else None
+        self.pattern = None
+        if options.response_regexp:
+            self.pattern = compile_pattern(options.response_regexp, "response-regexp", options.encoding)
         self._wanted = str(options.response_code).replace(" ", "")
         self._of_status: dict[int, Done] = {}
         self.known: dict[bytes, Done] = {}
@@ -30,7 +32,7 @@ class Verdicts:
         """Judge a status alone."""
         done = self._of_status.get(status)
         if done is None:
-            done = self._of_status[status] = Done(self._status_result(status))
+            done = self._of_status[status] = Done(self._status_result(status), orderly=True)
             if status >= 200:
                 for minor in b"0", b"1":
                     self.known[b"HTTP/1." + minor + b" %d " % status] = done
@@ -38,10 +40,11 @@ class Verdicts:
 
     def of_content(self, status: int, content: bytes) -> Done:
         """Judge a wanted status's body, or the first `LIMIT` bytes of it."""
-        if self.pattern is None or self.pattern.search(content):
+        if self.pattern is None or self.pattern.search(content, whole=len(content) < LIMIT):
             return self.of_status(status)
         where = f"the first {LIMIT // 1024} KiB of the body do" if len(content) >= LIMIT else "the body does"
-        return Done(ProbeResult(Code.L7RSP, f"status {status}, but {where} not match response-regexp"))
+        detail = f"status {status}, but {where} not match response-regexp: {shown(content)}"
+        return Done(ProbeResult(Code.L7RSP, detail), orderly=True)
 
     def _status_result(self, status: int) -> ProbeResult:
         name = f"status {status}"

@@ -9,8 +9,10 @@ from typing import ClassVar
 from maglev.api import TLS, Code, Conversation, Done, ProbeResult, StreamChecker, Target
 from maglev.client_tls import client_context
 from maglev.patterns import compile_pattern
+from maglev.tls_options import expiry_warning_s, given_options, tls_with
 from maglev_tcp.expect import Expect
 from maglev_tcp.options import TcpOptions
+from maglev_tcp.sending import hex_bytes, text_bytes
 
 _CONNECTED = ProbeResult(Code.L4OK, "connected")
 _SECURED = ProbeResult(Code.L6OK, "TLS handshake completed")
@@ -36,37 +38,42 @@ class TcpChecker(StreamChecker):
 
     def __init__(self, options: TcpOptions) -> None:
         super().__init__(options)
-        self._context = (
-            client_context(ca_file=options.ca_file, insecure=options.insecure_skip_verify) if options.ssl else None
-        )
-        self._server_name = options.server_name
+        self._context = client_context(options) if options.ssl else None
+        self.expiry_warning_s = expiry_warning_s(options)
         self._start = _conversations(options)
 
     @classmethod
     def advice(cls, options: TcpOptions) -> tuple[str, ...]:
         """Warn of options that do nothing, or less than it looks."""
         advice = []
-        if options.send and not options.expect:
+        if (options.send or options.send_hex) and not options.expect:
             advice.append("send without expect: the answer is not looked at, so being connected is all that is checked")
-        if not options.ssl and (options.server_name or options.ca_file or options.insecure_skip_verify):
-            advice.append("server-name, ca-file and insecure-skip-verify do nothing without ssl: true")
+        idle = (*(("server-name",) if options.server_name else ()), *given_options(options))
+        if idle and not options.ssl:
+            advice.append(f"these do nothing without ssl: true: {', '.join(idle)}")
         if options.ssl and not options.server_name and not options.insecure_skip_verify:
             advice.append(
                 "ssl without server-name: the certificate must name the backend's IP address, and no SNI is sent"
             )
         return tuple(advice)
 
+    def outdated(self) -> bool:
+        return self._context is not None and client_context(self.options) is not self._context
+
     def tls(self, target: Target) -> TLS | None:
         if self._context is None:
             return None
-        return TLS(self._context, self._server_name or str(target.address).partition("%")[0])
+        options: TcpOptions = self.options
+        return tls_with(options, self._context, options.server_name or str(target.address).partition("%")[0])
 
     def conversations(self, target: Target) -> Callable[[], Conversation]:
         return self._start
 
 
 def _conversations(options: TcpOptions) -> Callable[[], Conversation]:
-    sent = options.send.encode()
+    if options.send and options.send_hex:
+        raise ValueError("send and send-hex are both set: one of them is wanted")
+    sent = hex_bytes(options.send_hex) if options.send_hex else text_bytes(options.send, options.encoding)
     if options.expect:
-        return partial(Expect, sent, compile_pattern(options.expect, "expect"))
-    return partial(Connected, Done(_SECURED if options.ssl else _CONNECTED, last_send=sent))
+        return partial(Expect, sent, compile_pattern(options.expect, "expect", options.encoding))
+    return partial(Connected, Done(_SECURED if options.ssl else _CONNECTED, last_send=sent, orderly=options.ssl))

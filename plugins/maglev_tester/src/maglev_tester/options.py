@@ -11,13 +11,12 @@ from typing import Literal
 
 import attrs
 
-from maglev import format_duration, parse_duration
+from maglev import format_duration, host_names, parse_duration
 from maglev.api import option
 from maglev_tester.settings import ProbeSettings
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _URI = re.compile(r"/[!-~]*")
-_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?|[0-9A-Fa-f:.]*")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _MS = timedelta(milliseconds=1)
 _DAY = timedelta(days=1)
@@ -96,7 +95,7 @@ class Options:
         "",
         help="Host header and TLS name for all VIPs; default: that of the health check, else the VIP's address",
         metavar="HOST",
-        converter=_sendable(_HOST, "a name or an address, with a port if you like"),
+        validator=host_names.host,
     )
     uri: str = option(
         _DEFAULTS.uri,

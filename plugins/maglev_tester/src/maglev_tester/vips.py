@@ -11,6 +11,7 @@ import attrs
 
 from maglev import Config, FrontendConfig, HealthCheckConfig
 from maglev.api import IPProtocol
+from maglev.host_names import check_host
 
 
 class Kind(StrEnum):
@@ -75,7 +76,14 @@ def vips_of(config: Config) -> tuple[tuple[Vip, ...], tuple[LeftOut, ...]]:
         if port is None:
             left_out.append(LeftOut(name, "all ports, and no health check of its backends names one to try"))
             continue
-        vips.append(_vip(name, frontend, port, checks))
+        vip = _vip(name, frontend, port, checks)
+        try:
+            if vip.host:
+                check_host(vip.host, "host")
+        except ValueError as error:  # the daemon refuses such a file
+            left_out.append(LeftOut(name, str(error)))
+            continue
+        vips.append(vip)
     return tuple(vips), tuple(left_out)
 
 

@@ -26,6 +26,7 @@ class VppDataplane(Dataplane):
     name: ClassVar[str] = "vpp"
     Options: ClassVar[type[Any]] = VppOptions
     needs_source_addresses: ClassVar[bool] = True
+    needs_routed_servers: ClassVar[bool] = True
     carries_probes: ClassVar[bool] = True
 
     def __init__(self, options: VppOptions, timings: Timings | None = None) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 import h11
 
 from maglev.api import TLS, Checker, Closed, Code, Conversation, Done, ProbeResult, StreamChecker, Target
+from maglev.host_names import name_of
 from maglev_tester.probes.answer import RESET, Answer, describe
 from maglev_tester.probes.exchange import Exchange
 from maglev_tester.settings import ProbeSettings
@@ -67,7 +68,7 @@ class HttpVipChecker(VipChecker):
         host = settings.host or vip.host or _authority(vip)
         self.exchange = partial(Exchange, _request(host, settings), settings.header.lower().encode())
         """Makes an exchange for one probe."""
-        self.secure = None if context is None else TLS(context, _name_in(host), resume=False)
+        self.secure = None if context is None else TLS(context, name_of(host), resume=False)
         """How to speak TLS, for HTTPS."""
 
 
@@ -120,10 +121,3 @@ def _authority(vip: Vip) -> str:
     """The address as a Host header: with its port, unless that is the usual one."""
     usual = {Kind.HTTP: 80, Kind.HTTPS: 443}[vip.kind]
     return vip.endpoint.removesuffix(f":{usual}") if vip.port == usual else vip.endpoint
-
-
-def _name_in(host: str) -> str:
-    """The name or address in a Host header, without port and brackets."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0] if host.count(":") == 1 else host
