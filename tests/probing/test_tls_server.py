@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import anyio
 import pytest
@@ -115,19 +116,32 @@ async def test_the_last_of_the_handshake_and_the_request_are_one_write(
     assert all(types[-1] == APPLICATION_DATA and len(types) > 1 for types in resumed)
 
 
-async def test_small_pieces_are_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("opening", [b"hello", b"hello" * 1_000], ids=["two small pieces", "a large one"])
+async def test_pieces_are_sent_at_once(monkeypatch: pytest.MonkeyPatch, opening: bytes) -> None:
     """Without TCP_NODELAY the second of two waits for an acknowledgement, which the peer may delay."""
     seen: list[int] = []
 
     class Looking(socket.SocketType):
-        def connect_ex(self, address: object) -> int:
+        def send(self, data: Any) -> int:  # type: ignore[override]
             seen.append(self.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-            return super().connect_ex(address)  # type: ignore[arg-type]
+            return super().send(data)
+
+    def receive(heard: bytes) -> Action | None:
+        return Done(OK) if heard.endswith(b"ok\n") else Send(b"go on\n")
+
+    def handle(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"well\n")
+        while not connection.recv(65536).endswith(b"go on\n"):
+            pass
+        connection.sendall(b"ok\n")
+        hold(connection)
 
     monkeypatch.setattr("maglev.probing.sockets.RawSocket", Looking)
-    async with server(answers(b"ok\n")) as port:
-        assert (await outcome(job_of(Scripted(b"hello"), port))).code is Code.L7OK
-    assert all(seen)
+    async with server(handle) as port:
+        assert (await outcome(job_of(Scripted(opening, receive), port))).code is Code.L7OK
+    assert seen[-1]
+    assert bool(seen[0]) is (len(opening) > 536)
 
 
 # A server that refuses, or not, after our side is done

@@ -19,6 +19,8 @@ _BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT of <linux/in.h>; works at 
 _SIOCGIFINDEX = 0x8933
 _TCP, _QUICKACK, _NODELAY = socket.IPPROTO_TCP, socket.TCP_QUICKACK, socket.TCP_NODELAY
 _PORT_RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
+SMALLEST_SEGMENT = 536
+"""Every peer takes so many bytes in one segment over IPv4, and more over IPv6 (RFC 9293, section 3.7.1)."""
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _DATAGRAM = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
 
@@ -71,6 +73,15 @@ def acknowledge(sock: RawSocket) -> None:
     sock.setsockopt(_TCP, _QUICKACK, 1)
 
 
+def send_at_once(sock: RawSocket) -> None:
+    """Do not hold back what follows something unacknowledged.
+
+    The peer delays its acknowledgement by 40 ms, in the hope of something to send with it (RFC 1122, section 4.2.3.2).
+    A single small send is never held back, so that most probes need not ask for this.
+    """
+    sock.setsockopt(_TCP, _NODELAY, 1)
+
+
 class TargetSockets:
     """The `Sockets` that an `AsyncChecker` is given for one target."""
 
@@ -110,8 +121,6 @@ def _new(scheduled: ScheduledJob) -> RawSocket | OSError:
         else:
             sock = RawSocket(scheduled.family, _STREAM)
             sock.setsockopt(_TCP, _QUICKACK, 0)  # see `acknowledge`
-            # A small piece that follows another would wait for the peer's delayed acknowledgement of that one: 40 ms.
-            sock.setsockopt(_TCP, _NODELAY, 1)
             if scheduled.meets_itself is None:
                 scheduled.meets_itself = _may_meet_itself(scheduled.job.target)
         return sock if scheduled.source is None else _bound(sock, scheduled.source, _zone(scheduled.job.target))

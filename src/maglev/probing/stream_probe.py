@@ -17,7 +17,7 @@ from maglev.probing.job import EngineContext, ScheduledJob
 from maglev.probing.lingering import LingeringSet
 from maglev.probing.lingering_probe import LingeringProbe
 from maglev.probing.socket_probe import RESETS, Phase
-from maglev.probing.sockets import RawSocket, acknowledge, has_sent_all, is_own
+from maglev.probing.sockets import SMALLEST_SEGMENT, RawSocket, acknowledge, has_sent_all, is_own, send_at_once
 from maglev.probing.tls import MOST_SESSIONS, FirstRecord, TLSLayer
 
 _READ_SIZE = 16384
@@ -218,6 +218,8 @@ class StreamProbe(LingeringProbe):
             else:
                 self._end_secured(tls, data)
         elif data:
+            if len(data) > SMALLEST_SEGMENT and not self.scheduled.udp:
+                send_at_once(self._sock)
             self._send(data)  # with TLS, in one write with the last of the handshake
         elif tls is not None:
             self._send_encrypted(tls)
@@ -226,6 +228,8 @@ class StreamProbe(LingeringProbe):
 
     def _perform(self, action: object) -> None:
         if isinstance(action, Send):
+            if not self.scheduled.udp:
+                send_at_once(self._sock)
             self._send(action.data)
         elif isinstance(action, StartTLS):
             self._begin_tls()
@@ -255,6 +259,7 @@ class StreamProbe(LingeringProbe):
             self._fault(RuntimeError("TLS was asked for, but the checker configures none"))
             return
         self.phase = _HANDSHAKE
+        send_at_once(self._sock)
         try:
             self._tls = TLSLayer(tls, self.scheduled.session if tls.resume else None)
         except (ValueError, ssl.SSLError) as error:
