@@ -23,9 +23,11 @@ from subprocess import DEVNULL, PIPE, Popen
 import anyio
 import anyio.to_thread
 import trustme
-from bench_preview import ACTOR, Turns
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import maglev
+from benchmarks.bench_preview import ACTOR, Turns
 from maglev.api import ReloadConfig
 from maglev.client_tls import contexts_in_use
 
@@ -75,8 +77,7 @@ def server(certificate: Path) -> Iterator[int]:
     source = SERVER.replace('"127.0.0.1"', '"0.0.0.0"')
     with Popen([sys.executable, "-c", source, str(certificate)], stdout=PIPE, stderr=DEVNULL, text=True) as process:
         try:
-            assert process.stdout is not None
-            yield int(process.stdout.readline())
+            yield int(process.stdout.readline() if process.stdout else "")
         finally:
             process.terminate()
 
@@ -101,7 +102,7 @@ async def main(checks: int) -> None:
 
 async def measure(checks: int, port: int, authority: trustme.CA, file: Path, client: Path) -> None:
     """Reload again and again."""
-    file.write_text(yaml(checks, port, "start", client), encoding="ascii")
+    await anyio.Path(file).write_text(yaml(checks, port, "start", client), encoding="ascii")
     async with maglev.open_controller(file) as control:
         await anyio.sleep(1)
         await control.check_config()  # the process that reads files has started then
