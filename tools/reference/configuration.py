@@ -34,8 +34,8 @@ _INTRODUCTION = """\
 <!-- Written by `python -m tools.reference` from the classes of options: change it there. -->
 
 One YAML file, everything below `maglev:`. Keys that are not listed here are errors, and so are values of another type:
-5 is no string, "10" is no number, `no` is no boolean. A *duration* is written as Go does (`500ms`, `1m30s`, `1h`) or
-as a number of seconds. Aliases (`*name`) and merges (`<<: *name`) may be used.
+5 is no string, "10" is no number, `no` is no boolean. A *duration* is written as Go does (`500ms`, `1m30s`, `1h`),
+in days (`14d`) or as a number of seconds. Aliases (`*name`) and merges (`<<: *name`) may be used.
 
 `maglevd check` prints every problem at once, as `file:line:column: path: what is wrong, what is allowed`, and exits
 with 1 for a syntax or type error, 2 if there are only semantic errors, 0 if the file is valid.

@@ -18,7 +18,7 @@ from rich.cells import cell_len
 
 from maglev import api
 from maglev_cli.render import Output, json_of, one_line, text_of, wants_colour, wrapped
-from maglev_cli.views import changes, dataplane, formatting
+from maglev_cli.views import backends, changes, dataplane, formatting
 from maglev_cli.views.model import Cell, Column, Fields, Line, Style, Table, View, cell, printable, table
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
@@ -271,3 +271,32 @@ def test_what_differs_in_the_whole_dataplane_is_told() -> None:
     found = api.DataplaneSnapshot("vpp", True, False, None, None, (), "", drift=("sticky buckets are 1, wanted 2",))
     assert "drift       sticky buckets are 1, wanted 2\n" in text_of(dataplane.dataplane(found, 0.0))
     assert "drift" not in text_of(dataplane.dataplane(attrs.evolve(found, drift=()), 0.0))
+
+
+@pytest.mark.parametrize(
+    "left_s,told,style",
+    [
+        (None, None, None),
+        (13.5 * 86_400, "(in 13d12h)", Style.PLAIN),
+        (-3600.0, "(1h ago)", Style.ERROR),
+    ],
+    ids=["none-seen", "valid", "over"],
+)
+def test_show_backend_tells_when_its_certificate_ends(
+    left_s: float | None, told: str | None, style: Style | None
+) -> None:
+    now_s = 1_900_000_000.0
+    found = api.BackendSnapshot(
+        name="a", address=IPv4Address("10.0.0.1"), healthcheck="https", state=api.BackendState.UP, counter=3,
+        counter_top=3, enabled=True, overridden=False, frontends=(), history=(), last_result=None,
+        last_result_at_s=None, stale_since_s=None, void_code="", probes=1,
+        certificate_not_after_s=None if left_s is None else now_s + left_s,
+    )  # fmt: skip
+    head = backends.backend(found, now_s)[0]
+    assert isinstance(head, Fields)
+
+    ends = dict(head.pairs).get("certificate ends")
+
+    assert (ends is None) is (told is None)
+    if ends is not None and told is not None:
+        assert (ends.text.endswith(told), ends.style) == (True, style)

@@ -32,6 +32,7 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_siz
     ['a"b', "a\\b", "a\nb", "a%db", "%s", "ä", "{x}"]
 )
 types = st.sampled_from(["http", "tcp", "we%ird"])
+ends_s = st.none() | st.integers(0, 2**38).map(float)
 durations_ns = st.integers(0, 20_000_000_000) | st.sampled_from([500_000, 1_000_000, 10_000_000_000, 10_000_000_001])
 
 
@@ -40,7 +41,9 @@ def worlds(draw: st.DrawFn) -> FakeControl:
     """Worlds of a few backends and frontends, with some backends that were probed and are gone."""
     known = draw(st.lists(names, unique=True, max_size=4))
     backends = [
-        BackendMetrics(name, draw(types | st.none()), draw(st.sampled_from(PRESENT)), draw(st.integers(0, 9)))
+        BackendMetrics(
+            name, draw(types | st.none()), draw(st.sampled_from(PRESENT)), draw(st.integers(0, 9)), draw(ends_s)
+        )
         for name in known
     ]
     anybody = st.sampled_from([*known, "gone"])

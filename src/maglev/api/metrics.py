@@ -71,12 +71,15 @@ class BackendMetrics:
         type: The type of its health check; `None` for a static backend.
         state: Its state.
         counter: Its health counter, 0 to rise + fall - 1.
+        certificate_not_after_s: When the TLS certificate that it showed last ends, in seconds since the epoch; `None`
+            if none was seen.
     """
 
     name: str
     type: str | None
     state: BackendState
     counter: int
+    certificate_not_after_s: float | None = None
 
 
 @attrs.frozen

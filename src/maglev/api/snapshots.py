@@ -62,6 +62,8 @@ class BackendSnapshot:
     """The code of the newest void result while stale; else empty."""
     probes: int
     """Probes that ended, void ones included."""
+    certificate_not_after_s: float | None = None
+    """When the TLS certificate that it showed last ends, in seconds since the epoch; `None` if none was seen."""
 
 
 @attrs.frozen

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from maglev.api import Checker
 from maglev.config.faults import Fault, MisfitError, Path
 from maglev.config.plugins import Installed
 from maglev.config.schema import BackendConfig, Config, FrontendConfig, HealthCheckConfig, HealthCheckerConfig, LbConfig
@@ -28,6 +29,8 @@ class Draft:
         dataplane: Which one; empty if that could not be read.
         dataplane_path: Where that is said.
         lb_path: Where the `lb` section in use stands.
+        tried: The checkers that were made to try their options, closed. They are kept as long as the draft, so that
+            what equal ones share (a TLS context takes 20 ms) is made once and not with each.
     """
 
     plugins: Installed
@@ -44,6 +47,7 @@ class Draft:
     dataplane_options: Any = None
     lb: LbConfig = attrs.field(factory=LbConfig)
     lb_path: Path = ("maglev",)
+    tried: list[Checker] = attrs.field(factory=list)
 
     @property
     def speller(self) -> Speller:

@@ -106,6 +106,7 @@ def read_params(draft: Draft, name: str, check: HealthCheckConfig) -> None:
         return
     checker = try_constructor(draft, (*path, "params"), cls.build, options)
     if checker is not None:
+        draft.tried.append(checker)
         try:
             checker.close()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's

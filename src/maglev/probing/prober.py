@@ -163,6 +163,7 @@ class Prober:
         scheduled = self._jobs[old]
         due_ns = self._clock_ns() if scheduled.probe is not None else scheduled.due_ns
         self._add(new, due_ns)
+        self._jobs[new].sessions_taken = scheduled.sessions_taken
         self.remove(old)
 
     def probe_now(self, job: Job) -> None:

@@ -123,7 +123,11 @@ class LiveControl:
 
     def metrics(self) -> Metrics:
         """Everything that metrics are made of, at one moment."""
-        return Metrics(self.status(), self._metrics.backends(self.state), self._metrics.frontends(self.state))
+        return Metrics(
+            self.status(),
+            self._metrics.backends(self.state, self.jobs.certificates()),
+            self._metrics.frontends(self.state),
+        )
 
     def dataplane_snapshot(self) -> DataplaneSnapshot:
         """The connection to the dataplane now, without what it holds."""

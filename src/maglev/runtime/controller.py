@@ -134,6 +134,13 @@ async def open_controller(settings: Settings) -> AsyncIterator[LiveControl]:
         ConfigError: The configuration is not valid; names every problem.
         StateError: The state directory's file cannot be read.
     """
+    controller = await _made(settings)
+    async with controller.running():
+        yield controller.control
+
+
+async def _made(settings: Settings) -> Controller:
+    # Apart, so that nothing here holds the first configuration and its checkers as long as the daemon runs.
     loaded = await settings.load()
     overrides = OverrideStore(settings.state_dir)
     await anyio.to_thread.run_sync(overrides.load)
@@ -144,8 +151,7 @@ async def open_controller(settings: Settings) -> AsyncIterator[LiveControl]:
         await anyio.to_thread.run_sync(overrides.save, controller.control.state.overrides)
     except StateError as error:
         log.warning("overrides-not-saved", error=str(error))
-    async with controller.running():
-        yield controller.control
+    return controller
 
 
 def _close(checkers: Sequence[Checker]) -> None:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from math import floor
 from time import time
 
 import anyio
@@ -24,6 +26,7 @@ from maglev.api import (
     Target,
     Verdict,
 )
+from maglev.domain.expiry import DAY_S, must_warn
 from maglev.domain.health import interval_ns, observe
 from maglev.domain.model import ProbeSpec
 from maglev.domain.state import StartProbe, StopProbe, SwapProbe, void_while_dataplane_lost
@@ -36,6 +39,8 @@ from maglev.runtime.state_store import CloseChecker, ProbeQueue, StateStore
 from maglev.runtime.void_log import VoidLog
 
 _NO_INTERVAL_NS = 1_000_000_000
+_CERTIFICATES_EVERY_S = 600.0
+"""How often it is looked whether a certificate has come near to its end."""
 # Looked up once, not with every probe.
 _PASS, _FAIL, _VOID = Verdict.PASS, Verdict.FAIL, Verdict.VOID
 
@@ -55,6 +60,10 @@ class ProbeRecord:
     stale_since_s: float | None = None
     void_code: str = ""
     probes: int = 0
+    certificate_not_after_s: float | None = None
+    """When the TLS certificate that the backend showed last ends; `None` if none was seen."""
+    warned_at_s: float | None = None
+    """When the log was last told that it ends soon."""
 
 
 _NEVER_PROBED = ProbeRecord()
@@ -70,7 +79,9 @@ class ProbeJobs:
     """
 
     def __init__(self, store: StateStore, queue: ProbeQueue, bus: Bus) -> None:
-        self.prober = Prober(self.on_result, on_start=self._on_start, on_lag=self._on_lag)
+        self.prober = Prober(
+            self.on_result, on_start=self._on_start, on_lag=self._on_lag, on_certificate=self.on_certificate
+        )
         self.checkers: Checkers = {}
         self._store = store
         self._queue = queue
@@ -92,6 +103,11 @@ class ProbeJobs:
     def watch_starts(self) -> None:
         """Report starts and ends of probes on the bus only while somebody listens: each costs CPU."""
         self.prober.report_starts = self._bus.wants(EventKind.PROBE)
+
+    def certificates(self) -> Mapping[str, float]:
+        """When the TLS certificates that backends showed last end, in seconds since the epoch."""
+        found = ((name, record.certificate_not_after_s) for name, record in self._records.items())
+        return {name: ends_s for name, ends_s in found if ends_s is not None}
 
     def lag(self) -> LoopLag:
         """How late the event loop runs."""
@@ -142,6 +158,7 @@ class ProbeJobs:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.prober.run, name="prober")
             tasks.start_soon(self._void_log.run, name="log of void results")
+            tasks.start_soon(self._watch_certificates, name="certificates")
             while True:
                 self.follow()
                 while self._closing:
@@ -176,6 +193,8 @@ class ProbeJobs:
     def _swap(self, effect: SwapProbe) -> None:
         record = self._records[effect.backend]
         old, new = record.job, self._job(effect.backend, effect.probe)
+        if effect.probe != record.probe:
+            record.certificate_not_after_s = None  # Another way of probing may meet another certificate, or none.
         record.probe, record.job = effect.probe, new
         if old is not None:
             self.prober.swap(old, new)
@@ -229,6 +248,44 @@ class ProbeJobs:
             if observe(health, backend.rule, passed) is not health:
                 self._store.step(verdict_step, name, result, passed=passed)
         return interval_ns(state.health[name], backend.rule, backend.intervals)
+
+    def on_certificate(self, job: Job, not_after_s: float | None) -> None:
+        """Take when a backend's certificate ends, in seconds since the epoch; called when it shows another one.
+
+        Args:
+            job: Whose probe saw it.
+            not_after_s: `None` if it could not be read.
+        """
+        record = self._records.get(job.name)
+        if record is None or record.job is not job:
+            return
+        record.certificate_not_after_s, record.warned_at_s = not_after_s, None
+        self._warn_of_certificate(job.name, record, time())
+
+    async def _watch_certificates(self) -> None:
+        while True:
+            await anyio.sleep(_CERTIFICATES_EVERY_S)
+            self.warn_of_certificates()
+
+    def warn_of_certificates(self) -> None:
+        """Warn of certificates that have come near to their end."""
+        now_s = time()
+        for name, record in self._records.items():
+            self._warn_of_certificate(name, record, now_s)
+
+    def _warn_of_certificate(self, name: str, record: ProbeRecord, now_s: float) -> None:
+        ends_s = record.certificate_not_after_s
+        if (
+            ends_s is None
+            or record.job is None
+            or not must_warn(
+                ends_s, now_s, within_s=record.job.checker.expiry_warning_s, warned_at_s=record.warned_at_s
+            )
+        ):
+            return
+        record.warned_at_s = now_s
+        ends = datetime.fromtimestamp(ends_s, UTC).isoformat()
+        log.warning("certificate-expires", backend=name, not_after=ends, days=floor((ends_s - now_s) / DAY_S))
 
     def _void(self, name: str, record: ProbeRecord, result: ProbeResult) -> None:
         now = time()

@@ -38,7 +38,7 @@ class Settings:
             ConfigError: It is not valid; names every problem.
         """
         if isinstance(self.source, Config):
-            return check(self.source, self.plugins)
+            return await anyio.to_thread.run_sync(check, self.source, self.plugins)
         path = self.source
         return await anyio.to_thread.run_sync(lambda: load(path, self.plugins, flag_values=self.flag_values))
 
@@ -52,7 +52,7 @@ class Settings:
             ConfigError: It is not valid; names every problem.
         """
         if isinstance(source, Config):
-            return check(source, self.plugins)
+            return await anyio.to_thread.run_sync(check, source, self.plugins)  # checkers read files
         return await load_in_subprocess(source, PluginSet.of(self.plugins), flag_values=self.flag_values)
 
     def make_dataplane(self, config: Config) -> Dataplane:

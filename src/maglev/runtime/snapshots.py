@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -21,7 +22,7 @@ from maglev.api import (
     VipState,
     option_info,
 )
-from maglev.config import Config, HealthCheckConfig
+from maglev.config import Config, HealthCheckConfig, format_duration
 from maglev.config.resolve import intervals
 from maglev.domain.frontend import Effective
 from maglev.domain.model import Member
@@ -53,6 +54,7 @@ def backend_snapshot(state: State, name: str, record: ProbeRecord) -> BackendSna
         stale_since_s=record.stale_since_s,
         void_code=record.void_code,
         probes=record.probes,
+        certificate_not_after_s=record.certificate_not_after_s,
     )
 
 
@@ -83,6 +85,7 @@ def _shown(options: Any) -> Mapping[str, Any]:
     for field in attrs.fields(type(options)):
         value = getattr(options, field.name)
         secret = option_info(field).secret and value not in (None, "")
+        value = format_duration(value) if isinstance(value, timedelta) else value
         shown[field.name.replace("_", "-")] = _SECRET if secret else value
     return shown
 

@@ -77,6 +77,15 @@ BACKEND_ENABLED = Family(
     ("backend",),
     "1 a backend",
 )
+CERTIFICATE = Family(
+    "maglev_backend_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "When the TLS certificate that a backend showed last ends, in seconds since the epoch",
+    ("backend",),
+    "1 a backend that is probed over TLS and was seen since the start",
+    "Checks with `engine: httpx` do not tell it. Servers that resume sessions show no certificate then: a new one is "
+    "seen with the next full handshake.",
+)
 FRONTEND_STATE = Family(
     "maglev_frontend_state",
     "gauge",

@@ -57,19 +57,20 @@ class LineCache(Generic[T]):
             yield "".join([row[0] for row in some])
 
 
-BACKEND_FAMILIES = (catalogue.BACKEND_STATE, catalogue.BACKEND_HEALTH, catalogue.BACKEND_ENABLED)
+BACKEND_FAMILIES = (catalogue.BACKEND_STATE, catalogue.BACKEND_HEALTH, catalogue.BACKEND_ENABLED, catalogue.CERTIFICATE)
 FRONTEND_FAMILIES = (catalogue.FRONTEND_STATE, catalogue.WEIGHT, catalogue.EFFECTIVE_WEIGHT)
 
 
 def backend_lines(backend: BackendMetrics) -> tuple[str, ...]:
     """The lines of one backend, by `BACKEND_FAMILIES`."""
-    state, health, enabled = BACKEND_FAMILIES
-    name = backend.name
+    state, health, enabled, certificate = BACKEND_FAMILIES
+    name, ends_s = backend.name, backend.certificate_not_after_s
     return (
         "".join([line(state, each is backend.state, backend=name, state=each.value) for each in BACKEND_STATES]),
         # A backend that is not probed has no health.
         "" if backend.type is None else line(health, backend.counter, backend=name),
         line(enabled, backend.state is not BackendState.DISABLED, backend=name),
+        "" if ends_s is None else line(certificate, ends_s, backend=name),
     )
 
 

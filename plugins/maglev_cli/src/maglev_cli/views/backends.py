@@ -58,6 +58,7 @@ def backend(found: BackendSnapshot, now_s: float) -> View:
             ("last result", _result(found.last_result)),
             ("at", formatting.moment(found.last_result_at_s, now_s)),
             *([("stale since", Cell(stale, Style.WARNING))] if found.stale_since_s is not None else []),
+            *([("certificate ends", _certificate(found, now_s))] if found.certificate_not_after_s is not None else []),
             ("probes", found.probes),
             ("frontends", ", ".join(found.frontends)),
         ]
@@ -69,6 +70,13 @@ def backend(found: BackendSnapshot, now_s: float) -> View:
         "why": lambda each: each.why or _result(each.result),
     }
     return (head, table(reversed(found.history), columns, "no transitions yet"))
+
+
+def _certificate(backend: BackendSnapshot, now_s: float) -> Cell:
+    ends_s = backend.certificate_not_after_s or 0.0
+    if ends_s <= now_s:
+        return Cell(formatting.moment(ends_s, now_s), Style.ERROR)
+    return Cell(f"{formatting.local(ends_s)} (in {formatting.age(ends_s - now_s)})")
 
 
 def _result(result: ProbeResult | None) -> str:

@@ -36,7 +36,12 @@ def moment(at_s: float | None, now_s: float) -> str:
     """A moment, in seconds since the epoch as is `now_s`, in local time, and how long ago it was; empty if none."""
     if at_s is None:
         return ""
-    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at_s))} ({age(now_s - at_s)} ago)"
+    return f"{local(at_s)} ({age(now_s - at_s)} ago)"
+
+
+def local(at_s: float) -> str:
+    """A moment, in seconds since the epoch, in local time."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_s))
 
 
 def duration(seconds: float) -> str:
