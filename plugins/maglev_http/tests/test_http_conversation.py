@@ -67,6 +67,8 @@ BAD_HEADS = [
     b"HTTP/1.1200 OK\r\n\r\n",
     b" HTTP/1.1 200 OK\r\n\r\n",
     b"HTTP/1.1 200\rOK\r\n\r\n",
+    b"HTTP/1.1 200 O\rK\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\r\nServer: x\r\n\r\n",
     b"HTTP/1.12 200 OK\r\n\r\n",
     b"\rHTTP/1.1 200 OK\r\n\r\n",
     b"\r\n" * 40_000 + b"HTTP/1.1 200 OK\r\n\r\n",
@@ -254,6 +256,7 @@ def test_pattern_made_to_backtrack_takes_one_pass(pattern: str) -> None:
         b"HTTP/1.1 0",
         b"HTTP/1.10",
         b"HTTP/1.1\n",
+        b"HTTP/1.1 200 OK\rServer",
         b"\r\n\x00",
     ],
 )

@@ -38,7 +38,8 @@ class HeadConversation(Conversation):
         if self._reader is None:
             # Nearly always the head arrives at once, with a status seen before: then nothing need be built.
             done = self._verdicts.known.get(data[:13])
-            if done and (end := data.find(b"\r\n\r\n", 0, LIMIT)) > 0:
+            end = data.find(b"\r\n\r\n", 0, LIMIT) if done else 0
+            if done and end > 0 and data.find(b"\r") + 1 == data.find(b"\n"):
                 lengths = _lengths(data, 0, end + 2)
                 if not lengths or (len(lengths) == 1 and lengths[0]):
                     self._answer = data

@@ -24,8 +24,8 @@ _NOT_HTTP = "broke the protocol: the answer is not HTTP/1"
 _BAD_LINE = "broke the protocol: the status line is malformed"
 _END = re.compile(rb"\n\r?\n")
 _BLANK_LINES = re.compile(rb"(?:\r?\n)*")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])[ \t\v\f]+([1-9][0-9]{2})(?:[ \t\v\f][^\n]*)?\r?\n")
-_REST = re.compile(rb"(?:[0-9](?:[ \t\v\f]+(?:[1-9](?:[0-9](?:[0-9](?:[ \t\v\f][^\n]*|\r)?)?)?)?)?)?")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])[ \t\v\f]+([1-9][0-9]{2})(?:[ \t\v\f][^\r\n]*)?\r?\n")
+_REST = re.compile(rb"(?:[0-9](?:[ \t\v\f]+(?:[1-9](?:[0-9](?:[0-9](?:[ \t\v\f][^\r\n]*)?\r?)?)?)?)?)?")
 """What may stand behind `HTTP/1.` before the status line has ended."""
 _BEGUN = 64
 """How much of a line that has not ended is looked at, in bytes: a line that comes in crumbs must not cost much."""
