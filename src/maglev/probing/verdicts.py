@@ -13,7 +13,8 @@ import ssl
 from collections.abc import Iterator
 from functools import cache
 
-from maglev.api import TIMED_OUT_L7, Code, ProbeResult
+from maglev.api import Code, ProbeResult
+from maglev.api.checker import NO_RESULT_IN_TIME
 from maglev.probing import tls_hints
 
 _OWN_TROUBLE = {
@@ -110,7 +111,7 @@ def judge_error(error: OSError) -> ProbeResult | None:
         if number := each.errno or _NUMBERS.get(type(each)):
             return connect_failed(number) if number in _CONNECT_FAILED else None
         if isinstance(each, TimeoutError):
-            return TIMED_OUT_L7
+            return NO_RESULT_IN_TIME
     return None
 
 
