@@ -12,10 +12,11 @@ from typing import Any
 import anyio
 import pytest
 
-from maglev.api import Code, Conversation, Done, Target
+from maglev.api import Code, Conversation, Done, StreamChecker, Target
 from maglev.probing import sockets
 from maglev.probing.sockets import Opened
-from tests.probing.support import OK, PATIENCE_S, Scripted, Talk, hold, job_of, outcome, probing, says, server
+from maglev.probing.stream_runner import StreamRunner
+from tests.probing.support import OK, PATIENCE_S, Scripted, Talk, Watch, hold, job_of, outcome, probing, says, server
 
 POLITE = Done(OK, orderly=True)
 LONG_NS = 20_000_000_000
@@ -85,6 +86,13 @@ class Peer:
 
 
 TIME_WAIT = "06"
+
+
+def lingering(watch: Watch) -> int:
+    """How many connections outlive their probes."""
+    runner = watch.prober._runners[StreamChecker]
+    assert isinstance(runner, StreamRunner)
+    return len(runner._lingering)
 
 
 async def test_a_verdict_does_not_wait_for_what_the_peer_still_says() -> None:
@@ -237,7 +245,7 @@ async def test_what_lingers_is_closed_with_its_job() -> None:
         async with probing(job, interval_ns=ONCE_NS) as watch:
             await watch.results(1)
             watch.prober.remove(job)
-            assert watch.prober._poller.watched == 0
+            assert lingering(watch) == 0
             await peer.has_ended()
 
 
@@ -247,7 +255,7 @@ async def test_the_oldest_are_closed_where_many_linger(monkeypatch: pytest.Monke
         jobs = [job_of(polite(waiting), port, timeout_ns=LONG_NS) for _ in range(5)]
         async with probing(*jobs, interval_ns=ONCE_NS) as watch:
             await watch.results(5)
-            assert watch.prober._poller.watched == 2
+            assert lingering(watch) == 2
             assert set(watch.codes) == {Code.L7OK}
 
 
@@ -255,7 +263,7 @@ async def test_a_probe_gets_the_descriptor_of_one_that_lingers(monkeypatch: pyte
     open_all = sockets.open_all
 
     def scarce(spaces: Any, due: Any) -> list[Opened]:
-        if watch.prober._poller.watched:
+        if lingering(watch):
             return [(scheduled, OSError(errno.EMFILE, "Too many open files")) for scheduled in due]
         return open_all(spaces, due)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Literal
@@ -17,6 +18,8 @@ from tools.servers.behaviour import Behaviour
 Engine = Literal["lean", "httpx"]
 ENGINES: tuple[Engine, ...] = ("lean", "httpx")
 _AGAIN_NS = 100_000_000
+_STALL_NS = 20_000_000
+_MOST_TRIES = 20
 _APART_NS = 1_000_000  # not all at once, or the run stalls itself
 
 
@@ -30,16 +33,33 @@ def checker_of(behaviour: Behaviour, engine: Engine) -> Checker:
 
 
 class _Run:
-    """Probes each server until there is a verdict; what is void is asked again."""
+    """Probes each server until there is a verdict.
+
+    What is void is asked again, and what this process was stalled for: a slow answer has more time then.
+    """
 
     def __init__(self) -> None:
         self.results: dict[str, ProbeResult] = {}
         self.done = anyio.Event()
-        self.prober = Prober(self._keep)
+        self.prober = Prober(self._keep, on_start=self._start)
+        self.prober.report_starts = True
         self.wanted = 0
+        self._stalled_ns: dict[str, int] = {}
+        self._tries: Counter[str] = Counter()
+
+    def _start(self, job: Job, _started_ns: int) -> None:
+        self._stalled_ns[job.name] = self.prober.lag.stalled_ns
+        self._tries[job.name] += 1
+
+    def _counts(self, job: Job, result: ProbeResult) -> bool:
+        if result.verdict is Verdict.VOID:
+            return result.code is Code.ERROR
+        return (
+            self.prober.lag.stalled_ns - self._stalled_ns[job.name] < _STALL_NS or self._tries[job.name] > _MOST_TRIES
+        )
 
     def _keep(self, job: Job, result: ProbeResult, *_times_ns: int) -> int:
-        if job.name not in self.results and (result.verdict is not Verdict.VOID or result.code is Code.ERROR):
+        if job.name not in self.results and self._counts(job, result):
             self.results[job.name] = result
             self.prober.remove(job)
             if len(self.results) == self.wanted:

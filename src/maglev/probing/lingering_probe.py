@@ -32,11 +32,18 @@ class LingeringProbe(SocketProbe):
     def sweep(self, now_ns: int) -> None:
         """Leave if the peer has said all, or if it takes too long."""
         self._sweeps += 1
+        self._catch_up()
+        if self.phase is not _LINGER:
+            return
         too_long = self._sweeps >= _LAST or now_ns >= self.started_ns + self.scheduled.timeout_ns
         if not too_long and self._sweeps == _ASK_AT and not self._said_all:
             self._drain(b"")
         if (too_long or self._said_all) and self.phase is _LINGER:
             self._farewell()
+
+    def _catch_up(self) -> None:
+        """Send what could not be sent, and read what has come, since the last sweep."""
+        raise NotImplementedError
 
     def abandon(self) -> None:
         """Close the connection at once."""
@@ -46,6 +53,8 @@ class LingeringProbe(SocketProbe):
 
     def _linger(self, *, waits: bool) -> None:
         self.phase = _LINGER
+        # Nearly all peers close within a moment. To look once, later, costs a third of what hearing of each end would.
+        self._context.poller.forget(self._fd)
         self._waits = waits
         self._said_all = False
         self._sweeps = 0

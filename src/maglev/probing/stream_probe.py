@@ -108,6 +108,12 @@ class StreamProbe(LingeringProbe):
         if self.phase is not _OVER:
             self._close(orderly=False)
 
+    def _catch_up(self) -> None:
+        if self._outbox is not None:
+            self._flush()
+        if self.phase is _LINGER:
+            self._read(_READABLE)
+
     def end(self, result: ProbeResult, last_send: bytes = b"", *, orderly: bool = False) -> None:
         """Report, and close the socket: now, or when the peer has been heard out."""
         if self.phase is _OVER:
