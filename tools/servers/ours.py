@@ -18,8 +18,8 @@ from tools.servers.behaviour import Behaviour
 Engine = Literal["lean", "httpx"]
 ENGINES: tuple[Engine, ...] = ("lean", "httpx")
 _AGAIN_NS = 100_000_000
-_STALL_NS = 20_000_000
-_MOST_TRIES = 20
+_STALL_NS = 50_000_000
+_MOST_TRIES = 5
 _APART_NS = 1_000_000  # not all at once, or the run stalls itself
 
 

@@ -28,7 +28,8 @@ def test_both_engines_judge_every_server_as_the_page_says() -> None:
         said = {engine: str(one) for engine, one in result.items()}
         assert [result["lean"].code, result["httpx"].code] == [row.lean, row.httpx], (behaviour.key, said)
         if behaviour.reads and behaviour.then != "reset":  # else chance decides which end it is
-            assert result["lean"].detail == result["httpx"].detail, behaviour.key
+            details = [one.detail.partition(" (after")[0] for one in result.values()]  # on a busy machine
+            assert details[0] == details[1], behaviour.key
 
 
 def test_every_server_is_on_the_page_and_gets_the_verdict_that_is_wanted() -> None:
