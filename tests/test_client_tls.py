@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import ssl
 from datetime import timedelta
 from pathlib import Path
@@ -151,6 +152,14 @@ def test_a_file_that_changes_while_it_is_read_is_not_shared(ca_file: Path, monke
 def test_options_that_cannot_be_used_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         attrs.evolve(TlsOptions(), **wrong)
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for wrong in TlsOptions(ca_file=str(fifo)), TlsOptions(certificate=str(fifo)), TlsOptions(ca_file=str(tmp_path)):
+        with pytest.raises(ValueError, match=r"no regular file|Is a directory"):
+            client_context(wrong)
 
 
 def test_the_level_alone_leaves_the_ciphers_as_they_are() -> None:

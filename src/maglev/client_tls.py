@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import ssl
+import stat
 import threading
 import warnings
 from collections.abc import Hashable
-from pathlib import Path
 from weakref import WeakValueDictionary
 
 from maglev.tls_options import OLD_VERSIONS, TlsOptions
@@ -69,7 +69,11 @@ def _identity(options: TlsOptions, alpn: tuple[str, ...]) -> Hashable:
 
 def _digest(what: str, path: str) -> bytes:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).digest()
+        # Opened without waiting: a FIFO would wait for its other end, for ever.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123  (a descriptor)
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ValueError(f"{what} {path} cannot be used: it is no regular file")
+            return hashlib.sha256(file.read()).digest()
     except OSError as error:
         raise _unusable(what, path, error) from error
 
@@ -90,6 +94,7 @@ def _file_identity(path: str) -> Hashable:
 
 def _make(options: TlsOptions, alpn: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.post_handshake_auth = True  # some servers ask for a certificate once they know what is asked for
     _set_strength(context, options)
     _load_trusted(context, options)
     if options.certificate:

@@ -206,7 +206,8 @@ def test_a_cpu_quota_hides_no_dead_and_kills_no_neighbour(listener: socket.socke
         process.stdin.write("\n")
         process.stdin.flush()
         stalled_ms, codes, dead = (process.stdout.readline().split() for _ in range(3))
-        (processes.parent.parent / "cgroup.procs").write_text(str(process.pid))  # it may end at its own pace
+        with suppress(OSError):  # it may end at its own pace, where its group's parent takes processes
+            (processes.parent.parent / "cgroup.procs").write_text(str(process.pid))
         assert process.wait(60) == 0
     assert int(stalled_ms[0]) > 1000  # or nothing was shown
     assert set(codes) == {"L4OK", "L7TOUT"}

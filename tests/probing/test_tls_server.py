@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import attrs
 import pytest
 import trustme
 
@@ -108,7 +109,7 @@ async def test_the_last_of_the_handshake_and_the_request_are_one_write(
         hold(connection)
 
     checker = Scripted(b"hello", tls=TLS(client, NAME))
-    async with server(handle) as port, probing(job_of(checker, port)) as watch:
+    async with server(handle) as port, probing(job_of(checker, port, timeout_ns=20_000_000_000)) as watch:
         await watch.results(4)
     assert set(watch.codes) == {Code.L7OK}
     resumed = [types for reused, types in last_flights if reused]
@@ -266,6 +267,7 @@ async def test_a_certificate_asked_for_after_the_handshake_is_shown(ca: trustme.
     context.post_handshake_auth = True
     context.verify_mode = ssl.CERT_REQUIRED
     known = await made(lambda: trusting(ca))
+    known.post_handshake_auth = True
     certificate = await anyio.to_thread.run_sync(ca.issue_cert, "prober.example.org")
     await anyio.to_thread.run_sync(certificate.configure_cert, known)
 
@@ -377,6 +379,27 @@ async def test_a_certificate_that_ends_too_soon_fails_resumed_or_not(
     ):
         results = await watch.results(4)
     assert {(result.code, result.detail) for result in results} == {(Code.L6RSP, "certificate expires in 5 days")}
+
+
+async def test_a_certificate_that_was_renewed_is_seen_though_sessions_go_on(ca: trustme.CA) -> None:
+    """One that lasts five seconds more than is wanted, so that a session is kept, and then fails."""
+    soon = dt.datetime.now(dt.UTC) + dt.timedelta(days=5)
+    client = await made(lambda: trusting(ca))
+    context = await made(lambda: context_for(ca.issue_cert(NAME, not_after=soon)))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    renewed = ca.issue_cert(NAME, not_after=soon + dt.timedelta(days=90))
+    job = job_of(Scripted(b"hello", tls=TLS(client, NAME, min_validity_s=1)), 0)
+    async with server(encrypted(context, answers(b"ok\n"))) as port:
+        job = attrs.evolve(job, target=attrs.evolve(job.target, port=port))
+        async with probing(job) as watch:
+            await watch.until(lambda: len(watch.ended) > 2)
+            scheduled = watch.prober._jobs[job]
+            assert scheduled.session is not None
+            assert scheduled.tls is not None
+            scheduled.tls = attrs.evolve(scheduled.tls, min_validity_s=14 * 86_400)  # as if nine days had passed
+            await anyio.to_thread.run_sync(renewed.configure_cert, context)  # tickets stay good
+            await watch.until(lambda: Code.L6RSP in watch.codes)
+            await watch.until(lambda: watch.codes[-1] is Code.L7OK)
 
 
 async def test_a_certificate_that_lasts_long_enough_passes(client: ssl.SSLContext, ca: trustme.CA) -> None:

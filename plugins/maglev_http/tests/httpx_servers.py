@@ -22,10 +22,15 @@ class PlainSockets:
     fault: OSError | None = None
     opened: list[socket.socket] = attrs.field(factory=list)
 
-    def open(self, kind: socket.SocketKind = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
+    def open(
+        self,
+        kind: socket.SocketKind = socket.SOCK_STREAM,
+        proto: int = 0,
+        family: socket.AddressFamily | None = None,
+    ) -> socket.socket:
         if self.fault:
             raise self.fault
-        sock = socket.socket(self.family, kind, proto)
+        sock = socket.socket(family or self.family, kind, proto)
         sock.setblocking(False)
         self.opened.append(sock)
         return sock

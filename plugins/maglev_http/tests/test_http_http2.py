@@ -83,6 +83,12 @@ def test_bad_answers_fail(answer: bytes) -> None:
     assert "cannot be read" not in result.detail
 
 
+@pytest.mark.parametrize("junk", [b"HTTP/1.1 200 OK\r\n\r\nok", b"SSH-2.0-x\r\n", body(b"ok"), b"\0\0\x08\x06"])
+def test_what_is_not_http2_fails_at_once_though_it_holds_on(junk: bytes) -> None:
+    result = talk([junk], end=None)
+    assert (result.code, result.detail) == (Code.L7RSP, "broke the protocol: not HTTP/2, or not as it should be")
+
+
 @pytest.mark.parametrize("said,words", [([], "no answer in time"), ([SETTINGS], "no complete answer in time")])
 def test_a_time_out_says_what_it_waited_for(said: list[bytes], words: str) -> None:
     result = talk(said, end=None)

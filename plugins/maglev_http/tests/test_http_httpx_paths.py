@@ -77,6 +77,16 @@ async def test_through_a_proxy_to_the_backends_address(serve: Serve, ask: Ask) -
     assert b"\r\nhost: a.example\r\n" in asked[0].lower()
 
 
+async def test_through_a_proxy_of_the_other_family(serve: Serve, ask: Ask) -> None:
+    def forward(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(OK)
+
+    proxy = serve(forward)
+    options = HttpOptions(host="a.example", proxy=f"http://127.0.0.1:{proxy.port}")
+    assert (await ask(options, 80, "2001:db8::1")).code is Code.L7OK
+
+
 async def test_through_a_proxy_s_tunnel(serve: Serve, ask: Ask, server_context: MakeContext, ca_file: str) -> None:
     asked: list[bytes] = []
     inside = await to_thread.run_sync(server_context, "a.example")

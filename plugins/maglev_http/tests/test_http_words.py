@@ -84,7 +84,12 @@ class FailingSockets:
     def __init__(self, use: str, number: int) -> None:
         self._use, self._number = use, number
 
-    def open(self, kind: socket.SocketKind = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
+    def open(
+        self,
+        kind: socket.SocketKind = socket.SOCK_STREAM,
+        proto: int = 0,
+        family: socket.AddressFamily | None = None,
+    ) -> socket.socket:
         sock = Failing(socket.AF_INET, kind, proto)
         sock.use, sock.number = self._use, self._number
         sock.setblocking(False)

@@ -238,7 +238,12 @@ async def test_each_probe_is_a_new_flow_unless_kept_alive(
 class HostSockets:
     """The sockets of a target without a network namespace."""
 
-    def open(self, kind: socket.SocketKind = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
+    def open(
+        self,
+        kind: socket.SocketKind = socket.SOCK_STREAM,
+        proto: int = 0,
+        family: socket.AddressFamily | None = None,
+    ) -> socket.socket:
         return socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK, proto)
 
     def scope_id(self, zone: str) -> int:

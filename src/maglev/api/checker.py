@@ -24,12 +24,19 @@ from maglev.api.results import Code, ProbeResult
 class Sockets(Protocol):
     """Makes sockets for an `AsyncChecker`: in the right network namespace, bound to the configured source address."""
 
-    def open(self, kind: socket.SocketKind = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
-        """Make one non-blocking, unconnected socket of the target's family; the caller closes it.
+    def open(
+        self,
+        kind: socket.SocketKind = socket.SOCK_STREAM,
+        proto: int = 0,
+        family: socket.AddressFamily | None = None,
+    ) -> socket.socket:
+        """Make one non-blocking, unconnected socket; the caller closes it.
 
         Args:
             kind: `SOCK_STREAM` or `SOCK_DGRAM`.
             proto: The protocol number, 0 for the kind's own.
+            family: `AF_INET` or `AF_INET6`; by default the target's. One of the other family (to a proxy, say) is not
+                bound to the source address.
 
         Raises:
             OSError: No socket could be had; let it pass, the engine makes a void result of it.
@@ -102,8 +109,8 @@ class TLS:
     """How to use TLS with one backend.
 
     Args:
-        context: A client context, built once per health check, never per probe. The engine makes it answer a server
-            that asks for a client certificate after the handshake (`post_handshake_auth`).
+        context: A client context, built once per health check, never per probe. `client_context` of
+            `maglev.client_tls` makes one that also answers a server that asks for a certificate after the handshake.
         server_name: Sent as SNI and checked against the certificate (if the context checks names); `None` sends none.
         resume: Whether a session of an earlier probe may be resumed; `False` demands a full handshake each time.
         min_validity_s: Fail (`L6RSP`) where the server's certificate ends within so many seconds; 0 does not look. The

@@ -91,12 +91,19 @@ class TargetSockets:
         self._spaces = spaces
         self._target = target
 
-    def open(self, kind: socket.SocketKind = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
+    def open(
+        self,
+        kind: socket.SocketKind = socket.SOCK_STREAM,
+        proto: int = 0,
+        family: socket.AddressFamily | None = None,
+    ) -> socket.socket:
         target = self._target
         try:
             with self._spaces.inside(target.netns):
-                sock = socket.socket(target.family, kind | socket.SOCK_NONBLOCK, proto)
-            return sock if target.source is None else _bound(sock, target.source, _zone(target))
+                sock = socket.socket(family or target.family, kind | socket.SOCK_NONBLOCK, proto)
+            if target.source is None or sock.family != target.family:
+                return sock
+            return _bound(sock, target.source, _zone(target))
         except NetnsError:
             raise
         except OSError as error:

@@ -289,6 +289,8 @@ class StreamProbe(LingeringProbe):
         if self.phase is not _HANDSHAKE:
             return
         if scheduled.tls is not None and (result := server_certificate.judge(scheduled, scheduled.tls)):
+            # A session that goes on would hide the certificate's replacement.
+            scheduled.session, tls.established = None, False
             self._send_encrypted(tls)
             self.end(result)
         else:

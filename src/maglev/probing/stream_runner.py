@@ -32,8 +32,6 @@ class StreamRunner:
         scheduled.zoned = zoned(target)
         if not scheduled.zoned:
             scheduled.address = target.sockaddr
-        if scheduled.tls is not None:
-            scheduled.tls.context.post_handshake_auth = True
 
     def start(self, due: list[ScheduledJob]) -> None:
         for scheduled, sock in self._open(due):

@@ -24,6 +24,7 @@ MOST_READ = 1_048_576
 _STREAM = 1
 _FRAME_HEAD = 9
 _LARGEST_FRAME = 16_384  # without a setting that says otherwise
+_SETTINGS_FRAME = 4
 _GO_AWAY = b"\x07"
 _WINDOW = 2 * LIMIT  # so large that nothing need be acknowledged before the verdict
 _CONFIG = h2.config.H2Configuration(client_side=True, header_encoding=None)
@@ -54,6 +55,7 @@ class Http2Conversation(Conversation):
     """
 
     __slots__ = (
+        "_begun",
         "_buffer",
         "_connection",
         "_content",
@@ -88,6 +90,7 @@ class Http2Conversation(Conversation):
         self._content = bytearray()
         self._interim = 0
         self._seen = 0
+        self._begun = False
         self.redirect: tuple[int, bytes] | None = None
         """The status and the `Location` of a redirect that is to be followed."""
 
@@ -123,14 +126,21 @@ class Http2Conversation(Conversation):
         return TIMED_OUT_L7 if self._seen else LATE_ANSWER
 
     def _next_frame(self) -> bytes:
-        """Take a whole frame (RFC 9113, 4.1), or all that came if it begins none that may be sent; empty: wait."""
+        """Take a whole frame (RFC 9113, 4.1); empty: wait.
+
+        Raises:
+            Malformed: What has come begins no frame that may be sent, or not with the settings (3.4).
+        """
         buffer = self._buffer
         length = _FRAME_HEAD + int.from_bytes(buffer[:3], "big")
-        if len(buffer) < _FRAME_HEAD:
+        if len(buffer) >= 3 and length > _FRAME_HEAD + _LARGEST_FRAME:
+            raise Malformed(_BROKEN)
+        if len(buffer) > 3 and not self._begun and buffer[3] != _SETTINGS_FRAME:
+            raise Malformed(_BROKEN)
+        if len(buffer) < max(length, _FRAME_HEAD):
             return b""
-        if length > _FRAME_HEAD + _LARGEST_FRAME:
-            length = len(buffer)
-        frame = bytes(buffer[:length]) if len(buffer) >= length else b""
+        self._begun = True
+        frame = bytes(buffer[:length])
         del buffer[: len(frame)]
         return frame
 

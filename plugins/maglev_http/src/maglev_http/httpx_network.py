@@ -108,7 +108,7 @@ async def connect(sockets: Sockets, address: tuple[Any, ...]) -> Wire:
         Ended: The peer or the network refused.
         OSError: No socket could be had.
     """
-    sock = sockets.open()
+    sock = sockets.open(family=socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)

@@ -169,7 +169,7 @@ def check_proxy(url: str) -> None:
 
     Raises:
         ValueError: It is none, or its host is a name: looking it up would leave the probe's namespace, and wait; or a
-            link-local address: a URL cannot say on which interface.
+            link-local address: a URL cannot say on which interface; or it says more than where the proxy is.
     """
     if not url:
         return
@@ -178,6 +178,10 @@ def check_proxy(url: str) -> None:
         address = ip_address(parsed.host)
     except (ValueError, httpx.InvalidURL) as error:
         raise ValueError(f"proxy {url!r} cannot be used: wanted for example http://192.0.2.3:3128") from error
+    if parsed.userinfo or parsed.raw_path != b"/" or parsed.fragment:
+        raise ValueError("proxy cannot be used: wanted its address and port only, without a user, a path or a query")
+    if parsed.port is not None and not 0 < parsed.port < 65_536:
+        raise ValueError(f"proxy {url!r} cannot be used: wanted a port from 1 to 65535")
     if parsed.scheme != "http":
         raise ValueError(f"proxy {url!r} cannot be used: wanted one with http://")
     if address.version == 6 and address.is_link_local:
