@@ -159,15 +159,19 @@ class Model(Collector):
         return metric
 
     def _backends(self) -> Iterator[Metric]:
-        families = (catalogue.BACKEND_STATE, catalogue.BACKEND_HEALTH, catalogue.BACKEND_ENABLED)
-        states, health, enabled = map(gauge, families)
+        families = (
+            catalogue.BACKEND_STATE, catalogue.BACKEND_HEALTH, catalogue.BACKEND_ENABLED, catalogue.CERTIFICATE
+        )  # fmt: skip
+        states, health, enabled, certificates = map(gauge, families)
         for backend in self._world.backends:
             for state in ("unknown", "up", "down", "paused", "disabled"):
                 states.add_metric([backend.name, state], float(backend.state == state))
             if backend.type is not None:
                 health.add_metric([backend.name], backend.counter)
             enabled.add_metric([backend.name], float(backend.state is not BackendState.DISABLED))
-        yield from (states, health, enabled)
+            if backend.certificate_not_after_s is not None:
+                certificates.add_metric([backend.name], backend.certificate_not_after_s)
+        yield from (states, health, enabled, certificates)
 
     def _frontends(self) -> Iterator[Metric]:
         families = (catalogue.FRONTEND_STATE, catalogue.WEIGHT, catalogue.EFFECTIVE_WEIGHT)

@@ -148,7 +148,7 @@ async def test_timeout_while_connecting() -> None:
     assert outcome.detail == "timeout while connecting"
 
 
-async def test_timeout_that_is_noticed_far_too_late_is_our_own_fault(serve: ServerMaker) -> None:
+async def test_time_that_this_process_stood_still_is_not_the_vips(serve: ServerMaker) -> None:
     late_ns = 0
     asked = threading.Event()
 
@@ -158,7 +158,7 @@ async def test_timeout_that_is_noticed_far_too_late_is_our_own_fault(serve: Serv
         silent(connection)
 
     settings = ProbeSettings(
-        (Vip("vip", "127.0.0.1", serve(handle).port, Kind.HTTP),), once=1, timeout_ns=5_000_000_000
+        (Vip("vip", "127.0.0.1", serve(handle).port, Kind.HTTP),), once=1, timeout_ns=1_000_000_000
     )
     found: list[Outcome] = []
     runner = Runner(settings, lambda _, outcome: found.append(outcome), clock_ns=lambda: time.monotonic_ns() + late_ns)
@@ -166,9 +166,9 @@ async def test_timeout_that_is_noticed_far_too_late_is_our_own_fault(serve: Serv
         tasks.start_soon(runner.run)
         await anyio.to_thread.run_sync(asked.wait)
         late_ns = 60_000_000_000
-    outcome = found[0]
-    assert outcome.error is ErrorClass.LOCAL
-    assert "stood still" in outcome.detail
+        began_ns = time.monotonic_ns()
+    assert found[0].error is ErrorClass.TIMEOUT
+    assert time.monotonic_ns() - began_ns > 500_000_000  # it was given the rest of its time
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EADDRNOTAVAIL])
