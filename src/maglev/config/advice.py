@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from maglev.api import IPProtocol
+from maglev.api import IPProtocol, redacted, secrets_of
 from maglev.config.draft import Draft
 from maglev.config.faults import Fault, Path
 from maglev.config.fields import message_of
@@ -57,8 +57,9 @@ def _about_check(draft: Draft, check: HealthCheckConfig) -> Iterator[tuple[str, 
         advice = cls.advice(check.params)
     except Exception as error:  # noqa: BLE001  (a plugin's own code: bad advice must not refuse a good file)
         advice = (f"the checker's own advice failed: {message_of(error)}",)
+    secrets = tuple(secrets_of(check.params))
     for message in advice:
-        yield "params", message
+        yield "params", redacted(message, secrets)
 
 
 def _about_frontend(draft: Draft, name: str, frontend: FrontendConfig) -> Iterator[Fault]:

@@ -60,7 +60,8 @@ def configure(level: str, fmt: str | None = None, stream: TextIO | None = None) 
     out = stream if stream is not None else sys.stderr
     console = fmt == "console" if fmt else out.isatty()
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=out.isatty())
+        # A plain traceback: that of rich, if it is installed, prints local variables, and secrets with them.
+        structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
         if console
         else structlog.processors.JSONRenderer(default=str)
     )
