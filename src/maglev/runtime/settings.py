@@ -31,6 +31,11 @@ class Settings:
     state_dir: Path | None = None
     observe: bool = False
 
+    @property
+    def origin(self) -> str:
+        """Where the configuration comes from, for messages."""
+        return "a configuration made in code" if isinstance(self.source, Config) else str(self.source)
+
     async def load(self) -> Loaded:
         """Load the configuration before anything runs.
 

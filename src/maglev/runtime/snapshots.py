@@ -189,7 +189,7 @@ def dataplane_snapshot(reconciler: Reconciler, state: State, *, contents: bool) 
         state=view.state() if connected and contents else None,
         unmanaged=tuple(view.unmanaged()) if connected else (),
         detail=reconciler.detail,
-        drift=(view.conf_drift,) if connected and view.conf_drift else (),
+        drift=tuple(filter(None, (view.conf_drift, view.foreign))) if connected else (),
         api_messages=tuple(MessageCount(*key, count) for key, count in sorted(reconciler.api_messages().items())),
     )
 
