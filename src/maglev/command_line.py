@@ -16,7 +16,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import attrs
 import click
 
-from maglev.api import OptionInfo, option_info
+from maglev.api import OptionInfo, Secrecy, option_info, redacted
+from maglev.api.secrecy import secret_texts, shown_value
 from maglev.single_dash import EmptyEnvvarOption
 
 Options = TypeVar("Options")
@@ -92,7 +93,9 @@ def _option(field: attrs.Attribute[Any], wanted: Any, info: OptionInfo) -> click
         multiple=info.multiple,
         envvar=info.envvar or None,
         show_envvar=True,
-        show_default=bool(info.envvar) and default not in (None, "", ()),
+        show_default=bool(info.envvar)
+        and default not in (None, "", ())
+        and shown_value(default, info.secret) == default,
         help=info.help,
         **settings,
     )
@@ -109,11 +112,12 @@ def _type(field: attrs.Attribute[Any], wanted: Any, info: OptionInfo, *, optiona
         return click.Choice(get_args(wanted), case_sensitive=False)
     if info.multiple:
         element = get_args(wanted)[0]
-        return _Text(element, info.metavar, splitter=os.pathsep if element is Path else None)
+        splitter = os.pathsep if element is Path else None
+        return _Text(element, info.metavar, splitter=splitter, secret=info.secret)
     converter: Any = field.converter
     if converter is None and wanted in (int, float):
         return click.INT if wanted is int else click.FLOAT
-    return _Text(converter or wanted, info.metavar, optional=optional)
+    return _Text(converter or wanted, info.metavar, optional=optional, secret=info.secret)
 
 
 class _Text(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on only
@@ -124,15 +128,23 @@ class _Text(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
         name: What stands for it in help.
         optional: Whether empty text is no value.
         splitter: What stands between values in the environment; `None`: blanks.
+        secret: What of the text must not be repeated.
     """
 
     def __init__(
-        self, function: Callable[[str], Any], name: str, *, optional: bool = False, splitter: str | None = None
+        self,
+        function: Callable[[str], Any],
+        name: str,
+        *,
+        optional: bool = False,
+        splitter: str | None = None,
+        secret: Secrecy = False,
     ) -> None:
         self.name = name or "TEXT"
         self.envvar_list_splitter = splitter  # type: ignore[misc]  # click declares it for the class
         self._function = function
         self._optional = optional
+        self._secret = secret
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Make the value; what is none of the command line's text is one already."""
@@ -143,7 +155,7 @@ class _Text(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
         try:
             return self._function(value)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(redacted(str(error), secret_texts(value, self._secret)), param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
         """Have the shell complete names of files where a file is wanted."""

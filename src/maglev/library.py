@@ -64,7 +64,7 @@ async def open_controller(
 
     Raises:
         maglev.ConfigError: The configuration is not valid; names every problem.
-        maglev.runtime.StateError: The state directory's file cannot be read.
+        maglev.runtime.StateError: The state directory is used by another, or its file cannot be read.
     """
     settings = Settings(
         source=source if isinstance(source, Config) else Path(source),

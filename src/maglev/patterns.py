@@ -7,7 +7,10 @@ RE2 as it is: `^` and `$` are the ends of the text, `(?m)` makes them those of l
 from __future__ import annotations
 
 from codecs import utf_8_decode
+from functools import lru_cache
 from typing import Any, Literal
+
+from maglev.api.secrecy import redacted
 
 MOST_TEXT = 65_536
 """How much text a pattern may be matched with, in bytes."""
@@ -69,14 +72,20 @@ def compile_pattern(pattern: str, option: str, encoding: Encoding = "utf-8") -> 
     return Pattern(program, of_bytes)
 
 
-def shown(text: bytes | bytearray) -> str:
+def shown(text: bytes | bytearray, secrets: tuple[str, ...] = ()) -> str:
     """Quote the beginning of what a peer sent, for a detail.
 
     Printable ASCII stands for itself and all else is escaped, so that it is safe wherever it is shown, and can be
     copied into a pattern.
+
+    Args:
+        text: What it sent.
+        secrets: What must not be shown, should the peer repeat it; bytes are characters, as in Latin-1.
     """
     if not text:
         return "nothing"
+    if secrets:
+        text = _without(bytes(text[: 3 * MOST_SHOWN]), secrets) + text[3 * MOST_SHOWN :]
     quoted = ""
     for byte in text[:MOST_SHOWN]:
         if len(quoted) + len(_ESCAPES[byte]) > MOST_SHOWN:
@@ -84,6 +93,11 @@ def shown(text: bytes | bytearray) -> str:
         quoted += _ESCAPES[byte]
     whole = len(text) <= MOST_SHOWN and quoted == "".join(_ESCAPES[byte] for byte in text)
     return f'"{quoted}"' if whole else f'"{quoted}" and more'
+
+
+@lru_cache(maxsize=1024)  # many backends fail with one answer, all at a time
+def _without(text: bytes, secrets: tuple[str, ...]) -> bytes:
+    return redacted(text.decode("latin-1"), secrets).encode("latin-1", "replace")
 
 
 def _compile(pattern: str, option: str, encoding: Encoding) -> Any:

@@ -204,3 +204,12 @@ def test_the_soft_limit_of_descriptors_is_raised_to_the_hard_one_and_that_is_log
     assert (said["was"], said["limit"]) == (soft, raised)
     assert resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE) == (raised, hard)
     assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_what_log_rotation_sends_ends_nothing(site: Site, number: signal.Signals) -> None:
+    site.daemon.signal(number)
+    assert site.daemon.until("signal-ignored")[-1]["signal"] == number.name
+    site.daemon.signal(signal.SIGHUP)
+    site.daemon.until("reloaded")
+    assert site.daemon.stop() == 0

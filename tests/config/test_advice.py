@@ -81,3 +81,22 @@ def test_advice_that_fails_refuses_nothing() -> None:
 
     checkers: dict[str, type[Checker]] = {"http": Muddled}
     assert "advice failed: RuntimeError: no idea" in warned(MINIMAL, PluginSet(checkers, ALL.dataplanes))[0]
+
+
+def test_a_backend_with_the_address_of_a_vip_is_warned_about() -> None:
+    (told,) = warned(MINIMAL.replace("203.0.113.80", "192.0.2.2"))
+    assert told.startswith("maglev.frontends.www.address: backend 'b' has the VIP's own address, 192.0.2.2")
+
+
+@pytest.mark.parametrize("other", ["web\u200b", "w\u0435b", "\uff57eb"])
+def test_names_that_look_alike_are_warned_about(other: str) -> None:
+    check = f'    "{other}": {{type: http, port: 81}}\n'
+    backend = f'    c: {{address: 192.0.2.3, healthcheck: "{other}"}}\n'
+    text = MINIMAL.replace("  backends:\n", f"{check}  backends:\n{backend}", 1).replace("b: {}}}", "b: {}, c: {}}}")
+    (told,) = warned(text)
+    assert "looks like 'web', and is another" in told
+
+
+def test_a_name_with_what_nobody_sees_is_warned_about() -> None:
+    (told,) = warned(MINIMAL.replace("www:", '"w\u202ewww":'))
+    assert "has characters that nobody sees: U+202E" in told

@@ -105,7 +105,7 @@ def test_aliases_are_what_they_name_and_merges_fill_gaps() -> None:
 
 def test_tag_of_another_language_is_refused() -> None:
     document = read_document("a: !!python/object:os.system b")
-    assert document.faults[0].message.startswith("the tag !!python/object:os.system means nothing")
+    assert document.faults[0].message.startswith("the tag here means nothing")
 
 
 def test_a_billion_laughs_are_cut_short() -> None:
@@ -130,8 +130,8 @@ def test_a_tower_of_brackets_is_refused(text: str) -> None:
         ("a: 1\n---\nb: 2", "a second document begins here", (2, 1)),
         ("a: b\x00c", "the character U+0000 is not allowed", (1, 5)),
         ("a: \ud800", "the character U+D800 is not allowed", (1, 4)),
-        ("a: *b", "the alias *b names nothing", (1, 4)),
-        ("a: &x [*x]", "the alias *x stands inside what it names", (1, 8)),
+        ("a: *b", "the alias here names nothing", (1, 4)),
+        ("a: &x [*x]", "the alias here stands inside what it names", (1, 8)),
         ("? [1]\n: 2", "a key must be a plain word", (1, 3)),
         ("a: &n 1\n*n : 2", "a key must be a plain word", (2, 1)),
         ("a: 'b", "quoted scalar that began in line 1", (1, 6)),

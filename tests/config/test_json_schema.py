@@ -81,7 +81,7 @@ MISTAKES: dict[str, Change] = {
     "interface of another address": lambda m: m["backends"].update(new={"address": "2001:db8::1%eth0"}),
     "VIP with an interface": lambda m: m["frontends"]["dns"].update(address="fe80::1%eth0"),
     "probes from nowhere": lambda m: m["healthchecks"]["web"].update({"probe-ipv6-src": "fe80::1"}),
-    "name with a blank": lambda m: m["backends"].update({"a b": {"address": "192.0.2.1"}}),
+    "name with a blank at its end": lambda m: m["backends"].update({"a ": {"address": "192.0.2.1"}}),
 }
 
 

@@ -15,6 +15,8 @@ from maglev.plugin import PluginProblem
 from tests.config.fakes import ALL, FakeChecker
 from tests.config.wording import MINIMAL, complaints, loaded, refused
 
+NO_NAME = "is no name: 1 to 200 printable characters are allowed, blanks within"
+
 FRONTEND = "{address: %s, protocol: %s, port: %d, pools: [{name: p, backends: {%s: {}}}]}"
 
 
@@ -67,8 +69,8 @@ def only(text: str, plugins: PluginSet = ALL) -> str:
         ),
         (
             "name: primary",
-            "name: a b",
-            "maglev.frontends.www.pools[0].name: 'a b' is no name: 1 to 200 characters without blanks are allowed",
+            "name: 'a '",
+            f"maglev.frontends.www.pools[0].name: 'a ' {NO_NAME}",
         ),
         (
             "port: 80}",
@@ -359,8 +361,33 @@ def test_checker_made_on_trial_is_closed() -> None:
     assert closed == ["closing"]
 
 
-@pytest.mark.parametrize("name", ["''", "'a b'", '"a\\nb"', "x" * 201])
+@pytest.mark.parametrize("name", ["''", "'a '", "' a'", "' '", '"a\\tb"', '"a\\u00a0b"', '"a\\nb"', "x" * 201])
 def test_names_that_nobody_could_type_are_refused(name: str) -> None:
-    assert "is no name: 1 to 200 characters without blanks are allowed" in only(
-        f"maglev: {{backends: {{? {name} : {{address: 192.0.2.1}}}}}}"
-    )
+    assert NO_NAME in only(f"maglev: {{backends: {{? {name} : {{address: 192.0.2.1}}}}}}")
+
+
+def test_names_may_have_blanks_between_words() -> None:
+    text = MINIMAL.replace("www:", "my web site:").replace(" a:", " 'rack 1':").replace("{a:", "{'rack 1':")
+    config = loaded(text.replace("name: primary", "name: the first"))
+    assert list(config.frontends) == ["my web site"]
+    assert config.frontends["my web site"].pools[0].name == "the first"
+    assert "rack 1" in config.backends
+
+
+def test_keys_for_anchors_are_not_read() -> None:
+    text = """
+    x-checks: {quick: &quick {type: http, port: 80, interval: 1s}}
+    maglev:
+      x-more: [1, {any: thing}]
+      healthchecks: {web: *quick}
+    """
+    assert loaded(text).healthchecks["web"].port == 80
+    assert "unknown key 'y-more'" in str(refused("maglev: {y-more: 1}"))
+    assert "unknown key 'x-a'" in str(refused("maglev: {healthchecks: {h: {type: http, port: 80, x-a: 1}}}"))
+
+
+def test_a_plugin_that_is_switched_off_is_not_called_missing() -> None:
+    plugins = PluginSet(ALL.checkers, {"memory": ALL.dataplanes["memory"]}, switched_off={"maglev-vpp", "vpp", "own"})
+    for name in ("vpp", "own"):
+        (told,) = complaints(f"maglev: {{dataplane: {name}}}", plugins)
+        assert "which is installed and switched off: MAGLEV_LOAD_PLUGINS leaves it out" in told

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
+import attrs
 import pytest
 
-from maglev.api import Action, Closed, Code, Conversation, Done, ProbeResult, Send, Target
+from maglev.api import Action, Closed, Code, Conversation, Done, ProbeResult, Send, Target, option
 from tests.probing.support import (
     OK,
     Scripted,
@@ -296,6 +297,23 @@ class Broken(Scripted):
         if self.where == "conversations":
             explode()
         return explode if self.where == "conversation" else super().conversations(target)
+
+
+@attrs.frozen
+class _Password:
+    password: str = option("", help="Said first", secret=True)
+
+
+async def test_an_exception_that_quotes_a_secret_is_told_without_it() -> None:
+    def explode_with_it() -> bytes:
+        raise ValueError(f"cannot say {checker.options.password}")
+
+    checker = Scripted(explode_with_it)
+    checker.options = _Password("hunter2-and-more")
+    async with server(hold) as port, probing(job_of(checker, port)) as watch:
+        result = (await watch.results(2))[0]
+    assert result.detail == "fault in the checker: ValueError: cannot say (secret)"
+    assert "hunter2" not in str(watch.warnings)
 
 
 @pytest.mark.parametrize("where", ["tls", "conversations", "conversation", "opening"])

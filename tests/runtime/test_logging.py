@@ -131,3 +131,23 @@ def test_the_bus_gets_records_only_while_somebody_listens() -> None:
         logger.removeHandler(handler)
     (event,) = seen
     assert (event.level, event.message, event.fields) == ("warning", "heard", {"backend": "a"})
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    "variable,value,coloured", [("NO_COLOR", "", True), ("NO_COLOR", "1", False), ("TERM", "dumb", False)]
+)
+def test_the_console_has_colours_unless_they_are_not_wanted(
+    variable: str, value: str, coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv(variable, value)
+    stream = _Terminal()
+    configure("info", None, stream)
+    get_logger("maglev.test").info("hello")
+    assert ("\x1b[" in stream.getvalue()) is coloured

@@ -39,7 +39,9 @@ in days (`14d`) or as a number of seconds. Aliases (`*name`) and merges (`<<: *n
 
 `maglevd check` prints every problem at once, as `file:line:column: path: what is wrong, what is allowed`, and exits
 with 1 for a syntax or type error, 2 if there are only semantic errors, 0 if the file is valid.
-`maglevd schema` prints a JSON schema for editors. Names consist of 1 to 200 characters without blanks.
+`maglevd schema` prints a JSON schema for editors. Names consist of 1 to 200 printable characters, with blanks within
+if you like. Keys that begin
+with `x-`, beside or directly below `maglev`, are not read: put anchors (`&name`) for aliases there.
 
 `maglev.dataplane` names the dataplane that holds the VIPs. Without it, it is the first one besides `memory` that has a
 section of its own and is not switched off by an empty address; else `memory`.

@@ -13,6 +13,7 @@ from maglev.testing import Transcript, run_conversation, split_at
 from maglev.testing.checker_suite import StreamCheckerSuite
 from maglev_http.checkers import HttpChecker
 from maglev_http.options import HttpOptions
+from maglev_http.verdicts import Verdicts
 
 TARGET = Target("a", ip_address("192.0.2.1"), 80)
 KIB64 = 65_536
@@ -325,3 +326,10 @@ def test_body_that_does_not_match_is_quoted_shortly_and_safely() -> None:
         r'status 200, but the body does not match response-regexp: "OK\n\x1b[2J\"\xff' + "s" * 47 + '" and more'
     )
     assert talk(HttpOptions(response_regexp="x"), ok(b"")).result.detail.endswith(": nothing")
+
+
+def test_a_server_that_repeats_a_token_does_not_bring_it_into_the_detail() -> None:
+    options = HttpOptions(path="/?t=hunter2-q", headers={"Authorization": "Bearer hunter2-h"}, response_regexp="^fine")
+    done = Verdicts(options).of_content(200, b"no access with Bearer hunter2-h and t=hunter2-q")
+    assert "no access" in done.result.detail
+    assert "hunter2" not in done.result.detail

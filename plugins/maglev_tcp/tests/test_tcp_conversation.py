@@ -114,3 +114,17 @@ def test_pattern_made_to_backtrack_takes_one_pass(pattern: str) -> None:
 
 def test_pattern_and_answer_may_hold_any_utf8_and_any_bytes() -> None:
     assert talk(TcpOptions(expect="grüß"), b"\xff\x00" + "grüß".encode()).result.ok
+
+
+def test_a_server_that_repeats_the_password_does_not_bring_it_into_the_detail() -> None:
+    answer = b"-ERR unknown command 'AUTH', with args beginning with: 'hunter2-and-more'"
+    detail = talk(TcpOptions(send="AUTH hunter2-and-more\r\n", expect=r"^\+OK"), answer).result.detail
+    assert "-ERR unknown command" in detail
+    assert "hunter2" not in detail
+
+
+def test_what_is_wrong_with_send_is_said_without_its_text() -> None:
+    for wrong in ({"send": "pass\\word"}, {"send": "pass\u20acword", "encoding": "latin-1"}, {"send_hex": "password"}):
+        with pytest.raises(ValueError, match="send") as caught:
+            TcpChecker(TcpOptions(**wrong))  # type: ignore[arg-type]  # one of several
+        assert "word" not in str(caught.value)

@@ -115,6 +115,8 @@ from maglev.api.options import (
     Reload,
     option,
     option_info,
+    secrets_of,
+    shown_options,
 )
 from maglev.api.preview import (
     BackendPreview,
@@ -134,6 +136,15 @@ from maglev.api.results import (
     ProbeResult,
     Verdict,
 )
+from maglev.api.secrecy import (
+    HIDDEN,
+    Secrecy,
+    hide_query,
+    hide_url,
+    hide_values,
+    redacted,
+    shown_error,
+)
 from maglev.api.snapshots import (
     BackendSnapshot,
     DataplaneSnapshot,
@@ -148,6 +159,7 @@ __all__ = [
     "CLOSED_EARLY",
     "COMMANDS",
     "COMMAND_WORDS",
+    "HIDDEN",
     "RESET_EARLY",
     "TIMED_OUT_L7",
     "TLS",
@@ -239,6 +251,7 @@ __all__ = [
     "ResetBackend",
     "ResetFrontendPoolBackendWeight",
     "ResumeBackend",
+    "Secrecy",
     "Send",
     "ServerState",
     "Session",
@@ -264,6 +277,13 @@ __all__ = [
     "VipKey",
     "VipState",
     "WeightEvent",
+    "hide_query",
+    "hide_url",
+    "hide_values",
     "option",
     "option_info",
+    "redacted",
+    "secrets_of",
+    "shown_error",
+    "shown_options",
 ]

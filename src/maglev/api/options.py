@@ -7,11 +7,13 @@ dashes. `maglev.command_line` makes the options of a command of such a class.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any
 
 import attrs
+
+from maglev.api.secrecy import Secrecy, secret_texts, shown_repr, shown_value
 
 _KEY = "maglev"
 
@@ -34,7 +36,8 @@ class OptionInfo:
         unit: The unit of a bare number, for example `s`; empty if it has none.
         flag: The long command-line flag without dashes (`grpc-addr`); empty if there is none, and of a command's
             option if it is the field's name with dashes.
-        secret: Never printed, logged or shown.
+        secret: Whether the value is never printed, logged or shown; or a function that returns what may be shown of
+            it: `hide_values`, `hide_query`, `hide_url`, or one of your own.
         reload: What a change of the value needs.
         examples: Values worth showing in the reference page.
         allowed: What is allowed, in words, for error messages where the type does not say it.
@@ -47,7 +50,7 @@ class OptionInfo:
     help: str
     unit: str = ""
     flag: str = ""
-    secret: bool = False
+    secret: Secrecy = False
     reload: Reload = Reload.LIVE
     examples: tuple[Any, ...] = ()
     allowed: str = ""
@@ -70,7 +73,7 @@ def option(  # noqa: PLR0913 - all but the first are keywords
     factory: Callable[[], Any] | None = None,
     unit: str = "",
     flag: str = "",
-    secret: bool = False,
+    secret: Secrecy = False,
     reload: Reload = Reload.LIVE,
     examples: tuple[Any, ...] = (),
     allowed: str = "",
@@ -89,7 +92,7 @@ def option(  # noqa: PLR0913 - all but the first are keywords
         unit: The unit of a bare number; empty if it has none.
         flag: The long command-line flag without dashes; of YAML's options only those of exporters and dataplanes have
             flags.
-        secret: Never printed, logged or shown.
+        secret: As in `OptionInfo`. What the validator or the converter says of the value is shown without it.
         reload: What a change of the value needs.
         examples: Values worth showing in the reference page.
         allowed: What is allowed, in words.
@@ -104,15 +107,59 @@ def option(  # noqa: PLR0913 - all but the first are keywords
         An attrs field. (Typed `Any`, as `attrs.field` is, so that it can stand behind any annotation.)
     """
     info = OptionInfo(help, unit, flag, secret, reload, examples, allowed, metavar, variable, multiple)
-    if factory is not None:
-        return attrs.field(factory=factory, metadata={_KEY: info}, validator=validator, converter=converter)
-    return attrs.field(default=default, metadata={_KEY: info}, validator=validator, converter=converter)
+    given: dict[str, Any] = {"default": default} if factory is None else {"factory": factory}
+    printed: Any = shown_repr(secret) if secret else True
+    return attrs.field(**given, metadata={_KEY: info}, repr=printed, validator=validator, converter=converter)
 
 
 def option_info(attribute: attrs.Attribute[Any]) -> OptionInfo:
     """Read back what `option` noted on a field; a plain attrs field gives an `OptionInfo` with an empty help."""
     info = attribute.metadata.get(_KEY)
     return info if isinstance(info, OptionInfo) else OptionInfo("")
+
+
+def shown_options(options: Any) -> dict[str, Any]:
+    """Return options as others may see them: by their keys in YAML, without what is secret.
+
+    All that shows options of plugins to anybody asks this function.
+
+    Args:
+        options: An instance of an options class; anything else has no options.
+    """
+    if not attrs.has(type(options)):
+        return {}
+    return {
+        field.name.strip("_").replace("_", "-"): _shown(getattr(options, field.name), option_info(field).secret)
+        for field in attrs.fields(type(options))
+    }
+
+
+def _shown(value: Any, secret: Secrecy) -> Any:
+    if secret:
+        return shown_value(value, secret)
+    if isinstance(value, tuple | list):
+        return type(value)(_shown(item, secret) for item in value) if type(value) in (tuple, list) else value
+    if isinstance(value, Mapping):
+        return {name: _shown(item, secret) for name, item in value.items()}
+    return shown_options(value) if attrs.has(type(value)) else value
+
+
+def secrets_of(options: Any) -> Iterator[str]:
+    """Yield the secret pieces of options as text, for `redacted`.
+
+    Args:
+        options: An instance of an options class, or a mapping, list or tuple of some.
+    """
+    if isinstance(options, Mapping):
+        for item in options.values():
+            yield from secrets_of(item)
+    elif isinstance(options, tuple | list):
+        for item in options:
+            yield from secrets_of(item)
+    elif attrs.has(type(options)):
+        for field in attrs.fields(type(options)):
+            value, secret = getattr(options, field.name, None), option_info(field).secret
+            yield from secret_texts(value, secret) if secret else secrets_of(value)
 
 
 @attrs.frozen

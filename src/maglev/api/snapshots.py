@@ -29,7 +29,7 @@ class HealthCheckSnapshot:
     source_ipv4: IPv4Address | None
     source_ipv6: IPv6Address | None
     params: Mapping[str, Any]
-    """The checker's options as the file gives them, secrets left out."""
+    """The checker's options as the file gives them, with `(secret)` for what `maglev.api.shown_options` leaves out."""
     backends: tuple[str, ...]
     """The names of the backends that it probes."""
 

@@ -32,7 +32,7 @@ def command(plugins: PluginManager) -> click.Group:
         callback=click.pass_context(partial(_start, plugins=plugins)),
         invoke_without_command=True,
         params=[*core_options(), *plugin_options(plugins), version_option("maglevd")],
-        commands=[_check, _plugins, _schema, _demo],
+        commands=[_check, _plugins, _schema, _state, _demo],
         help="Probe backends and keep a Maglev dataplane in sync with them. Without a COMMAND: run the daemon.",
         epilog="Long options may also be written with one dash. MAGLEV_LOAD_PLUGINS=a,b loads only the plugins a and "
         "b; MAGLEV_TRACE_PLUGINS=1 prints the calls to them.",
@@ -74,6 +74,29 @@ def _schema(invocation: Invocation) -> None:
     from maglev.config import json_schema
 
     click.echo(json.dumps(json_schema.schema(invocation.plugins), indent=2))
+
+
+@click.group("state", cls=SingleDashGroup, short_help="Show or reset what commands changed")
+def _state() -> None:
+    """Show what commands changed and restarts keep, or put it aside; of the directory that --state-dir names."""
+
+
+@_state.command("show", cls=SingleDashCommand, short_help="Print what is kept")
+@click.pass_obj
+def _state_show(invocation: Invocation) -> None:
+    """Print the overrides that are kept, and who uses the directory. Exit 1 if the file cannot be read."""
+    from maglev.cli import state
+
+    sys.exit(state.show(state.directory_of(invocation)))
+
+
+@_state.command("reset", cls=SingleDashCommand, short_help="Put the file aside")
+@click.pass_obj
+def _state_reset(invocation: Invocation) -> None:
+    """Rename the file, so that the next start has no overrides. Exit 1 while a daemon uses the directory."""
+    from maglev.cli import state
+
+    sys.exit(state.reset(state.directory_of(invocation)))
 
 
 @click.command("demo", cls=SingleDashCommand, short_help="Show failovers on real backends on loopback")

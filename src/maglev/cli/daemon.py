@@ -1,7 +1,7 @@
 """Runs the daemon: the controller, its exporters, signals, and messages to the service manager.
 
-SIGHUP reloads. SIGTERM and SIGINT end event streams and exporters, and leave the dataplane as it is. A second SIGINT
-ends the process at once.
+SIGHUP reloads. SIGUSR1 and SIGUSR2, by which log rotation asks others to open their files anew, change nothing. SIGTERM
+and SIGINT end event streams and exporters, and leave the dataplane as it is. A second SIGINT ends the process at once.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SHUTDOWN_DEADLINE_S = 10.0
 SETTLED_AFTER_S = 90.0
 """When memory no longer grows: the warm-up is over, and Prometheus has scraped."""
 
-SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 _SIGNAL = Actor("maglevd", "signal")
 
 log = get_logger("maglev.daemon")
@@ -55,6 +55,8 @@ def run(invocation: Invocation) -> int:
         click.echo("maglevd: --uvloop: uvloop is not installed (pip install 'maglevd[uvloop]')", err=True)
         return 1
     configure(invocation.log_level, invocation.log_format)
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)  # until the loop takes them, and in worker processes
     this_build()  # asks git in a checkout, which must not happen under the event loop
     try:
         return anyio.run(_guarded, invocation, backend_options={"use_uvloop": invocation.uvloop})
@@ -176,7 +178,7 @@ async def serve(
 ) -> None:
     """Run exporters, watchdog and reloads until a signal stops them.
 
-    `signals` gives SIGHUP, SIGTERM and SIGINT as they come; `stopping` is called once, when the daemon starts to stop.
+    `signals` gives `SIGNALS` as they come; `stopping` is called once, when the daemon starts to stop.
     """
     daemon = _Daemon(controller, notifier)
     async with anyio.create_task_group() as tasks:
@@ -198,6 +200,9 @@ async def _until_stopped(signals: AsyncIterator[signal.Signals], reload: Callabl
     async for number in signals:
         if number is signal.SIGHUP:
             reload()
+            continue
+        if number in (signal.SIGUSR1, signal.SIGUSR2):
+            log.info("signal-ignored", signal=number.name)
             continue
         # A second SIGINT ends the process at once.
         signal.signal(signal.SIGINT, signal.SIG_DFL)

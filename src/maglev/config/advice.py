@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from maglev.api import IPProtocol
+from maglev.api import IPProtocol, redacted, secrets_of
 from maglev.config.draft import Draft
 from maglev.config.faults import Fault, Path
 from maglev.config.fields import message_of
 from maglev.config.resolve import weight_step_of
 from maglev.config.schema import FrontendConfig, HealthCheckConfig, PoolConfig
 from maglev.config.values import format_duration
+from maglev.domain.looks import look, unseen
 from maglev.domain.weights import table_weight
 
 _FULLEST = 4
@@ -20,6 +21,8 @@ _FULLEST = 4
 def warnings(draft: Draft) -> Iterator[Fault]:
     """Find what an operator should know of a configuration without errors."""
     yield from _unused(draft)
+    yield from _alike(draft)
+    yield from _about_addresses(draft)
     for name, check in draft.healthchecks.items():
         for key, message in _about_check(draft, check):
             yield _warning(("maglev", "healthchecks", name, key), message)
@@ -57,8 +60,40 @@ def _about_check(draft: Draft, check: HealthCheckConfig) -> Iterator[tuple[str, 
         advice = cls.advice(check.params)
     except Exception as error:  # noqa: BLE001  (a plugin's own code: bad advice must not refuse a good file)
         advice = (f"the checker's own advice failed: {message_of(error)}",)
+    secrets = tuple(secrets_of(check.params))
     for message in advice:
-        yield "params", message
+        yield "params", redacted(message, secrets)
+
+
+def _alike(draft: Draft) -> Iterator[Fault]:
+    """Find names that people take for one another, and such as hold what nobody sees."""
+    for section, values in (
+        ("healthchecks", draft.healthchecks),
+        ("backends", draft.backends),
+        ("frontends", draft.frontends),
+    ):
+        seen: dict[str, str] = {}
+        for name in values:
+            path: Path = ("maglev", section, name)
+            other = seen.setdefault(look(name), name)
+            if other != name:
+                message = f"the name {name!a} looks like {other!a}, and is another"
+                yield _warning(path, message, at_key=True)
+            elif hidden := unseen(name):
+                yield _warning(path, f"the name {name!a} has characters that nobody sees: {hidden}", at_key=True)
+
+
+def _about_addresses(draft: Draft) -> Iterator[Fault]:
+    servers: dict[object, str] = {}
+    for name, backend in draft.backends.items():
+        servers.setdefault(backend.address, name)
+    for name, frontend in draft.frontends.items():
+        if server := servers.get(frontend.address):
+            message = (
+                f"backend {server!r} has the VIP's own address, {frontend.address}: probes and encapsulated packets "
+                "to it come back to the load balancer; a backend needs an address of its own"
+            )
+            yield _warning(("maglev", "frontends", name, "address"), message)
 
 
 def _about_frontend(draft: Draft, name: str, frontend: FrontendConfig) -> Iterator[Fault]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from maglev.config.draft import CORE_KEYS, Draft
+from maglev.config.draft import ANCHORS, CORE_KEYS, Draft
 from maglev.config.faults import Fault, Path
 from maglev.config.flag_values import FlagValues
 from maglev.config.plugins import OFFICIAL, Installed, explain_missing
@@ -24,7 +24,7 @@ def assemble(data: Any, plugins: Installed, flag_values: FlagValues) -> Draft:
     section = _top(draft, data)
     dataplanes = _Dataplanes(draft, section, flag_values)
     for key in section:
-        if key not in CORE_KEYS and key not in dataplanes.sections:
+        if key not in CORE_KEYS and key not in dataplanes.sections and not str(key).startswith(ANCHORS):
             known = [*CORE_KEYS, *sorted(plugins.dataplanes)]
             hint = draft.speller.hint(key, known) or f"; known here: {', '.join(known)}"
             draft.complain(Fault((_TOP, key), f"unknown key {key!r}{hint}", at_key=True))
@@ -67,7 +67,7 @@ def _top(draft: Draft, data: Any) -> Mapping[str, Any]:
         draft.complain(Fault((), f"the whole must be a mapping with the key {_TOP!r}"))
         return {}
     for key in data:
-        if key != _TOP:
+        if key != _TOP and not str(key).startswith(ANCHORS):
             draft.complain(Fault((key,), f"unknown key {key!r}; everything stands below {_TOP!r}", at_key=True))
     if _TOP not in data:
         draft.complain(Fault((), f"the key {_TOP!r} is missing"))

@@ -203,9 +203,11 @@ class _Builder:
     def _alias(self, event: Any) -> None:
         position = _position(event)
         if any(container.anchor == event.anchor for container in self._open):
-            raise NotYamlError(f"the alias *{event.anchor} stands inside what it names", position)
+            raise NotYamlError("the alias here stands inside what it names", position)
         if event.anchor not in self._anchors:
-            raise NotYamlError(f"the alias *{event.anchor} names nothing: no &{event.anchor} comes before it", position)
+            # Its name is not repeated: a password that begins with * is read as one.
+            message = "the alias here names nothing that comes before it; text that begins with * needs quotes"
+            raise NotYamlError(message, position)
         value, size = self._anchors[event.anchor]
         self._expanded += size
         if self._expanded > MAX_EXPANDED:
@@ -223,8 +225,8 @@ class _Builder:
 
     def _check_tag(self, event: Any, position: Position) -> None:
         if event.tag not in _STANDARD_TAGS:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self._complain(f"the tag {tag} means nothing here: only plain YAML is allowed", position)
+            message = "the tag here means nothing: only plain YAML is allowed; text that begins with ! needs quotes"
+            self._complain(message, position)
 
     def _complain(self, message: str, position: Position) -> None:
         path: Path = tuple(container.step for container in self._open if container.step is not None)

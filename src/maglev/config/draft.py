@@ -16,6 +16,9 @@ from maglev.domain.names import Speller
 
 CORE_KEYS = ("healthchecker", "dataplane", "exporters", "healthchecks", "backends", "frontends")
 
+ANCHORS = "x-"
+"""How keys begin whose values nobody reads: they hold anchors for aliases elsewhere."""
+
 
 @attrs.define(eq=False)
 class Draft:

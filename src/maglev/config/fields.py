@@ -12,7 +12,8 @@ from typing import Any, get_type_hints
 
 import attrs
 
-from maglev.api import OptionInfo, option_info
+from maglev.api import OptionInfo, option_info, redacted
+from maglev.api.secrecy import secret_texts
 from maglev.config.describe import describe_value
 from maglev.config.faults import Fault, MisfitError, misfit
 from maglev.config.values import FRIENDLY
@@ -99,8 +100,26 @@ class Maker:
         """Make one.
 
         Raises:
-            MisfitError: With everything that does not fit.
+            MisfitError: With everything that does not fit, and no secret in it.
         """
+        try:
+            return self._make(value)
+        except MisfitError as error:
+            secrets = self._secrets(value)
+            if not secrets:
+                raise
+            faults = [attrs.evolve(fault, message=redacted(fault.message, secrets)) for fault in error.faults]
+            # The first one's message, and that of what it was raised from, may quote a secret.
+            raise MisfitError(faults, error.partial) from None
+
+    def _secrets(self, value: Any) -> frozenset[str]:
+        """The secret pieces of what was given, whatever its form."""
+        if not isinstance(value, Mapping):
+            return frozenset()
+        secret = [key for key in self._keys.values() if key.info.secret and key.name in value]
+        return frozenset(text for key in secret for text in secret_texts(value[key.name], key.info.secret))
+
+    def _make(self, value: Any) -> Any:
         given = {} if value is None else value
         if not isinstance(given, Mapping):
             raise misfit(f"must be a mapping of keys, not {describe_value(value)}")
@@ -130,7 +149,7 @@ class Maker:
         except MisfitError as error:
             if error.partial is not attrs.NOTHING:
                 values[key] = error.partial
-            return [_redacted(fault, key, item).below(name) for fault in error.faults]
+            return [fault.below(name) for fault in error.faults]
         return ()
 
     def _refusal(self, values: Mapping[Key, Any], faults: list[Fault], error: Exception) -> MisfitError:
@@ -155,7 +174,7 @@ class Maker:
                     key.attribute.validator(instance, key.attribute, value)
             except ValueError as error:
                 whole = whole and hasattr(instance, key.attribute.name)
-                faults.append(_redacted(Fault((key.name,), message_of(error), "meaning"), key, values.get(key)))
+                faults.append(Fault((key.name,), message_of(error), "meaning"))
             except Exception:  # noqa: BLE001  (it looked at a field that could not be read; the constructor has said so)
                 whole = False
         return (instance if whole else attrs.NOTHING), faults
@@ -166,9 +185,3 @@ def _converted(key: Key, value: Any) -> Any:
     if converter is None or value is attrs.NOTHING:
         return value
     return getattr(converter, "converter", converter)(value)
-
-
-def _redacted(fault: Fault, key: Key, item: Any) -> Fault:
-    if not key.info.secret or item is None:
-        return fault
-    return attrs.evolve(fault, message=fault.message.replace(repr(item), "(secret)").replace(str(item), "(secret)"))

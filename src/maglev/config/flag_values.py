@@ -26,7 +26,7 @@ class FlagValue:
         source: Whence, for messages: `--grpc-addr` or `MAGLEV_GRPC_ADDR`.
     """
 
-    value: str
+    value: str = attrs.field(repr=False)  # it may be a secret
     source: str
 
 

@@ -26,6 +26,8 @@ from maglev.config.schema import BackendConfig, FrontendConfig, HealthCheckConfi
 from maglev.config.values import DURATION_PATTERN, format_duration
 
 Schema = dict[str, Any]
+ANCHORS = "^x-"
+"""Keys that only hold anchors for aliases elsewhere."""
 
 _SIMPLE: dict[Any, Schema] = {
     Any: {},
@@ -70,6 +72,7 @@ def schema(plugins: Installed) -> Schema:
             "frontends": _by_name(_frontend(), "The VIPs, and who serves them"),
             **{name: _dataplane(cls.Options) for name, cls in sorted(plugins.dataplanes.items())},
         },
+        "patternProperties": {ANCHORS: {}},
         "additionalProperties": False,
     }
     return {
@@ -78,6 +81,7 @@ def schema(plugins: Installed) -> Schema:
         "type": "object",
         "properties": {"maglev": maglev},
         "required": ["maglev"],
+        "patternProperties": {ANCHORS: {}},
         "additionalProperties": False,
     }
 
@@ -99,7 +103,7 @@ def _by_name(element: Schema, description: str) -> Schema:
     return {
         "description": description,
         "type": ["object", "null"],
-        "propertyNames": {"pattern": r"^\S{1,200}$"},
+        "propertyNames": {"pattern": r"^(?! )(?:\S| ){1,200}(?<! )$"},
         "additionalProperties": element,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Literal, Protocol, TypeVar
 
 import attrs
@@ -62,6 +63,10 @@ class Installed(Protocol):
     def problems(self) -> Sequence[FailedPlugin]:
         """What could not be loaded."""
 
+    @property
+    def switched_off(self) -> AbstractSet[str]:
+        """Names of plugins and distributions that are installed, and not to be loaded."""
+
 
 @attrs.frozen
 class PluginSet:
@@ -71,11 +76,18 @@ class PluginSet:
     dataplanes: Mapping[str, type[Dataplane]] = attrs.field(factory=dict)
     exporters: Mapping[str, type[Exporter]] = attrs.field(factory=dict)
     problems: Sequence[FailedPlugin] = ()
+    switched_off: AbstractSet[str] = frozenset()
 
     @classmethod
     def of(cls, plugins: Installed) -> PluginSet:
         """Copy what a plugin manager has found."""
-        return cls(dict(plugins.checkers), dict(plugins.dataplanes), dict(plugins.exporters), tuple(plugins.problems))
+        return cls(
+            dict(plugins.checkers),
+            dict(plugins.dataplanes),
+            dict(plugins.exporters),
+            tuple(plugins.problems),
+            plugins.switched_off,
+        )
 
 
 _Class = TypeVar("_Class")
@@ -89,6 +101,11 @@ def explain_missing(kind: Kind, name: str, known: Mapping[str, _Class], plugins:
         if (official is not None and problem.distribution == official) or problem.plugin == name:
             label = problem.distribution or problem.plugin
             return f"{word} {name} needs plugin {label}, which failed to load: {problem.message}"
+    off = next((label for label in (official, name) if label in plugins.switched_off), None)
+    if off is not None:
+        return (
+            f"{word} {name} needs plugin {off}, which is installed and switched off: MAGLEV_LOAD_PLUGINS leaves it out"
+        )
     if official is not None:
         return f"{word} {name} needs plugin {official}, which is not installed (pip install {official})"
     hint = speller.hint(name, known) or f"; installed: {either(sorted(known)) if known else 'none'}"

@@ -8,7 +8,8 @@ from typing import Any
 
 import attrs
 
-from maglev.api import Dataplane
+from maglev.api import Dataplane, redacted, secrets_of
+from maglev.api.secrecy import secret_texts
 from maglev.config.draft import Draft
 from maglev.config.faults import Fault, MisfitError, Path, Severity
 from maglev.config.fields import keys_of, message_of
@@ -37,7 +38,9 @@ def read_options(draft: Draft, path: Path, raw: Any, cls: type[Any], flag_values
             section[key.name] = plain_from_text(value.value, key.type)
             sources[key.name] = value.source
         except MisfitError as error:
-            draft.complain(*(attrs.evolve(fault, source=value.source) for fault in error.faults))
+            secrets = tuple(secret_texts(value.value, key.info.secret))
+            for fault in error.faults:
+                draft.complain(attrs.evolve(fault, message=redacted(fault.message, secrets), source=value.source))
     try:
         return draft.structurer.structure(section, cls)
     except MisfitError as error:
@@ -61,7 +64,7 @@ def try_constructor(draft: Draft, path: Path, cls: Any, options: Any, severity: 
     try:
         return cls(options)
     except Exception as error:  # noqa: BLE001  (a plugin's own code: no fault of it may end the loader)
-        draft.complain(Fault(path, message_of(error), severity))
+        draft.complain(Fault(path, redacted(message_of(error), secrets_of(options)), severity))
         return None
 
 
@@ -111,7 +114,7 @@ def read_params(draft: Draft, name: str, check: HealthCheckConfig) -> None:
             checker.close()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
             message = f"checker {check.type} could not be closed: {type(error).__name__}: {error}"
-            draft.complain(Fault((*path, "type"), message, "warning"))
+            draft.complain(Fault((*path, "type"), redacted(message, secrets_of(options)), "warning"))
 
 
 def is_enabled(draft: Draft, path: Path, cls: type[Dataplane], options: Any) -> bool:

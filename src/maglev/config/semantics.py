@@ -15,7 +15,7 @@ from maglev.config.resolve import vip_key
 from maglev.config.schema import FrontendConfig, PoolConfig
 from maglev.config.values import without_zone
 
-_NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{1,200}")
+_NAME = re.compile(r"(?! )(?:[^\s\x00-\x1f\x7f-\x9f]| ){1,200}(?<! )")
 _FRONTENDS: Path = ("maglev", "frontends")
 
 
@@ -43,7 +43,7 @@ def _names(draft: Draft) -> Iterator[Fault]:
 
 
 def _bad_name(name: str) -> str:
-    return f"{name!r} is no name: 1 to 200 characters without blanks are allowed"
+    return f"{name!r} is no name: 1 to 200 printable characters are allowed, blanks within"
 
 
 def _lb(draft: Draft) -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -41,6 +41,31 @@ def blocked_drift(vip: VipKey, blockers: Sequence[VipKey], *, exists: bool) -> D
     what = "cannot be made anew" if exists else "cannot be made"
     verb = "stands" if len(blockers) == 1 else "stand"
     return Drift(vip, f"{what}: {', '.join(map(str, blockers))} {verb} in the way")
+
+
+def foreign_writes(
+    expected: Mapping[VipKey, VipState], found: Mapping[VipKey, VipState], owned: Collection[VipKey]
+) -> str:
+    """Say what somebody else has written: what a read finds otherwise than the last read and our own writes left it.
+
+    Args:
+        expected: What there was, with all that was acknowledged since.
+        found: What was read.
+        owned: The VIPs that are ours; what becomes of others is nobody's business.
+
+    Returns:
+        The VIPs in words, at most three by name; empty if nothing was.
+    """
+    touched = sorted(key for key in owned if _written(expected.get(key)) != _written(found.get(key)))
+    if not touched:
+        return ""
+    names = ", ".join(map(str, touched[:3])) + (f" and {len(touched) - 3} more" if len(touched) > 3 else "")
+    return f"somebody else writes to this dataplane (another controller?): {names} had been changed"
+
+
+def _written(vip: VipState | None) -> object:
+    """What of a VIP only a controller changes, beside its attributes, of which `drift_of` tells."""
+    return None if vip is None else {address: server.weight for address, server in vip.servers.items()}
 
 
 def _compared(desired: VipAttributes, found: VipAttributes) -> Iterator[tuple[str, object, object]]:

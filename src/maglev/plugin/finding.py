@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
+import attrs
+
 GROUP = "maglev"
 LOAD = "MAGLEV_LOAD_PLUGINS"
 TRACE = "MAGLEV_TRACE_PLUGINS"
@@ -26,15 +28,29 @@ def distribution_of(point: EntryPoint) -> tuple[str, str]:
     return ("", "") if point.dist is None else (point.dist.name, point.dist.version)
 
 
-def wanted(points: Iterable[EntryPoint], environ: Mapping[str, str]) -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
-    """Choose by `MAGLEV_LOAD_PLUGINS`: absent is all, empty is none, else names of plugins or distributions.
+@attrs.frozen
+class Choice:
+    """Which plugins are to be loaded.
 
-    Returns:
-        The plugins to load, and the names of those that are not installed.
+    Args:
+        chosen: The plugins to load.
+        absent: Names that were asked for and are not installed.
+        switched_off: The plugins that are installed and were not asked for.
     """
+
+    chosen: tuple[EntryPoint, ...]
+    absent: tuple[str, ...] = ()
+    switched_off: tuple[EntryPoint, ...] = ()
+
+
+def wanted(points: Iterable[EntryPoint], environ: Mapping[str, str]) -> Choice:
+    """Choose by `MAGLEV_LOAD_PLUGINS`: absent is all, empty is none, else names of plugins or distributions."""
     if LOAD not in environ:
-        return tuple(points), ()
+        return Choice(tuple(points))
     names = {name.strip() for name in environ[LOAD].split(",")} - {""}
     labelled = [(point, {point.name, distribution_of(point)[0]}) for point in points]
-    chosen = tuple(point for point, labels in labelled if labels & names)
-    return chosen, tuple(sorted(names.difference(*(labels for _, labels in labelled))))
+    return Choice(
+        tuple(point for point, labels in labelled if labels & names),
+        tuple(sorted(names.difference(*(labels for _, labels in labelled)))),
+        tuple(point for point, labels in labelled if not labels & names),
+    )

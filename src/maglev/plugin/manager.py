@@ -90,9 +90,12 @@ class PluginManager:
         for plugin in builtins:
             origin = str(getattr(plugin, "__name__", type(plugin).__name__))
             self._add(plugin, PluginInfo(origin.removesuffix(".plugin").rpartition(".")[2], BUILT_IN, "", origin))
-        points, absent = finding.wanted(finding.find(entry_points), environment)
-        self._problems += (PluginProblem(name, "", f"named in {finding.LOAD}, but not installed") for name in absent)
-        for point in points:
+        choice = finding.wanted(finding.find(entry_points), environment)
+        off = ((point.name, finding.distribution_of(point)[0]) for point in choice.switched_off)
+        self._switched_off = frozenset(name for names in off for name in names if name)
+        told = f"named in {finding.LOAD}, but not installed"
+        self._problems += (PluginProblem(name, "", told) for name in choice.absent)
+        for point in choice.chosen:
             self._load(point)
 
     @property
@@ -117,6 +120,11 @@ class PluginManager:
             attrs.evolve(info, gives=tuple((kind, name) for kind, name in info.gives if name in self._classes[kind]))
             for info in self._plugins
         )
+
+    @property
+    def switched_off(self) -> frozenset[str]:
+        """Names of plugins and distributions that are installed, and not loaded as `MAGLEV_LOAD_PLUGINS` wants it."""
+        return self._switched_off
 
     @property
     def problems(self) -> tuple[PluginProblem, ...]:

@@ -8,7 +8,18 @@ from typing import Protocol
 
 import attrs
 
-from maglev.api import TLS, AsyncChecker, Checker, Conversation, MuxChecker, ProbeResult, StreamChecker, Target
+from maglev.api import (
+    TLS,
+    AsyncChecker,
+    Checker,
+    Conversation,
+    MuxChecker,
+    ProbeResult,
+    StreamChecker,
+    Target,
+    secrets_of,
+    shown_error,
+)
 from maglev.probing import verdicts
 from maglev.probing.netns import Namespaces
 from maglev.probing.poller import Poller
@@ -36,6 +47,11 @@ class Job:
     def __attrs_post_init__(self) -> None:
         if not self.check_type:
             object.__setattr__(self, "check_type", self.checker.name)
+
+
+def without_secrets(error: Exception, checker: Checker) -> BaseException:
+    """What a checker raised, without the secrets among its options."""
+    return shown_error(error, secrets_of(getattr(checker, "options", None)))
 
 
 def shape_of(checker: Checker) -> type[Checker]:
@@ -155,8 +171,9 @@ class EngineContext:
 
     def fault(self, job: Job, message: str, error: Exception) -> ProbeResult:
         """Log a fault of a job's checker; returns the void result for it."""
-        self.warn(job.checker, f"{job.name}: {message}", error)
-        return verdicts.checker_fault(error)
+        shown = without_secrets(error, job.checker)
+        self.warn(job.checker, f"{job.name}: {message}", shown)
+        return verdicts.checker_fault(shown)
 
     def not_started(self, scheduled: ScheduledJob, result: ProbeResult) -> None:
         """Report a probe that could not be started."""

@@ -9,7 +9,7 @@ from typing import cast
 
 from maglev.api import Code, Mux, MuxChecker, ProbeResult
 from maglev.probing import verdicts
-from maglev.probing.job import EngineContext, Probe, ScheduledJob
+from maglev.probing.job import EngineContext, Probe, ScheduledJob, without_secrets
 from maglev.probing.poller import INPUT_EDGES
 
 _RETRY_NS = 1_000_000_000
@@ -124,6 +124,8 @@ class SharedMux:
         self._trouble: ProbeResult | None = None
         self._retry_ns = 0
         self._reading = False
+        self._opener: MuxChecker | None = None
+        """Who opened the mux: its options may be secret."""
 
     def ensure_open(self, checker: MuxChecker) -> ProbeResult | None:
         """Open a mux in the namespace that the name stands for now, unless that is done.
@@ -179,9 +181,9 @@ class SharedMux:
         try:
             return mux.readable(fd)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
-            self._context.warn(type(mux), "a shared socket could not be read", error)
+            fault = self._fault(type(mux), "a shared socket could not be read", error)
             if mux is self._mux:
-                self._trouble = verdicts.checker_fault(error)
+                self._trouble = fault
                 self._retry_ns = self._context.clock_ns() + _RETRY_NS
                 self.close(self._trouble)
             return False
@@ -204,11 +206,17 @@ class SharedMux:
         try:
             mux.close()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
-            self._context.warn(type(mux), "a shared socket could not be closed", error)
+            self._fault(type(mux), "a shared socket could not be closed", error)
         for probe in [probe for probe in self.probes.values() if probe.shared is self]:
             probe.end(result)
 
+    def _fault(self, subject: object, message: str, error: Exception) -> ProbeResult:
+        shown = error if self._opener is None else without_secrets(error, self._opener)
+        self._context.warn(subject, message, shown)
+        return verdicts.checker_fault(shown)
+
     def _open(self, checker: MuxChecker) -> ProbeResult | None:
+        self._opener = checker
         try:
             with self._context.spaces.inside(self._netns):
                 mux = checker.open(self._family, self._report)
@@ -217,8 +225,7 @@ class SharedMux:
         except OSError as error:
             return verdicts.socket_failed(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
-            self._context.warn(checker, "no shared socket could be made", error)
-            return verdicts.checker_fault(error)
+            return self._fault(checker, "no shared socket could be made", error)
         return self._watch(mux)
 
     def _widen(self, mux: Mux) -> bool:
@@ -251,8 +258,7 @@ class SharedMux:
         return None
 
     def _unwatched(self, mux: Mux, error: Exception) -> ProbeResult:
-        self._context.warn(type(mux), "a shared socket could not be watched", error)
-        fault = verdicts.checker_fault(error)
+        fault = self._fault(type(mux), "a shared socket could not be watched", error)
         self.close(fault)
         return fault
 

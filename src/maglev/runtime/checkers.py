@@ -8,7 +8,7 @@ from typing import Any
 import anyio.to_thread
 import attrs
 
-from maglev.api import Checker, Problem
+from maglev.api import Checker, Problem, redacted, secrets_of
 from maglev.config import ConfigError, HealthCheckConfig
 from maglev.probing import shape_of
 
@@ -85,7 +85,9 @@ def _get(classes: Mapping[str, type[Checker]], name: str, check: HealthCheckConf
             return old
         checker = classes[check.type].build(check.params)
         shape_of(checker)
-    except Exception as error:
-        message = f"checker {check.type} cannot be built: {type(error).__name__}: {error}"
-        raise ConfigError([Problem(f"maglev.healthchecks.{name}", message, severity="meaning")]) from error
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
+        secrets = tuple(secrets_of(check.params))
+        message = redacted(f"checker {check.type} cannot be built: {type(error).__name__}: {error}", secrets)
+        problem = Problem(f"maglev.healthchecks.{name}", message, severity="meaning")
+        raise ConfigError([problem]) from (None if secrets else error)  # a traceback would print it
     return Built(check.type, check.params, checker)

@@ -132,17 +132,21 @@ async def open_controller(settings: Settings) -> AsyncIterator[LiveControl]:
 
     Raises:
         ConfigError: The configuration is not valid; names every problem.
-        StateError: The state directory's file cannot be read.
+        StateError: The state directory is used by another, or its file cannot be read.
     """
-    controller = await _made(settings)
-    async with controller.running():
-        yield controller.control
+    overrides = OverrideStore(settings.state_dir, settings.origin)
+    try:
+        controller = await _made(settings, overrides)
+        async with controller.running():
+            yield controller.control
+    finally:
+        overrides.close()
 
 
-async def _made(settings: Settings) -> Controller:
+async def _made(settings: Settings, overrides: OverrideStore) -> Controller:
     # Apart, so that nothing here holds the first configuration and its checkers as long as the daemon runs.
     loaded = await settings.load()
-    overrides = OverrideStore(settings.state_dir)
+    await anyio.to_thread.run_sync(overrides.lock)
     await anyio.to_thread.run_sync(overrides.load)
     checkers = await build_beside(settings.plugins.checkers, loaded.config.healthchecks, {}, _close)
     controller = Controller(settings, loaded, overrides, checkers)

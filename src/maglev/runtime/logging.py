@@ -7,6 +7,7 @@ daemon calls `configure`. `BusHandler` puts records on the event bus for those w
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, TextIO, cast
@@ -60,7 +61,8 @@ def configure(level: str, fmt: str | None = None, stream: TextIO | None = None) 
     out = stream if stream is not None else sys.stderr
     console = fmt == "console" if fmt else out.isatty()
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=out.isatty())
+        # A plain traceback: that of rich, if it is installed, prints local variables, and secrets with them.
+        structlog.dev.ConsoleRenderer(colors=_coloured(out), exception_formatter=structlog.dev.plain_traceback)
         if console
         else structlog.processors.JSONRenderer(default=str)
     )
@@ -83,6 +85,11 @@ def configure(level: str, fmt: str | None = None, stream: TextIO | None = None) 
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
+
+
+def _coloured(stream: TextIO) -> bool:
+    """Whether a stream takes colours: a terminal that can, unless `NO_COLOR` says otherwise."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 class BusHandler(logging.Handler):

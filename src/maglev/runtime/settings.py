@@ -7,8 +7,19 @@ from pathlib import Path
 import anyio.to_thread
 import attrs
 
-from maglev.api import Dataplane
-from maglev.config import Config, FlagValues, Installed, Loaded, PluginSet, check, load, load_in_subprocess
+from maglev.api import Dataplane, Problem
+from maglev.config import (
+    Config,
+    ConfigError,
+    FlagValues,
+    Installed,
+    Loaded,
+    PluginSet,
+    check,
+    load,
+    load_in_subprocess,
+)
+from maglev.runtime.on_disk import RunningCode
 
 
 @attrs.frozen
@@ -30,6 +41,13 @@ class Settings:
     flag_values: FlagValues = attrs.field(factory=dict)
     state_dir: Path | None = None
     observe: bool = False
+    code: RunningCode = attrs.field(factory=RunningCode, init=False, repr=False)
+    """What runs, as it was on disk at the start."""
+
+    @property
+    def origin(self) -> str:
+        """Where the configuration comes from, for messages."""
+        return "a configuration made in code" if isinstance(self.source, Config) else str(self.source)
 
     async def load(self) -> Loaded:
         """Load the configuration before anything runs.
@@ -37,6 +55,7 @@ class Settings:
         Raises:
             ConfigError: It is not valid; names every problem.
         """
+        await anyio.to_thread.run_sync(self.code.note, _packages(self.plugins))
         if isinstance(self.source, Config):
             return await anyio.to_thread.run_sync(check, self.source, self.plugins)
         path = self.source
@@ -53,6 +72,9 @@ class Settings:
         """
         if isinstance(source, Config):
             return await anyio.to_thread.run_sync(check, source, self.plugins)  # checkers read files
+        if changed := await anyio.to_thread.run_sync(self.code.changed):
+            message = f"maglevd was upgraded on disk: restart it ({changed[0]} is not as it was at the start)"
+            raise ConfigError([Problem("", message, severity="meaning")])
         return await load_in_subprocess(source, PluginSet.of(self.plugins), flag_values=self.flag_values)
 
     def make_dataplane(self, config: Config) -> Dataplane:
@@ -60,3 +82,9 @@ class Settings:
         if self.dataplane is not None:
             return self.dataplane
         return self.plugins.dataplanes[config.dataplane](config.dataplane_options)
+
+
+def _packages(plugins: Installed) -> set[str]:
+    """The import packages of the plugins."""
+    classes = (*plugins.checkers.values(), *plugins.dataplanes.values(), *plugins.exporters.values())
+    return {cls.__module__.partition(".")[0] for cls in classes}

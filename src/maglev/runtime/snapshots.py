@@ -7,8 +7,6 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-import attrs
-
 from maglev.api import (
     BackendSnapshot,
     BackendState,
@@ -20,7 +18,7 @@ from maglev.api import (
     MessageCount,
     ServerState,
     VipState,
-    option_info,
+    shown_options,
 )
 from maglev.config import Config, HealthCheckConfig, format_duration
 from maglev.config.resolve import intervals
@@ -31,8 +29,6 @@ from maglev.domain.table import Address, bucket_counts
 from maglev.domain.weights import table_weight
 from maglev.runtime.probe_jobs import ProbeRecord
 from maglev.runtime.reconciler import Reconciler
-
-_SECRET = "(secret)"
 
 
 def backend_snapshot(state: State, name: str, record: ProbeRecord) -> BackendSnapshot:
@@ -79,15 +75,11 @@ def healthcheck_snapshot(name: str, check: HealthCheckConfig, config: Config) ->
 
 
 def _shown(options: Any) -> Mapping[str, Any]:
-    if not attrs.has(type(options)):
-        return {}
-    shown = {}
-    for field in attrs.fields(type(options)):
-        value = getattr(options, field.name)
-        secret = option_info(field).secret and value not in (None, "")
-        value = format_duration(value) if isinstance(value, timedelta) else value
-        shown[field.name.replace("_", "-")] = _SECRET if secret else value
-    return shown
+    return {name: _in_words(value) for name, value in shown_options(options).items()}
+
+
+def _in_words(value: Any) -> Any:
+    return format_duration(value) if isinstance(value, timedelta) else value
 
 
 def frontend_snapshot(state: State, name: str, *, in_sync: bool | None) -> FrontendSnapshot:
@@ -197,7 +189,7 @@ def dataplane_snapshot(reconciler: Reconciler, state: State, *, contents: bool) 
         state=view.state() if connected and contents else None,
         unmanaged=tuple(view.unmanaged()) if connected else (),
         detail=reconciler.detail,
-        drift=(view.conf_drift,) if connected and view.conf_drift else (),
+        drift=tuple(filter(None, (view.conf_drift, view.foreign))) if connected else (),
         api_messages=tuple(MessageCount(*key, count) for key, count in sorted(reconciler.api_messages().items())),
     )
 

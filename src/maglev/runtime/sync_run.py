@@ -122,7 +122,8 @@ class SyncRun:
         Raises:
             DataplaneError: It could not be read; the session is then of no more use.
         """
-        self._store.step(sync.dataplane_read, await within_deadline("read", writer.read))
+        held = await within_deadline("read", writer.read)
+        self._store.step(sync.dataplane_read, held, writing=not self.observe)
         members = 0
         for name in sync.stale_frontends(self._store.state):
             self._store.step(sync.reassess_frontend, name)

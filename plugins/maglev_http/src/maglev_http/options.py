@@ -9,7 +9,7 @@ from typing import Any, Literal
 import attrs
 
 from maglev import host_names
-from maglev.api import option
+from maglev.api import hide_query, hide_url, hide_values, option
 from maglev.tls_options import TlsOptions
 from maglev_http.codes import parse_codes
 
@@ -46,7 +46,7 @@ def _check_headers(_: object, __: attrs.Attribute[Mapping[str, str]], value: Map
         if not _TOKEN.fullmatch(name):
             raise ValueError(f"header name {name!r} cannot be sent: wanted letters, digits and -")
         if not _VALUE.fullmatch(text):
-            raise ValueError(f"header {name}: {text!r} cannot be sent: wanted one line of printable ASCII")
+            raise ValueError(f"the value of header {name} cannot be sent: wanted one line of printable ASCII")
         if name.lower() in _OURS:
             raise ValueError(f"header {name} cannot be set: {_OURS[name.lower()]}")
 
@@ -63,6 +63,7 @@ class HttpOptions:
     path: str = option(
         "/",
         help="What to ask for, with a query if you like",
+        secret=hide_query,
         validator=_matches(_PATH, "/ and printable ASCII, the rest percent-encoded"),
     )
     host: str = option(
@@ -92,7 +93,11 @@ class HttpOptions:
         "the byte NN; utf-8: a body that is no UTF-8 is also tried as latin-1",
     )
     headers: Mapping[str, str] = option(
-        factory=dict, help="Headers to send besides", examples=({"X-Probe": "maglev"},), validator=_check_headers
+        factory=dict,
+        help="Headers to send besides",
+        secret=hide_values,
+        examples=({"X-Probe": "maglev"},),
+        validator=_check_headers,
     )
     engine: Literal["lean", "httpx"] = option(
         "lean", help="lean: HTTP/1.1, for thousands of backends; httpx: HTTP/2, redirects and proxies, for few"
@@ -104,6 +109,7 @@ class HttpOptions:
     proxy: str = option(
         "",
         help="Probe through this proxy; its host must be an IP address (engine: httpx)",
+        secret=hide_url,
         examples=("http://192.0.2.3:3128",),
     )
     http2: bool = option(False, help="Speak HTTP/2, by ALPN over TLS or at once in clear text (engine: httpx)")

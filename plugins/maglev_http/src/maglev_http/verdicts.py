@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from maglev.api import Code, Done, ProbeResult
+from maglev.api import Code, Done, ProbeResult, secrets_of
 from maglev.patterns import compile_pattern, shown
 from maglev_http.body import LIMIT
 from maglev_http.codes import parse_codes
@@ -23,6 +23,7 @@ class Verdicts:
         self.pattern = None
         if options.response_regexp:
             self.pattern = compile_pattern(options.response_regexp, "response-regexp", options.encoding)
+        self._secrets = tuple(secrets_of(options))
         self._wanted = str(options.response_code).replace(" ", "")
         self._of_status: dict[int, Done] = {}
         self.known: dict[bytes, Done] = {}
@@ -43,7 +44,7 @@ class Verdicts:
         if self.pattern is None or self.pattern.search(content, whole=len(content) < LIMIT):
             return self.of_status(status)
         where = f"the first {LIMIT // 1024} KiB of the body do" if len(content) >= LIMIT else "the body does"
-        detail = f"status {status}, but {where} not match response-regexp: {shown(content)}"
+        detail = f"status {status}, but {where} not match response-regexp: {shown(content, self._secrets)}"
         return Done(ProbeResult(Code.L7RSP, detail), orderly=True)
 
     def _status_result(self, status: int) -> ProbeResult:

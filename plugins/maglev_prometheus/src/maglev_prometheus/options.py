@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from maglev.api import Reload, option
+from maglev.api import Reload, hide_url, option
 from maglev.serving import addr_option, cert_option, key_option
 
 
@@ -70,6 +70,7 @@ class PrometheusOptions:
     traces: str = option(
         "",
         help="Where traces of drained backends are sent to, by OTLP over HTTP; empty for none",
+        secret=hide_url,
         reload=Reload.RESTART,
         allowed="a URL, or empty",
         examples=("http://127.0.0.1:4318/v1/traces",),

@@ -19,7 +19,7 @@ class Expect(Conversation):
     Judging after every byte would cost the square of the window, so beyond `EAGER` bytes it waits for an eighth more
     each time. All is judged once more when the peer closes or time runs out: half a character at the end is then none.
 
-    A failure quotes the beginning of what came.
+    A failure quotes the beginning of what came, without what was sent: there are servers that repeat a password.
     """
 
     __slots__ = ("_judged", "_opening", "_pattern", "_seen")
@@ -59,7 +59,8 @@ class Expect(Conversation):
         return self._failure(Code.L7TOUT, "no answer that matches expect in time") if self._seen else _SILENT
 
     def _failure(self, code: Code, what: str) -> ProbeResult:
-        return ProbeResult(code, f"{what}: {shown(self._seen)}")
+        secrets = (self._opening.decode("latin-1"),) if self._opening else ()
+        return ProbeResult(code, f"{what}: {shown(self._seen, secrets)}")
 
     def _matches_late(self) -> bool:
         return bool(self._seen) and self._pattern.search(bytes(self._seen))

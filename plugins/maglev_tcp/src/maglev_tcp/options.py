@@ -18,11 +18,13 @@ class TcpOptions(TlsOptions):
     send: str = option(
         "",
         help="Sent once connected; \\xNN is the byte NN, and \\r, \\n, \\t, \\0 and \\\\ are what they are in C",
+        secret=True,
         examples=("PING\r\n",),
     )
     send_hex: str = option(
         "",
         help="The same in hexadecimal, in place of send",
+        secret=True,
         allowed="bytes of two hexadecimal digits, with blanks between them or not",
         examples=("16 03 01",),
     )

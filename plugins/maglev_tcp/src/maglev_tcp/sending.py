@@ -17,15 +17,19 @@ def text_bytes(text: str, encoding: Encoding) -> bytes:
         ValueError: It has another backslash, or a character that the encoding has not.
     """
     sent = b""
-    for number, name, plain, wrong in _PART.findall(text):
+    # What is wrong is not quoted: the text may be a password.
+    for part in _PART.finditer(text):
+        number, name, plain, wrong = part.groups()
         if wrong:
             raise ValueError(
-                rf"send has {wrong!r}, which is no escape: \xNN, \r, \n, \t, \0 and \\ are, NN two hexadecimal digits"
+                f"send has a backslash at character {part.start() + 1} that begins no escape: "
+                r"\xNN, \r, \n, \t, \0 and \\ are, NN two hexadecimal digits"
             )
         try:
             sent += bytes.fromhex(number) if number else _NAMED[name] if name else plain.encode(encoding)
         except UnicodeEncodeError as error:
-            raise ValueError(f"send {text!r} has a character that {encoding} has not") from error
+            at = part.start() + error.start + 1
+            raise ValueError(f"send has a character that {encoding} has not, at {at}") from None
     return sent
 
 
@@ -37,7 +41,7 @@ def hex_bytes(digits: str) -> bytes:
     """
     try:
         return bytes.fromhex(digits)
-    except ValueError as error:
+    except ValueError:
         raise ValueError(
-            f"send-hex {digits!r} is not made of bytes of two hexadecimal digits: wanted for example 16 03 01"
-        ) from error
+            "send-hex is not made of bytes of two hexadecimal digits: wanted for example 16 03 01"
+        ) from None

@@ -12,7 +12,7 @@ from typing import Literal
 import attrs
 
 from maglev import format_duration, host_names, parse_duration
-from maglev.api import option
+from maglev.api import hide_query, option
 from maglev_tester.settings import ProbeSettings
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -100,6 +100,7 @@ class Options:
     uri: str = option(
         _DEFAULTS.uri,
         help="What to ask HTTP and HTTPS VIPs for",
+        secret=hide_query,
         metavar="URI",
         converter=_sendable(_URI, "/ and printable ASCII, the rest percent-encoded"),
     )

@@ -45,6 +45,8 @@ class DataplaneView:
     drift: dict[Address, tuple[Drift, ...]] = attrs.field(factory=dict)
     conf_drift: str = ""
     """What differs in the values for the whole dataplane and is left as it is, in words; empty: nothing."""
+    foreign: str = ""
+    """What somebody else had written to our VIPs at the last read, in words; empty: nothing."""
     steps: dict[VipKey, int] = attrs.field(factory=dict)
     """The weight step that each VIP in the dataplane stands on, inferred at the first look at it."""
     unsynced: set[Address] = attrs.field(factory=set)
@@ -147,6 +149,7 @@ class DataplaneView:
     def lost(self) -> None:
         """The connection is gone: what the dataplane holds is not known until it is read again."""
         self.known = False
+        self.foreign = ""
         self.connected_at_ns = None
         self.unsynced.clear()
 

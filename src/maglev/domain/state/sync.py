@@ -23,6 +23,7 @@ from maglev.domain import warmup
 from maglev.domain.conf import ConfPlan, plan_conf
 from maglev.domain.describe import describe
 from maglev.domain.desired import DesiredVip, desired_vip
+from maglev.domain.drift import foreign_writes
 from maglev.domain.plan import Plan, plan_address
 from maglev.domain.state.commands import known
 from maglev.domain.state.effects import Address, Collector
@@ -206,9 +207,20 @@ def dataplane_connected(state: State, _out: Collector, at_ns: int, *, restarted:
         state.dataplane.restarted()
 
 
-def dataplane_read(state: State, _out: Collector, held: DataplaneState) -> None:
-    """The dataplane was read; `reassess_frontend` has to follow for `stale_frontends`, which may be many."""
-    state.dataplane.read(held)
+def dataplane_read(state: State, out: Collector, held: DataplaneState, *, writing: bool = True) -> None:
+    """The dataplane was read; `reassess_frontend` has to follow for `stale_frontends`, which may be many.
+
+    Args:
+        state: The State.
+        out: The effects.
+        held: What it holds.
+        writing: Whether we are the one who writes, and not an observer of another.
+    """
+    view = state.dataplane
+    view.foreign = foreign_writes(view.vips(), held.vips, view.owned) if writing and view.known else ""
+    if view.foreign:
+        out.note("warning", "foreign-writes", what=view.foreign)
+    view.read(held)
 
 
 def dataplane_lost(state: State, _out: Collector) -> None:
