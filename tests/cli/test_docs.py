@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -11,32 +10,26 @@ import pytest
 
 from maglev.config import load_text
 from maglev.library import installed
+from tools.pages.blocks import ROOT, blocks, name_of, pages
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+PAGES = pages()
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
-
-
-def name_of(page: Path) -> str:
-    return str(page.relative_to(ROOT))
-
-
-def blocks(page: Path, language: str) -> Iterator[str]:
-    yield from re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_configurations_are_valid(page: Path) -> None:
-    for text in blocks(page, "yaml"):
-        if not text.startswith("rule_files:"):  # that one is Prometheus's
-            load_text(text, installed())
+    for block in blocks(page, "yaml"):
+        if not block.text.startswith("rule_files:"):  # that one is Prometheus's
+            loaded = load_text(block.text, installed())
+            assert not ("file" in block.notes and loaded.warnings), "a reader runs it"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_programs_are_python_and_the_names_they_use_exist(page: Path) -> None:
     import maglev
 
-    for text in blocks(page, "python"):
+    for block in blocks(page, "python"):
+        text = block.text
         compile(dedent(text), name_of(page), "exec")
         for name in re.findall(r'(?<!")\bmaglev\.([A-Za-z_]+)', text):
             assert hasattr(maglev, name) or name == "api", f"maglev.{name}"

@@ -22,8 +22,8 @@ are left out.
   `show backend x`. Where a name may stand too, words must be written in full:
   `recreate` and `prune`, as a frontend may be named like their beginning.
 - `?` in the place of a word, or behind its beginning, shows what can stand there, on a pipe too. TAB in the shell
-  completes words and the names that exist just now. Ctrl-C clears the line, or ends a command; Ctrl-D leaves. History is
-  kept in `~/.local/state/maglevc/history`.
+  completes words and the names that exist just now. Ctrl-C clears the line, or ends a command; Ctrl-D leaves. History
+  is kept in `~/.local/state/maglevc/history`.
 - Quotes make anything a value, in the shell and on a pipe: `show backend "?"`, `sync vpp lb state "dry-run"` for a
   frontend of that name. On a command line the quotes must reach maglevc: `maglevc sync vpp lb state "'dry-run'"`.
 - Errors are one line on standard error. Exit status: 0; 1 for an error, which includes what a change could not write to

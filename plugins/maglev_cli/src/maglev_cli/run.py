@@ -71,7 +71,7 @@ def run_lines(invocation: Invocation, lines: Iterable[str]) -> int:
     read: list[Line] = []
     number = 0
     try:
-        for number, text in enumerate(lines, 1):
+        for number, text in enumerate(lines, 1):  # noqa: B007  (said below)
             line = read_line(text.rstrip("\r\n"))
             if line is not None:
                 read.append(line)
