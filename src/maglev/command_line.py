@@ -8,7 +8,7 @@ the field's converter. A field whose type is an attrs class of options stands fo
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -23,15 +23,17 @@ from maglev.single_dash import EmptyEnvvarOption
 Options = TypeVar("Options")
 
 
-def options_of(cls: type[Any]) -> list[click.Parameter]:
+def options_of(cls: type[Any], prefix: str = "") -> list[click.Parameter]:
     """Make click's options.
 
     Args:
         cls: An attrs class. Fields that were not declared by `maglev.api.option` are left out.
+        prefix: Begins a second variable of each option that has one: `MAGLEV_FRONTEND_` has the option `--listen` read
+            from `MAGLEV_FRONTEND_LISTEN` before `MAGLEV_LISTEN`, for commands that share an environment file.
     """
     made: list[click.Parameter] = []
     for field, wanted, info in _fields(cls):
-        made += options_of(wanted) if info is None else [_option(field, wanted, info)]
+        made += options_of(wanted, prefix) if info is None else [_option(field, wanted, info, prefix)]
     return made
 
 
@@ -78,7 +80,7 @@ def _without_none(wanted: Any) -> Any:
     return next(member for member in members if member is not NoneType) if NoneType in members else wanted
 
 
-def _option(field: attrs.Attribute[Any], wanted: Any, info: OptionInfo) -> click.Option:
+def _option(field: attrs.Attribute[Any], wanted: Any, info: OptionInfo, prefix: str) -> click.Option:
     default: Any = field.default
     optional = NoneType in get_args(field.type)
     switch = wanted is bool
@@ -91,7 +93,7 @@ def _option(field: attrs.Attribute[Any], wanted: Any, info: OptionInfo) -> click
         default=_plain(default),
         metavar=info.metavar or None,
         multiple=info.multiple,
-        envvar=info.envvar or None,
+        envvar=_variables(info, prefix),
         show_envvar=True,
         show_default=bool(info.envvar)
         and default not in (None, "", ())
@@ -99,6 +101,12 @@ def _option(field: attrs.Attribute[Any], wanted: Any, info: OptionInfo) -> click
         help=info.help,
         **settings,
     )
+
+
+def _variables(info: OptionInfo, prefix: str) -> str | list[str] | None:
+    if not (prefix and info.envvar):
+        return info.envvar or None
+    return [f"{prefix}{info.flag.upper().replace('-', '_')}", info.envvar]
 
 
 def _plain(default: Any) -> Any:
@@ -109,7 +117,7 @@ def _plain(default: Any) -> Any:
 
 def _type(field: attrs.Attribute[Any], wanted: Any, info: OptionInfo, *, optional: bool) -> click.ParamType:  # type: ignore[type-arg]  # generic from click 8.3 on only
     if get_origin(wanted) is Literal:
-        return click.Choice(get_args(wanted), case_sensitive=False)
+        return _Choice(get_args(wanted), info.aliases)
     if info.multiple:
         element = get_args(wanted)[0]
         splitter = os.pathsep if element is Path else None
@@ -118,6 +126,23 @@ def _type(field: attrs.Attribute[Any], wanted: Any, info: OptionInfo, *, optiona
     if converter is None and wanted in (int, float):
         return click.INT if wanted is int else click.FLOAT
     return _Text(converter or wanted, info.metavar, optional=optional, secret=info.secret)
+
+
+class _Choice(click.Choice):  # type: ignore[type-arg]  # generic from click 8.2 on only
+    """One of some words, in any case.
+
+    Args:
+        words: Those that are shown.
+        aliases: Other spellings, each with what it stands for.
+    """
+
+    def __init__(self, words: Iterable[str], aliases: Iterable[tuple[str, str]]) -> None:
+        super().__init__(tuple(words), case_sensitive=False)
+        self._aliases = dict(aliases)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Take a word for what it stands for."""
+        return super().convert(self._aliases.get(str(value).lower(), value), param, ctx)
 
 
 class _Text(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on only

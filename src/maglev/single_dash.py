@@ -34,10 +34,11 @@ def normalise(
     done: list[str] = []
     for argument in rest:
         name, equals, value = argument.partition("=")
-        option = known.get(name) or known.get(f"-{name}")
+        is_positional = argument == "-" or not argument.startswith("-")
+        # A dash is added where there is one already: the word `h` is no `-h`.
+        option = None if is_positional else known.get(name) or known.get(f"-{name}")
         if option is None:
             done.append(argument)
-            is_positional = argument == "-" or not argument.startswith("-")
             if argument == "--" or (is_positional and not interspersed):
                 break
             continue
@@ -114,6 +115,5 @@ class EmptyEnvvarOption(click.Option):
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Return the variable's text, even if empty; `None` if it is not set."""
-        if isinstance(self.envvar, str) and self.envvar in os.environ:
-            return os.environ[self.envvar]
-        return super().resolve_envvar_value(ctx)
+        names = [self.envvar] if isinstance(self.envvar, str) else self.envvar or ()
+        return next((os.environ[name] for name in names if name in os.environ), super().resolve_envvar_value(ctx))

@@ -37,7 +37,7 @@ class Options:
     server: str = option("localhost", help="Server", metavar="HOST")
     tls: Tls = attrs.field(factory=Tls)
     state_dir: Path | None = option(Path("/state"), help="Directory")
-    level: Literal["low", "high"] = option("low", help="Level")
+    level: Literal["low", "high"] = option("low", help="Level", aliases={"hi": "high"})
     loud: bool = option(False, help="Loud")
     once: bool = option(False, help="Once", variable="")
     color: bool | None = option(None, help="Colour")
@@ -47,17 +47,19 @@ class Options:
     unseen: int = 7
 
 
-def run(*words: str, **environment: str) -> tuple[Result, Options | None]:
+def run(*words: str, prefix: str = "", **environment: str) -> tuple[Result, Options | None]:
     found: list[Options] = []
     command = click.Command(
-        "x", params=options_of(Options), callback=lambda **values: found.append(read(Options, values, given="given"))
+        "x",
+        params=options_of(Options, prefix),
+        callback=lambda **values: found.append(read(Options, values, given="given")),
     )
     result = CliRunner().invoke(command, words, env={f"MAGLEV_{name}": value for name, value in environment.items()})
     return result, found[0] if found else None
 
 
-def options(*words: str, **environment: str) -> Options:
-    result, found = run(*words, **environment)
+def options(*words: str, prefix: str = "", **environment: str) -> Options:
+    result, found = run(*words, prefix=prefix, **environment)
     assert found is not None, result.output
     return found
 
@@ -78,6 +80,21 @@ def test_the_environment_is_read_and_the_option_wins() -> None:
     assert (found.server, found.loud, found.level) == ("a", True, "high")
     assert found.files == (Path("x"), Path("y z"))
     assert found.state_dir is None
+
+
+def test_a_choice_may_have_another_spelling() -> None:
+    assert options("--level", "Hi").level == options(LEVEL="hi").level == "high"
+    assert "[low|high]" in run("--help")[0].output
+
+
+def test_a_commands_own_variables_go_before_those_that_it_shares() -> None:
+    shared = {"SERVER": "shared", "LEVEL": "high", "CERT": "c", "KEY": "k", "STATE_DIR": "/shared"}
+    own = {"OWN_SERVER": "own", "OWN_LEVEL": "low", "OWN_STATE_DIR": ""}
+    found = options(prefix="MAGLEV_OWN_", **shared, **own)
+    assert (found.server, found.level, found.state_dir) == ("own", "low", None)
+    assert found.tls == Tls(Path("c"), Path("k"))
+    assert options(prefix="MAGLEV_OWN_", **shared).server == "shared"
+    assert options(**shared, **own).server == "shared"
 
 
 def test_an_option_without_a_variable_has_none() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import signal
 from collections.abc import Callable
@@ -17,6 +18,12 @@ from tests.cli.conftest import MAGLEVD
 EXAMPLE = Path(__file__).parents[2] / "examples" / "loopback.yaml"
 AMS1, AMS2, FRA1, SPARE = map(IPv4Address, ("127.0.0.31", "127.0.0.32", "127.0.0.41", "127.0.0.42"))
 STATES = ("backend", "frontend", "weight")
+
+
+def example(port: int) -> str:
+    """The example with servers on another port, and without exporters: none is loaded here."""
+    text = re.sub(r"  exporters:.*?(?=  healthchecks:)", "", EXAMPLE.read_text(), flags=re.DOTALL)
+    return text.replace("18081", str(port))
 
 
 class Site:
@@ -47,7 +54,7 @@ def site(
     port: int,
 ) -> Site:
     servers = dict(zip(("ams-1", "ams-2", "fra-1"), web_servers(AMS1, AMS2, FRA1, port=port), strict=True))
-    file = config_file(EXAMPLE.read_text().replace("8081", str(port)))
+    file = config_file(example(port))
     daemon = maglevd("--config", file)
     until_settled(daemon)
     return Site(daemon, servers, file)
@@ -171,7 +178,7 @@ def test_observing_writes_nothing(
     maglevd: Callable[..., Any], web_servers: Callable[..., list[Any]], config_file: Callable[[str], Path], port: int
 ) -> None:
     web_servers(AMS1, AMS2, FRA1, port=port)
-    daemon = maglevd("-config", config_file(EXAMPLE.read_text().replace("8081", str(port))), "-observe")
+    daemon = maglevd("-config", config_file(example(port)), "-observe")
     assert daemon.until("started")[-1]["observe"] is True
     daemon.until("weight", weight=100)
     assert daemon.stop() == 0

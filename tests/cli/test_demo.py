@@ -31,11 +31,13 @@ from maglev.api import (
 )
 from maglev.cli.demo.instructions import instructions
 from maglev.cli.demo.predictions import predict_states
+from maglev.cli.demo.run import own_addresses
 from maglev.cli.demo.scenario import SERVERS, configuration
 from maglev.cli.demo.screen import Screen
 from maglev.cli.demo.servers import free_port
 from maglev.cli.demo.timing import DetectionTimer, detection_bound_s
-from maglev.config import load_text
+from maglev.cli.options import Invocation
+from maglev.config import FlagValue, FlagValues, load_text
 from maglev.library import installed
 
 DEMO = (sys.executable, "-m", "maglev.cli", "demo")
@@ -137,6 +139,19 @@ def test_without_the_api_it_says_what_to_install_for_commands() -> None:
     port = free_port(list(SERVERS.values()))
     config = load_text(configuration(port), installed({"MAGLEV_LOAD_PLUGINS": "http"})).config
     assert "  To give commands, install maglevd[grpc,cli]." in instructions(config, Path("maglev.yaml"), port)
+
+
+def test_its_exporters_meet_no_other_maglevd_unless_they_are_told_to(tmp_path: Path) -> None:
+    plugins = installed()
+    own = own_addresses(Invocation(plugins), tmp_path / "grpc.sock")
+    for name in ("grpc", "prometheus"):
+        assert re.fullmatch(r"127\.0\.0\.1:\d+", str(own["exporter", name]["addr"].value))
+    assert len({own["exporter", name]["addr"].value for name in ("grpc", "prometheus")}) == 2
+    load_text(configuration(80), plugins, flag_values=own)
+    given: FlagValues = {("exporter", "grpc"): {"addr": FlagValue("127.0.0.1:9090", "--grpc-addr")}}
+    assert own_addresses(Invocation(plugins, flag_values=given), tmp_path)["exporter", "grpc"]["addr"].value == (
+        "127.0.0.1:9090"
+    )
 
 
 def test_a_port_that_is_free_on_all_addresses_is_found() -> None:

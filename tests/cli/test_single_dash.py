@@ -39,12 +39,19 @@ OPTIONS = (
         ("-pair -config -server -config x", "--pair -config -server --config x"),
         ("-unknown -config x", "-unknown --config x"),
         ("word -config x", "word --config x"),
+        ("set s pause -config x", "set s pause --config x"),
+        ("s=x -config y", "s=x --config y"),
         ("-- -config x", "-- -config x"),
         ("- -config x", "- --config x"),
     ],
 )
 def test_one_dash_becomes_two(given_words: str, wanted: str) -> None:
     assert normalise(given_words.split(), OPTIONS) == wanted.split()
+
+
+@given(st.lists(st.sampled_from(["s", "s=x", "config", "config=x", "color=false", "", "=", "word"])))
+def test_a_word_without_a_dash_is_never_an_option(words: list[str]) -> None:
+    assert normalise(words, OPTIONS) == words
 
 
 def test_options_after_a_subcommand_are_left_to_it() -> None:
@@ -70,10 +77,11 @@ def group(ctx: click.Context, directory: str) -> None:
 
 
 @group.command()
-@click.option("--loud/--quiet")
+@click.option("--loud/--quiet", "-l")
+@click.argument("words", nargs=-1)
 @click.pass_obj
-def sub(directory: str, *, loud: bool) -> None:
-    click.echo(f"{directory!r} {loud}")
+def sub(directory: str, words: tuple[str, ...], *, loud: bool) -> None:
+    click.echo(" ".join([f"{directory!r} {loud}", *words]))
 
 
 @pytest.mark.parametrize(
@@ -83,6 +91,8 @@ def sub(directory: str, *, loud: bool) -> None:
         (["sub", "-loud"], {"SINGLE_DASH_DIR": ""}, "'' True"),
         (["-dir", "x", "sub", "-loud=false"], {"SINGLE_DASH_DIR": "y"}, "'x' False"),
         (["sub"], {"SINGLE_DASH_DIR": "y"}, "'y' False"),
+        (["sub", "l"], {}, "'default' False l"),
+        (["sub", "l=1", "-l"], {}, "'default' True l=1"),
     ],
 )
 def test_a_group_and_its_subcommands_take_both(words: list[str], environment: dict[str, str], wanted: str) -> None:

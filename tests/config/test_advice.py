@@ -42,8 +42,8 @@ def test_examples_have_no_warnings(name: str) -> None:
         ("type: http,", "type: https,", "maglev.healthchecks.web.params: neither host nor server-name: no SNI is sent"),
         (
             "port: 80}",
-            "port: 80, fast-interval: 500ms}",
-            "maglev.healthchecks.web.timeout: 1.5s is not below the shortest interval (500ms)",
+            "port: 80, interval: 1s}",
+            "maglev.healthchecks.web.timeout: 1.5s is not below the interval (1s)",
         ),
         (
             "name: primary,",
@@ -65,6 +65,10 @@ def test_examples_have_no_warnings(name: str) -> None:
 def test_warning(old: str, new: str, message: str) -> None:
     assert old in MINIMAL
     assert any(line.startswith(message) for line in warned(MINIMAL.replace(old, new, 1)))
+
+
+def test_a_timeout_above_the_fast_interval_is_usual() -> None:
+    assert warned(MINIMAL.replace("port: 80}", "port: 80, fast-interval: 500ms, down-interval: 1s}", 1)) == []
 
 
 def test_a_quarter_of_the_table_is_not_yet_too_much() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from maglev_cli.command import command
-from maglev_cli.forms import FORMS, WORDS
+from maglev_cli.forms import SHOWN, WORDS
 from maglev_cli.grammar import Argument, Form
 from tools.reference.options import options_table
 
@@ -21,9 +21,11 @@ are left out.
 - A word may be abbreviated as long as it is clear which one is meant: `sh ba` is `show backends`, `sh ba x` is
   `show backend x`. Where a name may stand too, words must be written in full:
   `recreate` and `prune`, as a frontend may be named like their beginning.
-- `?` in the place of a word shows what can stand there, TAB in the shell completes words and the names that exist just
-  now. Ctrl-C clears the line, or ends a command; Ctrl-D leaves. History is kept in `~/.local/state/maglevc/history`.
-- In the shell, quotes make anything a value: `show backend "?"`.
+- `?` in the place of a word, or behind its beginning, shows what can stand there, on a pipe too. TAB in the shell
+  completes words and the names that exist just now. Ctrl-C clears the line, or ends a command; Ctrl-D leaves. History
+  is kept in `~/.local/state/maglevc/history`.
+- Quotes make anything a value, in the shell and on a pipe: `show backend "?"`, `sync vpp lb state "dry-run"` for a
+  frontend of that name. On a command line the quotes must reach maglevc: `maglevc sync vpp lb state "'dry-run'"`.
 - Errors are one line on standard error. Exit status: 0; 1 for an error, which includes what a change could not write to
   the dataplane, and problems that `config check` found; 2 for a wrong command or option, and then nothing was asked of
   maglevd; 130 for Ctrl-C, 141 when whoever read the output left.
@@ -50,13 +52,13 @@ line names, for one second at most.
 def page() -> str:
     """The whole page."""
     parts = [_HEAD, options_table(command()), _COMPLETION, "\n## Commands\n"]
-    for word in dict.fromkeys(form.syntax.split()[0] for form in FORMS):
+    for word in dict.fromkeys(form.syntax.split()[0] for form in SHOWN):
         parts += _section(word)
     return "".join(parts)
 
 
 def _section(word: str) -> Iterator[str]:
-    own = [form for form in FORMS if form.syntax.split()[0] == word]
+    own = [form for form in SHOWN if form.syntax.split()[0] == word]
     yield f"\n### {word}\n\n{_sentence(WORDS.get(word, own[0].help))}\n"
     yield "\n| command | what it does |\n|---|---|\n"
     yield from (_row(form.syntax, form.help) for form in own)

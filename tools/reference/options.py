@@ -28,7 +28,8 @@ def _options(command: click.Command) -> Iterator[click.Option]:
 def _row(option: click.Option) -> str:
     names = " / ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     value = "" if option.is_flag else f" `{_value(option)}`"
-    variable = f"`{option.envvar}`" if option.envvar else "–"
+    variables = [option.envvar] if isinstance(option.envvar, str) else option.envvar or ()
+    variable = ", ".join(f"`{name}`" for name in variables) or "–"
     default = "–" if option.is_flag and not option.secondary_opts else _default(option.default)
     meaning = (option.help or "").replace("|", "\\|")
     return f"| {names}{value} | {variable} | {default} | {meaning} |"

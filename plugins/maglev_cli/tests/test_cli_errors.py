@@ -112,6 +112,40 @@ def test_help_and_version_need_no_maglevd() -> None:
     assert maglevc("sohw", "?").returncode == 2
 
 
+@pytest.mark.parametrize(
+    "text,status,out,told",
+    [
+        ("show ba?", 0, "backends", ""),
+        ("show ?", 0, "healthchecks", ""),
+        ("?", 0, "watch", ""),
+        ("show backend ams-1\nshow vpp ?\nhelp", 0, "lb", ""),
+        ('show backend "ams-1', 2, "", "line 1: a quote is not closed"),
+        ("show version\nshow backend 'a", 2, "", "line 2: a quote is not closed"),
+        ("show backend a\\", 2, "", "line 1: a quote is not closed"),
+        ('show backend "a?"', 1, "", "no backend 'a?'"),
+        ('show backend "two words"', 1, "", "no backend 'two words'"),
+        ("sohw ?", 2, "", "line 1: unknown word 'sohw'"),
+        ("# a comment ?\n\n  # and another '", 0, "", ""),
+    ],
+)
+def test_a_pipe_reads_question_marks_and_quotes_as_the_shell_does(
+    shared_site: Site, text: str, status: int, out: str, told: str
+) -> None:
+    done = shared_site.run(text=f"{text}\n")
+    assert (done.returncode, out in done.stdout, done.stderr[: len(told)]) == (status, True, told)
+    assert bool(done.stderr) == bool(told)
+    assert bool(done.stdout) == bool(out)
+
+
+def test_a_name_in_quotes_is_a_name_on_the_command_line_too(shared_site: Site) -> None:
+    words = ("sync", "vpp", "lb", "state")
+    assert shared_site.run(*words, "'dry-run'").stderr.startswith("no frontend 'dry-run'")
+    assert shared_site.run("show", "backend", '"?"').stderr.startswith("no backend '?'")
+    assert shared_site.run("show", "backend", "two words").stderr.startswith("no backend 'two words'")
+    assert shared_site.run("show", "backend", "h").stderr.startswith("no backend 'h'")
+    assert shared_site.run("set", "backend", "h", "pause").stderr.startswith("no backend 'h'")
+
+
 def test_the_environment_speaks_and_a_flag_wins(shared_site: Site) -> None:
     assert maglevc("show", "version", MAGLEV_SERVER=shared_site.server).returncode == 0
     assert maglevc("-server", shared_site.server, "show", "version", MAGLEV_SERVER="localhost:1").returncode == 0

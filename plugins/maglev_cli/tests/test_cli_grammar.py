@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maglev_cli.forms import FORMS
-from maglev_cli.grammar import Argument, Form, Part, Token, Word, WrongCommand, parse, split, tokens_of
+from maglev_cli.grammar import (
+    Argument,
+    Form,
+    Part,
+    Token,
+    Word,
+    WrongCommand,
+    candidates,
+    parse,
+    quoted,
+    split,
+    tokens_of,
+)
 
 SAMPLES = {"weight": "40", "source": "192.0.2.7", "source-port": "4711", "destination-port": "53", "num": "3"}
 
@@ -189,6 +201,39 @@ def test_a_name_is_never_taken_for_an_abbreviation() -> None:
 def test_what_is_quoted_is_never_a_word() -> None:
     assert meaning('sync vpp lb state "prune"') == ("SyncDataplane", {"frontend": "prune"})
     assert complaint('"show" version').startswith("unknown word 'show'")
+
+
+NAMES = st.sampled_from(["dry-run", "prune", "?", "-h", "two words", "it's", '"', "\\", "#"]) | st.text(
+    min_size=1, max_size=8
+)
+
+
+@given(name=NAMES)
+def test_any_name_can_be_written_in_a_line_and_on_a_command_line(name: str) -> None:
+    wanted = ("SyncDataplane", {"frontend": name})
+    assert meaning(f"sync vpp lb state {quoted(name)}") == wanted
+    parsed = parse(FORMS, tokens_of(["sync", "vpp", "lb", "state", quoted(name)]))
+    assert (parsed.action, dict(parsed.values)) == wanted
+
+
+@pytest.mark.parametrize("word", ["'", '"a', "it's", "'a' b", "a'b'", "dry-run"])
+def test_quotes_that_are_not_around_a_word_of_a_command_line_are_part_of_it(word: str) -> None:
+    assert tokens_of([word]) == (Token(word),)
+
+
+@pytest.mark.parametrize("line", ["show vpp lbstate", "sh vp lbstate", "show vpp lbstate site"])
+def test_the_originals_older_words_mean_what_they_meant(line: str) -> None:
+    wanted = {"frontend": "site"} if line.endswith("site") else {}
+    assert meaning(line) == ("dataplane:state", wanted)
+    _, _, rest = line.partition(" ")
+    assert meaning(f"sync {rest}") == ("SyncDataplane", wanted)
+
+
+def test_older_words_are_neither_offered_nor_abbreviated() -> None:
+    assert complaint("show vpp l") == "'show vpp l' is not complete; next: state, counters"
+    assert complaint("show vpp lbs") == "unknown word 'lbs' after 'show vpp'; possible: info, lb"
+    assert [each.text for each in candidates(FORMS, split("show vpp l"))] == ["lb"]
+    assert [each.text for each in candidates(FORMS, split("sync vpp lbstate r"))] == ["recreate"]
 
 
 def test_every_word_has_help() -> None:

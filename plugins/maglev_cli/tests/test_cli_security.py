@@ -7,6 +7,8 @@ import datetime as dt
 import json
 import os
 import socket
+import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +90,36 @@ def test_tls_to_a_server_that_speaks_clear_text_is_an_error(shared_site: Site, k
     done = shared_site.run("--ca", f"{keys}/ca.pem", "show", "version")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"{shared_site.server}: it does not speak TLS\n"
+
+
+@pytest.mark.parametrize("protocols", [(), ("http/1.1",)], ids=["none", "http/1.1"])
+def test_a_server_that_speaks_tls_but_not_http_2_is_no_maglevd(keys: Path, protocols: tuple[str, ...]) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(keys / "cert.pem", keys / "key.pem")
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
+                secure.recv(10_000)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        server = f"localhost:{listener.getsockname()[1]}"
+        done = maglevc("--server", server, "--ca", f"{keys}/ca.pem", "show", "version")
+        thread.join(30)
+    told = f"{server}: what answers there is no maglevd: it speaks TLS, but not HTTP/2\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+
+
+def test_a_file_that_cannot_be_used_is_told_in_words(keys: Path) -> None:
+    done = maglevc("--server", "localhost:1", "--ca", f"{keys}/token", "show", "version")
+    assert (done.returncode, done.stderr) == (2, f"{keys}/token: there is no certificate in it\n")
+    options = ("--ca", f"{keys}/ca.pem", "--cert", f"{keys}/operator.crt", "--key", f"{keys}/stranger.key")
+    done = maglevc("--server", "localhost:1", *options, "show", "version")
+    assert (done.returncode, done.stderr) == (2, f"{keys}/stranger.key is not the key of {keys}/operator.crt\n")
 
 
 @pytest.fixture(scope="module")

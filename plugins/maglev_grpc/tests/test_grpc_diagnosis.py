@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import re
 import socket
 import ssl
 import threading
@@ -12,11 +13,18 @@ from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from maglev.api import BackendState, PauseBackend
-from maglev_grpc.client import Disconnected, Security, Unavailable
+from maglev_grpc.client import Disconnected, Security, Unavailable, connect
 from maglev_grpc.client.diagnosis import diagnose, explained
 from maglev_grpc.errors import ServerFault
 from plugins.maglev_grpc.tests.serving import running
@@ -148,8 +156,52 @@ def test_where_nothing_shows_nothing_is_told(keys: Path) -> None:
     assert diagnose("localhost:1", Security(ca=keys / "missing.pem")) == ""
 
 
+@pytest.mark.parametrize(
+    "files,told",
+    [
+        ({"ca": "text"}, "text: there is no certificate in it"),
+        ({"ca": "empty"}, "empty: there is no certificate in it"),
+        ({"ca": "good.key"}, "good.key: there is no certificate in it"),
+        ({"ca": "."}, ": Is a directory"),
+        ({"ca": "missing"}, "missing: No such file or directory"),
+        ({"cert": "text", "key": "good.key"}, "text: there is no certificate in it"),
+        ({"cert": "good.key", "key": "good.crt"}, "good.key: there is no certificate in it"),
+        ({"cert": "good.crt", "key": "text"}, "text: there is no private key in it"),
+        ({"cert": "good.crt", "key": "missing"}, "missing: No such file or directory"),
+        ({"cert": "good.crt", "key": "stranger.key"}, "stranger.key is not the key of {keys}/good.crt"),
+        (
+            {"cert": "good.crt", "key": "locked.key"},
+            "locked.key: the key is encrypted; one without a",
+        ),
+    ],
+)
+async def test_a_file_that_cannot_be_used_is_named_before_anything_is_sent(
+    keys: Path, files: dict[str, str], told: str
+) -> None:
+    await anyio.to_thread.run_sync(_unusable_files, keys)
+    options: dict[str, Any] = {name: keys / file for name, file in files.items()}
+    with pytest.raises(ValueError, match=re.escape(told.format(keys=keys))):
+        async with connect("localhost:1", Security(**options)):
+            pass
+
+
+def _unusable_files(keys: Path) -> None:
+    (keys / "text").write_text("no PEM\n")
+    (keys / "empty").write_text("")
+    key = load_pem_private_key((keys / "good.key").read_bytes(), None)
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    (keys / "locked.key").write_bytes(locked)
+
+
+async def test_a_host_that_does_not_exist_is_told() -> None:
+    async with connect("nowhere.invalid:1") as client:
+        with pytest.raises(Unavailable, match=r"^nowhere.invalid:1: there is no address for nowhere.invalid: [^:\]]+$"):
+            await client.info()
+
+
 NOBODY = "Failed to connect to remote host: Connection refused"
 NO_HTTP2 = "Failed parsing HTTP/2 (Expected SETTINGS frame as the first frame, got frame type 45)"
+NO_ALPN = "Cannot check peer: missing selected ALPN property."
 PREAMBLE = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: "
 
 
@@ -158,6 +210,7 @@ PREAMBLE = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.
     [
         (f"lb:1: {PREAMBLE}{NOBODY}", f"lb:1: {NOBODY}"),
         (f"lb:1: {PREAMBLE}{NO_HTTP2}", f"lb:1: what answers there is no maglevd: {NO_HTTP2}"),
+        (f"lb:1: {PREAMBLE}{NO_ALPN}", "lb:1: what answers there is no maglevd: it speaks TLS, but not HTTP/2"),
         ("maglevd is shutting down", "maglevd is shutting down"),
     ],
 )

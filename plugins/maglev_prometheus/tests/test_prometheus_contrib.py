@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[3]
 CONTRIB = ROOT / "contrib"
 RULES = CONTRIB / "prometheus/maglev.rules.yml"
 TESTS = CONTRIB / "prometheus/maglev.rules.test.yml"
+ALL_TESTS = sorted((CONTRIB / "prometheus").glob("*.rules.test.yml"))
 DASHBOARDS = sorted((CONTRIB / "grafana").glob("*.json"))
 
 OF_THE_PROCESS = {
@@ -147,9 +148,22 @@ def test_every_alert_says_what_to_look_at() -> None:
             assert "$labels.instance" in rule["annotations"]["summary"]
 
 
-def test_promtool_passes_the_unit_tests_of_the_rules() -> None:
-    ran = promtool("test", "rules", TESTS)
+@pytest.mark.parametrize("tests", ALL_TESTS, ids=lambda path: path.name)
+def test_promtool_passes_the_unit_tests_of_the_rules(tests: Path) -> None:
+    ran = promtool("test", "rules", tests)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_rules_for_those_who_come_from_vpp_maglev_map_every_operation_and_are_tested() -> None:
+    file = CONTRIB / "prometheus/vpp-maglev.rules.yml"
+    (group,) = yaml.safe_load(file.read_text())["groups"]
+    expressions = {rule["record"]: rule["expr"] for rule in group["rules"]}
+    for name, expression in expressions.items():
+        assert {metric for metric, _ in selectors(expression)} == {name.removeprefix("vpp_maglev:")} <= LABELS.keys()
+    kinds = ("add-vip", "delete-vip", "add-server", "delete-server", "set-weight")
+    assert [kind for kind in kinds if f'"{kind}")' not in expressions["vpp_maglev:maglev_vpp_lbsync_total"]] == []
+    tests = yaml.safe_load(file.with_name("vpp-maglev.rules.test.yml").read_text())["tests"]
+    assert {part["expr"] for test in tests for part in test["promql_expr_test"]} == expressions.keys()
 
 
 def test_promtool_takes_rules_and_configuration() -> None:

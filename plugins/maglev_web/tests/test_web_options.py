@@ -71,6 +71,21 @@ def test_allowed_hosts_are_listed_or_named_one_by_one(started: list[Settings]) -
     assert [one.allowed_hosts for one in started] == [("a.example", "b.example")] * 2 + [()]
 
 
+def test_in_a_shared_environment_file_its_own_variables_go_first(started: list[Settings]) -> None:
+    shared = {"MAGLEV_SERVERS": "a:1", "MAGLEV_LISTEN": "127.0.0.1:1", "MAGLEV_LOG_LEVEL": "error"}
+    own = {
+        "MAGLEV_FRONTEND_SERVER": "b:2,c:3",
+        "MAGLEV_FRONTEND_LISTEN": "127.0.0.1:2",
+        "MAGLEV_FRONTEND_LOG_LEVEL": "warn",
+    }
+    assert run(**shared).exit_code == 0
+    assert run(**shared, **own).exit_code == 0
+    assert [(one.servers, one.listen, one.log_level) for one in started] == [
+        (("a:1",), "127.0.0.1:1", "error"),
+        (("b:2", "c:3"), "127.0.0.1:2", "warning"),
+    ]
+
+
 def test_every_option_has_its_environment_variable() -> None:
     named = [one for one in module.command().params if getattr(one, "envvar", None)]
     assert {one.name for one in named} == {one.name for one in module.command().params} - {"version"}

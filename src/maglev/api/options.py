@@ -45,6 +45,7 @@ class OptionInfo:
         variable: The environment variable of a command's option; `None`: `MAGLEV_` and the flag in capitals
             (`MAGLEV_GRPC_ADDR`), as all others have it; empty: there is none, and a switch has no `--no-…`.
         multiple: Whether a command's option may be given again.
+        aliases: Other spellings of a choice, each with what it stands for.
     """
 
     help: str
@@ -57,6 +58,7 @@ class OptionInfo:
     metavar: str = ""
     variable: str | None = None
     multiple: bool = False
+    aliases: tuple[tuple[str, str], ...] = ()
 
     @property
     def envvar(self) -> str:
@@ -80,6 +82,7 @@ def option(  # noqa: PLR0913 - all but the first are keywords
     metavar: str = "",
     variable: str | None = None,
     multiple: bool = False,
+    aliases: Mapping[str, str] | None = None,
     validator: Callable[[Any, attrs.Attribute[Any], Any], None] | None = None,
     converter: Callable[[Any], Any] | None = None,
 ) -> Any:
@@ -99,6 +102,7 @@ def option(  # noqa: PLR0913 - all but the first are keywords
         metavar: As in `OptionInfo`, and so are `variable` and `multiple`: for options of commands.
         variable: The environment variable.
         multiple: Whether it may be given again.
+        aliases: Other spellings of a choice, each with what it stands for: for options of commands.
         validator: An attrs validator. Raise `ValueError` with a message that says what is wrong and what is allowed:
             the loader puts file, line and path before it.
         converter: An attrs converter, run after the type of the value was checked. `ValueError` as above.
@@ -106,7 +110,8 @@ def option(  # noqa: PLR0913 - all but the first are keywords
     Returns:
         An attrs field. (Typed `Any`, as `attrs.field` is, so that it can stand behind any annotation.)
     """
-    info = OptionInfo(help, unit, flag, secret, reload, examples, allowed, metavar, variable, multiple)
+    spellings = tuple((aliases or {}).items())
+    info = OptionInfo(help, unit, flag, secret, reload, examples, allowed, metavar, variable, multiple, spellings)
     given: dict[str, Any] = {"default": default} if factory is None else {"factory": factory}
     printed: Any = shown_repr(secret) if secret else True
     return attrs.field(**given, metadata={_KEY: info}, repr=printed, validator=validator, converter=converter)

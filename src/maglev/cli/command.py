@@ -14,10 +14,12 @@ from maglev.cli.options import Invocation, core_options, plugin_options
 from maglev.library import installed
 from maglev.plugin import PluginManager
 from maglev.single_dash import SingleDashCommand, SingleDashGroup, version_option
+from maglev.standard_streams import open_missing
 
 
 def main() -> None:
     """The entry point of `maglevd`."""
+    open_missing()
     command(installed())(prog_name="maglevd")
 
 

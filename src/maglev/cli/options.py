@@ -26,7 +26,9 @@ class Invocation:
 
     plugins: PluginManager
     config: Path = option(Path("/etc/vpp-maglev/maglev.yaml"), help="The configuration", metavar="FILE")
-    log_level: Literal["debug", "info", "warning", "error"] = option("info", help="The least level that is logged")
+    log_level: Literal["debug", "info", "warning", "error"] = option(
+        "info", help="The least level that is logged", aliases={"warn": "warning"}
+    )
     log_format: Literal["json", "console"] | None = option(
         None, help="How to log; json unless standard error is a terminal"
     )

@@ -12,9 +12,10 @@ import click
 
 from maglev.command_line import options_of
 from maglev.single_dash import SingleDashCommand, version_option
+from maglev.standard_streams import open_missing
 from maglev_cli.options import Invocation
 from maglev_cli.render import Output
-from maglev_cli.status import INTERRUPTED, READER_LEFT
+from maglev_cli.status import ERROR, INTERRUPTED, READER_LEFT
 
 _COMPLETION = "_MAGLEVC_COMPLETE"
 """The variable by which a shell asks for completion, as click has it."""
@@ -25,9 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Most of a command's time goes into imports, and a tenth of that into looking for garbage among what they make.
     gc.disable()
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own log stays off the terminal
-    for stream in (sys.stdout, sys.stderr):
+    open_missing()
+    for stream, errors in (
+        (sys.stdin, "surrogateescape"),
+        (sys.stdout, "backslashreplace"),
+        (sys.stderr, "backslashreplace"),
+    ):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=errors)
     status = _guarded(list(sys.argv[1:] if arguments is None else arguments))
     # Everything is closed. Skip the interpreter's shutdown: it takes as long as asking maglevd something.
     os._exit(_flushed(status))
@@ -53,14 +59,22 @@ def _guarded(words: list[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return READER_LEFT
+    except OSError as error:
+        return _unwritten(error)
+
+
+def _unwritten(error: OSError) -> int:
+    Output().error(f"standard output: {error.strerror}")
+    return ERROR
 
 
 def _flushed(status: int) -> int:
     try:
         sys.stdout.flush()
-        sys.stderr.flush()
     except BrokenPipeError:
         return READER_LEFT
+    except OSError as error:
+        return status or _unwritten(error)  # else it was told already
     return status
 
 

@@ -67,7 +67,7 @@ def candidates_of(values: Mapping[str, Any], partial: str) -> list[CompletionIte
             found = candidates(FORMS, line)
     except WrongCommand:
         return []
-    return [CompletionItem(candidate.text, help=candidate.help) for candidate in found]
+    return [CompletionItem(each.written if each.is_quoted else each.text, help=each.help) for each in found]
 
 
 async def _with_names(invocation: Invocation, line: Split) -> tuple[Candidate, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,7 +68,8 @@ def completions(text: str, names: Names) -> list[Completion]:
     except WrongCommand:
         return []
     start = line.partial.start - len(text)
-    return [Completion(f"{shlex.quote(each.text)} ", start, each.text, each.help) for each in found]
+    shown = ((each, each.written if each.is_quoted else each.text) for each in found)
+    return [Completion(f"{each.written} ", start, display, each.help) for each, display in shown]
 
 
 def complete(buffer: Buffer, found: Sequence[Completion]) -> bool:

@@ -11,6 +11,9 @@ from ipaddress import ip_address
 from maglev.api import COMMAND_WORDS, COMMANDS, ArgumentInfo, Command, CommandInfo
 from maglev_cli.grammar import Argument, Form, Parsed, Part, Place, Word, choice, flag
 
+_OLD_LINES: Mapping[str, tuple[str, ...]] = {"SyncDataplane": ("sync vpp lbstate [<frontend>]",)}
+"""How vpp-maglev wrote commands before it changed them, by the command's name; scripts have them."""
+
 
 def _whole(least: int, most: int) -> Callable[[str], None]:
     """Make a check for whole numbers."""
@@ -90,6 +93,8 @@ def _form(
     action: str,
     flags: tuple[Part, ...] = (),
     arguments: Mapping[str, Place] | None = None,
+    *,
+    is_shown: bool = True,
 ) -> Form:
     """Make a form of a line such as `show flow <frontend> <source-address> [<source-port>]`."""
     known = arguments or {label: (argument,) for label, argument in _ARGUMENTS.items()}
@@ -100,15 +105,16 @@ def _form(
         places.append(
             (Word(token, WORDS.get(" ".join(tokens[:count]), help)),) if is_word else known[token.strip("[]")]
         )
-    return Form(Part(tuple(places), len(places) - tokens[-1].startswith("[")), help, action, flags)
+    return Form(Part(tuple(places), len(places) - tokens[-1].startswith("[")), help, action, flags, is_shown)
 
 
 def _forms_of(info: CommandInfo) -> Iterator[Form]:
     """The forms of a command that changes something."""
     arguments = {f"<{_written(argument)}>": _place(argument, info) for argument in info.arguments}
-    for line in info.lines:
+    old = _OLD_LINES.get(info.name, ())
+    for line in (*info.lines, *old):
         flags = (_flag(argument, info) for argument in info.arguments if f"<{_written(argument)}>" not in line)
-        yield _form(line, info.help, info.name, (*flags, DRY_RUN), arguments)
+        yield _form(line, info.help, info.name, (*flags, DRY_RUN), arguments, is_shown=line not in old)
 
 
 def _place(argument: ArgumentInfo, info: CommandInfo) -> Place:
@@ -141,6 +147,7 @@ FORMS: tuple[Form, ...] = (
     _form("show vpp info", "the connection to the dataplane", "dataplane:info"),
     _form("show vpp lb state [<frontend>]", "VIPs and servers, read from the dataplane now", "dataplane:state"),
     _form("show vpp lb counters", "packets and bytes of each VIP", "dataplane:counters"),
+    _form("show vpp lbstate [<frontend>]", "as `show vpp lb state`", "dataplane:state", is_shown=False),
     _form("show dataplane info", "the connection to the dataplane", "dataplane:info"),
     _form("show dataplane state [<frontend>]", "VIPs and servers, read from the dataplane now", "dataplane:state"),
     _form("show dataplane counters", "packets and bytes of each VIP", "dataplane:counters"),
@@ -162,6 +169,9 @@ FORMS: tuple[Form, ...] = (
     _form("quit", "leave the shell", "quit"),
     _form("exit", "leave the shell", "quit"),
 )
+
+SHOWN = tuple(form for form in FORMS if form.is_shown)
+"""Those that help, completion and documentation show; the others are older spellings."""
 
 
 def command_of(line: Parsed) -> Command:

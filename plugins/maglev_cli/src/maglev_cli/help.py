@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maglev_cli.forms import FORMS
+from maglev_cli.forms import FORMS, SHOWN
 from maglev_cli.grammar import Argument, Split, WrongCommand, next_of
 from maglev_cli.views.model import Cell, Fields, Style, View, text_line
 
@@ -27,6 +27,6 @@ def next_view(line: Split) -> View:
 
 def commands_view() -> View:
     """All commands."""
-    lines = ((text_line(form.syntax, Style.BOLD), text_line(f"    {form.help}")) for form in FORMS)
+    lines = ((text_line(form.syntax, Style.BOLD), text_line(f"    {form.help}")) for form in SHOWN)
     end = (text_line(""), text_line("Words may be abbreviated, and ? shows what can follow."))
     return (*(line for pair in lines for line in pair), *end)

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal, TextIO
 
 import attrs
@@ -158,8 +159,9 @@ class Output:
     def error(self, message: str) -> None:
         """Write an error to standard error: one line, red where there is colour."""
         told = styled(one_line(message), Style.ERROR, colour=wants_colour(self.colour, sys.stderr))
-        sys.stderr.write(f"{told}\n")
-        sys.stderr.flush()
+        with suppress(OSError):  # nobody is left to tell; the exit status says it
+            sys.stderr.write(f"{told}\n")
+            sys.stderr.flush()
 
 
 def one_line(message: str) -> str:

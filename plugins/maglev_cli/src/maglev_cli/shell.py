@@ -10,12 +10,11 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
 from maglev_cli.editing import PROMPT, key_bindings
-from maglev_cli.forms import FORMS
-from maglev_cli.grammar import Parsed, WrongCommand, parse, split
+from maglev_cli.grammar import Parsed, WrongCommand
 from maglev_cli.names import Names
 from maglev_cli.options import Invocation
 from maglev_cli.render import Output
-from maglev_cli.run import run_line
+from maglev_cli.run import Line, read_line, run_line
 from maglev_cli.status import OK, WRONG
 from maglev_cli.views.model import text_line
 from maglev_cli.watch import on_interrupt
@@ -60,7 +59,7 @@ async def _run_lines(client: Client, output: Output) -> None:
     )
     while True:
         try:
-            line = _parsed(await prompt.prompt_async())
+            line = read_line(await prompt.prompt_async())
         except KeyboardInterrupt:  # Ctrl-C clears the line
             continue
         except EOFError:  # Ctrl-D leaves
@@ -68,7 +67,7 @@ async def _run_lines(client: Client, output: Output) -> None:
         except WrongCommand as wrong:
             output.error(str(wrong))
             continue
-        if line is not None and line.action == "quit":
+        if isinstance(line, Parsed) and line.action == "quit":
             return
         if line is not None:
             await _run_line(client, line, output)
@@ -85,17 +84,9 @@ def _history() -> History:
     return FileHistory(path)
 
 
-def _parsed(text: str) -> Parsed | None:
-    """Read a line; `None` if it is empty."""
-    written = split(text)
-    if written.is_open:
-        raise WrongCommand("a quote is not closed", len(written.tokens))
-    return parse(FORMS, written.all) if written.all else None
-
-
-async def _run_line(client: Client, line: Parsed, output: Output) -> None:
+async def _run_line(client: Client, line: Line, output: Output) -> None:
     """Run one line; Ctrl-C ends it, and not the shell."""
-    if line.action == "watch":  # handles Ctrl-C itself
+    if isinstance(line, Parsed) and line.action == "watch":  # handles Ctrl-C itself
         await run_line(client, line, output)
         return
     task = asyncio.ensure_future(run_line(client, line, output))

@@ -11,12 +11,14 @@ import anyio
 import click
 
 from maglev.single_dash import SingleDashCommand, version_option
+from maglev.standard_streams import open_missing
 from maglev_web.options import Settings, options
 from maglev_web.serve import serve
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point of `maglevd-frontend`."""
+    open_missing()
     command().main(None if arguments is None else list(arguments), prog_name="maglevd-frontend")
 
 

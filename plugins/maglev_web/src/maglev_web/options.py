@@ -79,7 +79,9 @@ class Settings:
     listen: str = option(
         ":8080", help="Where to listen; without an address everywhere", metavar="ADDRESS:PORT", converter=_address
     )
-    log_level: Literal["debug", "info", "warning", "error"] = option("info", help="The least level that is logged")
+    log_level: Literal["debug", "info", "warning", "error"] = option(
+        "info", help="The least level that is logged", aliases={"warn": "warning"}
+    )
     security: Security = attrs.field(factory=Security)
     credentials: Credentials | None = None
     tls_cert: Path | None = option(None, help="Serve HTTPS with this certificate and its chain", metavar="FILE")
@@ -116,5 +118,8 @@ class Settings:
 
 
 def options() -> list[click.Parameter]:
-    """The options, without those that click brings."""
-    return command_line.options_of(Settings)
+    """The options, without those that click brings.
+
+    Their own variables go first: in an environment file that maglevd reads too, `MAGLEV_LOG_LEVEL` is for both.
+    """
+    return command_line.options_of(Settings, prefix="MAGLEV_FRONTEND_")

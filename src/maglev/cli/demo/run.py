@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import anyio
@@ -53,7 +54,7 @@ def run(invocation: Invocation, *, once: bool) -> int:
         port = free_port(list(SERVERS.values()))
         file = Path(folder) / "maglev.yaml"
         file.write_text(configuration(port), encoding="utf-8")
-        flag_values = _with_socket(invocation, Path(folder) / "grpc.sock")
+        flag_values = own_addresses(invocation, Path(folder) / "grpc.sock")
         try:
             config = load(file, invocation.plugins, flag_values=flag_values).config
         except ConfigError as error:
@@ -63,12 +64,19 @@ def run(invocation: Invocation, *, once: bool) -> int:
         return anyio.run(_Demo(invocation, config, port, once).run)
 
 
-def _with_socket(invocation: Invocation, socket: Path) -> FlagValues:
-    """Let the API listen on a socket of the demonstration's own: on its usual port there may be another maglevd."""
-    if "grpc" not in invocation.plugins.exporters:
-        return invocation.flag_values
-    given = invocation.flag_values.get(("exporter", "grpc"), {})
-    return {**invocation.flag_values, ("exporter", "grpc"): {"socket": FlagValue(str(socket), "the demo"), **given}}
+def own_addresses(invocation: Invocation, socket: Path) -> FlagValues:
+    """Let exporters listen on free ports of loopback, and the API on a socket, unless options say otherwise.
+
+    On their usual ports there may be another maglevd, or a Prometheus.
+    """
+    made = dict(invocation.flag_values)
+    for name, exporter in invocation.plugins.exporters.items():
+        own = {"socket": str(socket)} if name == "grpc" else {}
+        if any(field.name == "addr" for field in attrs.fields(exporter.Options)):
+            own["addr"] = f"127.0.0.1:{free_port([IPv4Address('127.0.0.1')])}"
+        values = {option: FlagValue(value, "the demo") for option, value in own.items()}
+        made["exporter", name] = {**values, **made.get(("exporter", name), {})}
+    return made
 
 
 @attrs.define

@@ -1,6 +1,6 @@
 """The grammar of command lines, pure: what a line means, what can follow it, and how it can be completed."""
 
-from maglev_cli.grammar.line import Split, Token, split, tokens_of
+from maglev_cli.grammar.line import Split, Token, quoted, split, tokens_of
 from maglev_cli.grammar.model import Argument, Form, Part, Place, Word, choice, flag
 from maglev_cli.grammar.parser import Candidate, Parsed, WrongCommand, candidates, next_of, parse
 
@@ -20,6 +20,7 @@ __all__ = [
     "flag",
     "next_of",
     "parse",
+    "quoted",
     "split",
     "tokens_of",
 ]

@@ -70,5 +70,21 @@ def split(line: str) -> Split:
 
 
 def tokens_of(words: Iterable[str]) -> tuple[Token, ...]:
-    """Make tokens of words that something else has split already."""
-    return tuple(Token(text) for text in words)
+    """Make tokens of words that something else has split already.
+
+    A shell takes its quotes off. Those that are still there, around a whole word, make it a value as in `split`.
+    """
+    return tuple(map(_token_of, words))
+
+
+def _token_of(word: str) -> Token:
+    if word.startswith(("'", '"')):
+        found = split(word)
+        if not found.is_open and len(found.all) == 1:
+            return attrs.evolve(found.all[0], start=0)
+    return Token(word)
+
+
+def quoted(text: str) -> str:
+    """Write a text so that it is read as a value, whatever it is."""
+    return f"'{text}'" if shlex.quote(text) == text else shlex.quote(text)

@@ -111,12 +111,14 @@ class Form:
         help: What the command does.
         action: What is done, as `maglev_cli.actions` lists it.
         flags: What may follow in any order, each once; each begins with a word of its own.
+        is_shown: Whether help and completion offer it; if not, it is another spelling of one that they do.
     """
 
     words: Part
     help: str
     action: str
     flags: tuple[Part, ...] = ()
+    is_shown: bool = True
 
     @property
     def syntax(self) -> str:

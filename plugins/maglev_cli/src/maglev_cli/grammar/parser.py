@@ -8,11 +8,12 @@ be named like their beginning.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
 
-from maglev_cli.grammar.line import Split, Token
+from maglev_cli.grammar.line import Split, Token, quoted
 from maglev_cli.grammar.model import Argument, Form, Item, Part, Word
 
 Names = Callable[[Argument, Mapping[str, str]], Sequence[str]]
@@ -127,12 +128,19 @@ def _matching(lines: Iterable[Parsed], token: Token) -> list[tuple[Parsed, Item]
     ]
     if any(isinstance(item, Argument) and item.check is None for _, item in taking):
         return taking
-    return [(line, item) for line, item in words if token.text and item.text.startswith(token.text)] + taking
+    begun = [(line, item) for line, item in words if token.text and item.text.startswith(token.text)]
+    known = {item.text for line, item in begun if line.form.is_shown}  # an old word is written in full
+    return [(line, item) for line, item in begun if item.text in known] + taking
 
 
-def labels(lines: Iterable[Parsed]) -> tuple[str, ...]:
+def _shown(lines: Sequence[Parsed]) -> Sequence[Parsed]:
+    """The lines that are offered; all of them where the line has begun with an old spelling."""
+    return [line for line in lines if line.form.is_shown] or lines
+
+
+def labels(lines: Sequence[Parsed]) -> tuple[str, ...]:
     """What may follow, as it is written where syntax is shown."""
-    return tuple(dict.fromkeys(item.label for line in lines for item in line.next))
+    return tuple(dict.fromkeys(item.label for line in _shown(lines) for item in line.next))
 
 
 def _text(tokens: Iterable[Token]) -> str:
@@ -159,10 +167,22 @@ def _ambiguous(token: Token, index: int, candidates: list[str]) -> WrongCommand:
 
 @attrs.frozen
 class Candidate:
-    """A word or name that can follow, and what it is."""
+    """A word or name that can follow, and what it is.
+
+    Args:
+        text: The word or name.
+        help: What it is.
+        is_quoted: Whether it is a name that means something else unless it is quoted.
+    """
 
     text: str
     help: str
+    is_quoted: bool = False
+
+    @property
+    def written(self) -> str:
+        """How it is written in a line."""
+        return quoted(self.text) if self.is_quoted else shlex.quote(self.text)
 
 
 @attrs.frozen
@@ -189,7 +209,7 @@ def next_of(forms: Iterable[Form], line: Split) -> Next:
     Raises:
         WrongCommand: The finished tokens are wrong.
     """
-    states = read(forms, line.tokens)
+    states = _shown(read(forms, line.tokens))
     found: dict[str, tuple[Parsed, Item]] = {}
     for state in states:
         for item in state.next:
@@ -206,10 +226,12 @@ def candidates(
     Raises:
         WrongCommand: The finished tokens are wrong.
     """
-    found: dict[str, Candidate] = {}
+    found: dict[tuple[str, bool], Candidate] = {}
     for state, item in next_of(forms, line).items:
         texts = (item.text,) if isinstance(item, Word) else names(item, state.values)
+        words = {other.text for other in state.next if isinstance(other, Word) and other is not item}
         for text in texts:
             if text.startswith(line.partial.text):
-                found.setdefault(text, Candidate(text, item.help))
+                is_quoted = text in words
+                found.setdefault((text, is_quoted), Candidate(text, item.help, is_quoted))
     return tuple(found.values())

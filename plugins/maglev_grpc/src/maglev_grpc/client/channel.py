@@ -74,6 +74,9 @@ def read_credentials(target: str, security: Security) -> grpc.ChannelCredentials
         return None
     if target.startswith("unix:"):
         raise ValueError(f"{target} speaks no TLS: leave certificates and token out")
+    from maglev_grpc.client.tls_files import check  # noqa: PLC0415  (clear text does without `ssl`)
+
+    check(security)
     credentials = grpc.ssl_channel_credentials(
         root_certificates=_read(security.ca), private_key=_read(security.key), certificate_chain=_read(security.cert)
     )

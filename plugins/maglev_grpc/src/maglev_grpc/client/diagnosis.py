@@ -23,6 +23,8 @@ WITHIN_S = 3.0
 _PREAMBLE = re.compile(r"failed to connect to all addresses; last error: [A-Z_]+: (?:ipv4|ipv6|unix):\S+: ")
 _UNCLEAR = ("Socket closed", "Tls handshake failed", "verification check", "onnection reset", "Broken pipe")
 _NO_HTTP2 = ("Failed parsing HTTP/2", "http1")
+_NO_ALPN = "missing selected ALPN property"
+_NO_NAME = re.compile(r"errors resolving (?P<name>\S+?)(?::\d+)?: \[.*: (?P<why>[^:\]]+)\]")
 
 
 async def explained(failure: Exception, target: str, security: Security) -> Exception:
@@ -32,7 +34,11 @@ async def explained(failure: Exception, target: str, security: Security) -> Exce
     told = _PREAMBLE.sub("", str(failure))
     if any(unclear in told for unclear in _UNCLEAR):
         reason = await anyio.to_thread.run_sync(diagnose, target, security, abandon_on_cancel=True)
-        told = f"{target}: {reason}" if reason else told
+        told = f"{target}: {reason or 'the connection was closed before there was an answer'}"
+    elif _NO_ALPN in told:
+        told = f"{target}: what answers there is no maglevd: it speaks TLS, but not HTTP/2"
+    elif found := _NO_NAME.search(told):
+        told = f"{target}: there is no address for {found['name']}: {found['why']}"
     elif any(words in told for words in _NO_HTTP2):
         told = told.replace(f"{target}: ", f"{target}: what answers there is no maglevd: ", 1)
     return Unavailable(told)

@@ -1,0 +1,28 @@
+"""`python -m tools.pages [PAGE]…`: play pages, or all; the exit status is 1 if one does not do what it says."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tools.pages.blocks import pages
+from tools.pages.play import enter, play, settle
+from tools.pages.terminal import PageError
+
+
+def main(arguments: list[str]) -> int:
+    """Play pages; returns the exit status."""
+    if arguments[:1] != ["--inside"]:
+        return enter(arguments)
+    settle()
+    for page in map(Path.resolve, map(Path, arguments[1:])) if arguments[1:] else pages():
+        try:
+            play(page)
+        except PageError as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
