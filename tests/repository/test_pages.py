@@ -6,6 +6,7 @@ files: each is played in namespaces of its own.
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -35,6 +36,7 @@ def _namespaces() -> None:
         pytest.skip("namespaces cannot be made here")
 
 
+@pytest.mark.skipif("CI" in os.environ, reason="`.ci/run` plays all pages itself, in a fresh environment")
 @pytest.mark.usefixtures("_namespaces")
 @pytest.mark.parametrize("page", PLAYED, ids=name_of)
 def test_a_page_does_what_it_says(page: Path) -> None:
