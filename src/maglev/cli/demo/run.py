@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,8 +22,8 @@ from maglev.cli.demo.servers import Server, free_port
 from maglev.cli.options import Invocation
 from maglev.config import Config, ConfigError, FlagValue, FlagValues, load
 from maglev.dataplanes.memory import MemoryDataplane
+from maglev.logs import logging_to_standard_error
 from maglev.runtime import Settings, open_controller
-from maglev.runtime.logging import configure
 from maglev.runtime.notify import Notifier
 
 _PAUSE_S = 2.5
@@ -48,8 +49,11 @@ def run(invocation: Invocation, *, once: bool) -> int:
         click.echo("maglevd: the demo probes over HTTP, which needs: pip install 'maglevd[http]'", err=True)
         return 1
     # The screen tells what happens; a log between its lines is for what went wrong.
-    configure("error" if invocation.log_level == "info" else invocation.log_level, invocation.log_format)
-    with tempfile.TemporaryDirectory(prefix="maglevd-demo-") as folder:
+    level = "error" if invocation.log_level == "info" else invocation.log_level
+    with (
+        logging_to_standard_error(level, invocation.log_format, audit=os.devnull),
+        tempfile.TemporaryDirectory(prefix="maglevd-demo-") as folder,
+    ):
         port = free_port(list(SERVERS.values()))
         file = Path(folder) / "maglev.yaml"
         file.write_text(configuration(port), encoding="utf-8")
