@@ -80,6 +80,12 @@ class Settings:
         ":8080", help="Where to listen; without an address everywhere", metavar="ADDRESS:PORT", converter=_address
     )
     log_level: Literal["debug", "info", "warning", "error"] = option("info", help="The least level that is logged")
+    audit_log: str = option(
+        "",
+        help="Where the audit record goes, whatever the log level: a file, `journal`, or empty: with the other logs",
+        variable="MAGLEV_FRONTEND_AUDIT_LOG",
+        metavar="FILE",
+    )
     security: Security = attrs.field(factory=Security)
     credentials: Credentials | None = None
     tls_cert: Path | None = option(None, help="Serve HTTPS with this certificate and its chain", metavar="FILE")
