@@ -119,7 +119,8 @@ def test_what_others_write_to_standard_error_waits_for_nobody_either(
 def test_what_others_write_to_standard_error_is_a_record_without_a_character_that_acts(
     maglevd: Callable[..., Any], config_file: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    daemon = maglevd("--config", config_file("maglev: {}"), program=(*NOISY, str(tmp_path / "done")))
+    program = (*NOISY, str(tmp_path / "done"))
+    daemon = maglevd("--config", config_file("maglev: {}"), "--log-level", "error", program=program)
     said = daemon.until("noise \x1b[2J 0", logger="stderr", level="warning")
     assert said
     assert daemon.stop() == 0

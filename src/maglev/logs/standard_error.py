@@ -19,7 +19,7 @@ from typing import TextIO
 from maglev.logs.output import LogOutput, configure
 
 STANDARD_ERROR = "stderr"
-"""The logger of what was written to standard error."""
+"""The logger of what was written to standard error; each line is a warning."""
 _DRAINED_WITHIN_S = 1.0
 _LONGEST = 64 * 1024
 
@@ -86,6 +86,7 @@ def _captured(descriptor: int, real: TextIO) -> Iterator[None]:
 
 def _read(source: int) -> None:
     log = logging.getLogger(STANDARD_ERROR)
+    log.setLevel(logging.WARNING)  # a traceback may be in it: shown whatever the level of all else
     rest = b""
     with open(source, "rb", buffering=0) as pipe:
         while piece := pipe.read(_LONGEST):

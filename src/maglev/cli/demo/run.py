@@ -50,10 +50,7 @@ def run(invocation: Invocation, *, once: bool) -> int:
         return 1
     # The screen tells what happens; a log between its lines is for what went wrong.
     level = "error" if invocation.log_level == "info" else invocation.log_level
-    with (
-        logging_to_standard_error(level, invocation.log_format, audit=os.devnull),
-        tempfile.TemporaryDirectory(prefix="maglevd-demo-") as folder,
-    ):
+    with tempfile.TemporaryDirectory(prefix="maglevd-demo-") as folder:
         port = free_port(list(SERVERS.values()))
         file = Path(folder) / "maglev.yaml"
         file.write_text(configuration(port), encoding="utf-8")
@@ -64,7 +61,8 @@ def run(invocation: Invocation, *, once: bool) -> int:
             click.echo(str(error), err=True)
             return error.status
         invocation = attrs.evolve(invocation, config=file, state_dir=None, observe=False, flag_values=flag_values)
-        return anyio.run(_Demo(invocation, config, port, once).run)
+        with logging_to_standard_error(level, invocation.log_format, audit=os.devnull):
+            return anyio.run(_Demo(invocation, config, port, once).run)
 
 
 def _with_socket(invocation: Invocation, socket: Path) -> FlagValues:
