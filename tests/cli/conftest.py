@@ -37,6 +37,8 @@ class Daemon:
             [*program, "--log-format", "json", "--state-dir", "", *arguments],
             stderr=subprocess.PIPE,
             text=True,
+            # As a service has one: a signal may go to all of its group.
+            start_new_session=True,
             # No exporter: its port might be another's.
             env={**inherited, "MAGLEV_LOAD_PLUGINS": "http", **environment},
         )
@@ -69,6 +71,10 @@ class Daemon:
             if record["event"] == event and all(record.get(name) == value for name, value in fields.items()):
                 return records
         raise AssertionError(f"ended without {event} {fields}: {self.seen}")
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send it, and all processes that it started, a signal."""
+        os.killpg(self.process.pid, number)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

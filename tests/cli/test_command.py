@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from maglev.api import Control, Dataplane, Exporter, option
 from maglev.build import this_build
-from maglev.cli import command
+from maglev.cli.command import command
 from maglev.cli.options import Invocation
 from maglev.config import load
 from maglev.dataplanes.memory import MemoryDataplane

@@ -64,7 +64,7 @@ class Demo:
         # Between steps it pauses for people to read; nobody does here. Servers come back sooner.
         code = (
             "from importlib import import_module; import_module('maglev.cli.demo.run')._PAUSE_S = 0; "
-            "import_module('maglev.cli.demo.servers').BACK_AFTER_S = 3.0; from maglev.cli import main; main()"
+            "import_module('maglev.cli.demo.servers').BACK_AFTER_S = 3.0; from maglev.cli.__main__ import main; main()"
         )
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, "--grpc-addr=", f"--grpc-socket={socket}", "demo"],

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 import anyio
 
 from maglev.api import Control, Dataplane, Exporter
-from maglev.cli import command, daemon
+from maglev.cli import daemon
+from maglev.cli.command import command
 from maglev.dataplanes.memory import MemoryDataplane
 from maglev.plugin import PluginManager, hookimpl
 

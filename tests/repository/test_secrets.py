@@ -19,8 +19,9 @@ from maglev.config import ConfigError, load_mapping
 from maglev.config.fields import keys_of
 from maglev.config.schema import Config, HealthCheckConfig
 from maglev.library import installed
+from maglev.logs import configure
 from maglev.runtime.checkers import build_checkers
-from maglev.runtime.logging import configure, get_logger
+from maglev.runtime.logging import get_logger
 from maglev.runtime.snapshots import healthcheck_snapshot
 from maglev_grpc.security import Security
 from maglev_prometheus.options import PrometheusOptions
@@ -169,11 +170,12 @@ def test_the_console_prints_no_local_variables(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
     stream, password = io.StringIO(), _CANARY
-    configure("info", "console", stream)
+    output = configure("info", "console", stream)
     try:
         raise RuntimeError(f"{len(password)} characters")
     except RuntimeError:
         get_logger("maglev.test").exception("crashed")
+    output.close(30.0)
     assert "14 characters" in stream.getvalue()
     assert "hunter2" not in stream.getvalue()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
+import attrs
 import pytest
 
 from maglev.api import (
@@ -226,21 +227,24 @@ async def test_every_command_leaves_one_audit_record_whatever_becomes_of_it(
     async with env.open(config()) as controller:
         await serving(env, controller)
         env.store.faults.refuse(matching=lambda operation: isinstance(operation, SetWeight), times=None)
-        failed = await controller.command(PauseBackend("a"), ACTOR)
+        failed = await controller.command(PauseBackend("a"), attrs.evolve(ACTOR, why="token"))
         with pytest.raises(UnknownName):
             await controller.command(PauseBackend("nope"), ACTOR)
+        env.store.faults.clear()
+        await controller.command(PauseBackend("a"), ACTOR)
         monkeypatch.setattr(type(controller.state), "fork", broken)
         with pytest.raises(RuntimeError):
             await controller.command(ResumeBackend("a"), ACTOR)
     records = [getattr(record, "maglev_fields", {}) for record in caplog.records if record.name == "maglev.audit"]
-    assert [(record["command"], record["who"]) for record in records] == [
-        ("PauseBackend", ACTOR.name),
-        ("PauseBackend", ACTOR.name),
-        ("ResumeBackend", ACTOR.name),
+    assert [(record["command"], record["who"], record["why"], record["outcome"]) for record in records] == [
+        ("PauseBackend", ACTOR.name, "token", "incomplete"),
+        ("PauseBackend", ACTOR.name, "", "refused"),
+        ("PauseBackend", ACTOR.name, "", "unchanged"),
+        ("ResumeBackend", ACTOR.name, "", "broken-off"),
     ]
     assert (records[0]["changed"], len(failed.errors), records[0]["errors"]) == (True, 2, failed.errors)
     assert records[1]["refused"].startswith("no backend 'nope'")
-    assert records[2]["broken_off"] == "RuntimeError: a fault of ours"
+    assert records[3]["broken_off"] == "RuntimeError: a fault of ours"
 
 
 def broken(*_: object) -> bool:

@@ -144,12 +144,14 @@ async def test_a_caller_from_elsewhere_reads_everything_and_changes_nothing(capl
         "SyncDataplane",
         "ReloadConfig",
     ]
+    assert records[0].pop("why") in records[0]["refused"]
     assert records[0] == {
         "command": "PauseBackend",
         "arg_backend": "alpha",
         "who": "anonymous",
         "via": "grpc",
         "peer": "203.0.113.9:50000",
+        "outcome": "refused",
         "refused": "PauseBackend: 203.0.113.9:50000 may only read: "
         "changing things needs a connection from the host itself",
     }
@@ -181,6 +183,8 @@ async def test_what_was_done_is_in_the_audit_record_too(caplog: pytest.LogCaptur
         ("PauseBackend", "local", "grpc"),
     ]
     assert [("refused" in record) for record in records] == [False, True, True, True]
+    assert [record["outcome"] for record in records] == ["changed", "refused", "refused", "refused"]
+    assert {record["why"] for record in records} == {"loopback"}
     assert all(record["peer"].startswith(("127.0.0.1:", "[::1]:")) for record in records)
     assert len(records[3]["arg_backend"]) == 256
 

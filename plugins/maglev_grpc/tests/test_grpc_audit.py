@@ -53,6 +53,8 @@ async def test_a_change_that_nobody_can_read_is_an_invalid_argument_and_recorded
         "command": COMMANDS[method].__name__,
         "who": "local",
         "via": "grpc",
+        "why": "loopback",
+        "outcome": "refused",
         "refused": f"this is no {method}Request",
     }
 
@@ -145,14 +147,15 @@ async def test_a_wrong_token_is_recorded_even_if_it_only_reads(
             with pytest.raises(PermissionDenied, match="the token is not the right one"):
                 await client.command(PauseBackend("alpha"))
         assert nothing_changed(served)
-    who = {"who": "anonymous", "via": "grpc", "peer": "203.0.113.9:50000"}
+    wrong = "the token is not the right one"
+    who = {"who": "anonymous", "via": "grpc", "peer": "203.0.113.9:50000", "why": wrong, "outcome": "refused"}
     reading, changing = records()
-    assert reading == {"call": "ListBackends", **who, "refused": "the token is not the right one"}
+    assert reading == {"call": "ListBackends", **who, "refused": wrong}
     assert changing == {
         "command": "PauseBackend",
         "arg_backend": "alpha",
         **who,
-        "refused": "PauseBackend: the token is not the right one",
+        "refused": f"PauseBackend: {wrong}",
     }
 
 

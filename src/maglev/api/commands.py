@@ -22,11 +22,13 @@ class Actor:
         name: A user, a certificate's subject, or the program.
         via: How it came: `grpc`, `signal`, `library`.
         peer: The address it came from; empty if it came from none.
+        why: By what right, such as `token`; empty where nothing was asked for.
     """
 
     name: str
     via: str
     peer: str = ""
+    why: str = ""
 
 
 _BACKEND = argument("backend", "a backend's name")

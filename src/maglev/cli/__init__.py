@@ -1,5 +1,1 @@
-"""The command `maglevd`: options, environment, signals, subcommands."""
-
-from maglev.cli.command import command, main
-
-__all__ = ["command", "main"]
+"""The command `maglevd`: options, environment, signals, subcommands. `maglev.cli.__main__` is the way in."""

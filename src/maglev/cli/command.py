@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from maglev.cli import check, listing
+from maglev.cli import check, hangup, listing
 from maglev.cli.options import Invocation, core_options, plugin_options
 from maglev.library import installed
 from maglev.plugin import PluginManager
@@ -45,6 +45,7 @@ def command(plugins: PluginManager) -> click.Group:
 def _start(context: click.Context, /, plugins: PluginManager, **values: Any) -> None:
     context.obj = invocation = Invocation.parsed(plugins, values)
     if context.invoked_subcommand is not None:
+        hangup.release()
         return
     if values["check"]:
         sys.exit(check.run(invocation))

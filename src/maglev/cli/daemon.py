@@ -22,14 +22,16 @@ import click
 
 from maglev.api import Actor, CommandError, ReloadConfig
 from maglev.build import this_build
+from maglev.cli import hangup
 from maglev.cli.descriptors import raise_limit
 from maglev.cli.exporters import start_exporters
 from maglev.cli.options import Invocation
 from maglev.cli.permissions import missing_permissions
 from maglev.cli.watchdog import feed_watchdog
 from maglev.config import ConfigError
+from maglev.logs import AuditError, LogOutput, logging_to_standard_error
 from maglev.runtime import LiveControl, Settings, StateError, Supervisor, open_controller
-from maglev.runtime.logging import configure, get_logger
+from maglev.runtime.logging import get_logger
 from maglev.runtime.notify import Notifier
 
 READY_WITHIN_S = 10.0
@@ -40,7 +42,7 @@ SETTLED_AFTER_S = 90.0
 """When memory no longer grows: the warm-up is over, and Prometheus has scraped."""
 
 SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
-_SIGNAL = Actor("maglevd", "signal")
+_SIGNAL = Actor("maglevd", "signal", why="SIGHUP")
 
 log = get_logger("maglev.daemon")
 
@@ -54,17 +56,22 @@ def run(invocation: Invocation) -> int:
     if invocation.uvloop and find_spec("uvloop") is None:
         click.echo("maglevd: --uvloop: uvloop is not installed (pip install 'maglevd[uvloop]')", err=True)
         return 1
-    configure(invocation.log_level, invocation.log_format)
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)  # until the loop takes them, and in worker processes
     this_build()  # asks git in a checkout, which must not happen under the event loop
     try:
-        return anyio.run(_guarded, invocation, backend_options={"use_uvloop": invocation.uvloop})
+        with logging_to_standard_error(
+            invocation.log_level, invocation.log_format, audit=invocation.audit_log
+        ) as output:
+            return anyio.run(_guarded, invocation, output, backend_options={"use_uvloop": invocation.uvloop})
+    except AuditError as error:
+        click.echo(f"maglevd: {error}", err=True)
+        return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
 
 
-async def _guarded(invocation: Invocation) -> int:
+async def _guarded(invocation: Invocation, output: LogOutput) -> int:
     settings = Settings(
         source=invocation.config,
         plugins=invocation.plugins,
@@ -74,7 +81,7 @@ async def _guarded(invocation: Invocation) -> int:
     )
     descriptors = raise_limit()
     try:
-        with anyio.open_signal_receiver(*SIGNALS) as signals, _deadline() as stopping:
+        with anyio.open_signal_receiver(*SIGNALS) as signals, hangup.taken(), _deadline(output) as stopping:
             async with open_controller(settings) as controller:
                 _freeze()
                 _log_start(invocation, controller, descriptors)
@@ -211,9 +218,9 @@ async def _until_stopped(signals: AsyncIterator[signal.Signals], reload: Callabl
 
 
 @contextmanager
-def _deadline() -> Iterator[Callable[[], None]]:
+def _deadline(output: LogOutput) -> Iterator[Callable[[], None]]:
     """Give a function that starts a timer; if the context is still running when it ends, the process exits."""
-    timer = threading.Timer(SHUTDOWN_DEADLINE_S, _exit_now)
+    timer = threading.Timer(SHUTDOWN_DEADLINE_S, _exit_now, [output])
     timer.daemon = True
     try:
         yield timer.start
@@ -221,6 +228,7 @@ def _deadline() -> Iterator[Callable[[], None]]:
         timer.cancel()
 
 
-def _exit_now() -> None:
+def _exit_now(output: LogOutput) -> None:
     log.warning("stopped-by-deadline", after_s=SHUTDOWN_DEADLINE_S)
+    output.close()
     os._exit(0)

@@ -32,6 +32,11 @@ class Invocation:
     log_format: Literal["json", "console"] | None = option(
         None, help="How to log; json unless standard error is a terminal"
     )
+    audit_log: str = option(
+        "",
+        help="Where the audit record goes, whatever the log level: a file, `journal`, or empty: with the other logs",
+        metavar="FILE",
+    )
     state_dir: Path | None = option(
         Path("/var/lib/vpp-maglev"),
         help="Where changes made by commands are kept over restarts; empty: nowhere",

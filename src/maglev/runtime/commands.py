@@ -23,13 +23,14 @@ from maglev.config import ConfigError
 from maglev.domain.state import command as change
 from maglev.domain.state import step, take_config
 from maglev.domain.state.sync import SyncRequest, operator_sync
+from maglev.logs import AUDIT, outcome
 from maglev.runtime.configuration import Configuration
 from maglev.runtime.execution import Execution
 from maglev.runtime.logging import get_logger
 from maglev.runtime.overrides import StateError
 from maglev.runtime.sync_run import SyncOutcome
 
-log = get_logger("maglev.audit")
+log = get_logger(AUDIT)
 
 
 async def carry_out(command: Command, execution: Execution, configuration: Configuration) -> CommandResult:
@@ -119,12 +120,15 @@ class Commands:
             async with self._one_at_a_time:
                 result = await carry_out(command, self._execution, self._configuration)
         except CommandError as error:
-            self._finished(command, actor, ok=False, refused=str(error))
+            self._finished(command, actor, "refused", refused=str(error))
             raise
         except BaseException as error:  # a fault of ours, or cancelled: what was done of it is not known
-            self._finished(command, actor, ok=False, broken_off=f"{type(error).__name__}: {error}".removesuffix(": "))
+            self._finished(
+                command, actor, "broken-off", broken_off=f"{type(error).__name__}: {error}".removesuffix(": ")
+            )
             raise
-        self._finished(command, actor, ok=True, changed=result.changed, messages=result.messages, errors=result.errors)
+        done = {"changed": result.changed, "messages": result.messages, "errors": result.errors}
+        self._finished(command, actor, outcome(changed=result.changed, errors=result.errors), **done)
         return result
 
     async def check_config(self) -> Sequence[Problem]:
@@ -142,9 +146,9 @@ class Commands:
             configuration.discard(prepared)
         return ()
 
-    def _finished(self, command: Command, actor: Actor, *, ok: bool, **result: object) -> None:
+    def _finished(self, command: Command, actor: Actor, became: str, **result: object) -> None:
         if isinstance(command, ReloadConfig):
-            self._configuration.reloads["success" if ok else "failure"] += 1
+            self._configuration.reloads["failure" if became in ("refused", "broken-off") else "success"] += 1
         log.info(
             "audit",
             command=type(command).__name__,
@@ -152,5 +156,7 @@ class Commands:
             who=actor.name,
             via=actor.via,
             peer=actor.peer,
+            why=actor.why,
+            outcome=became,
             **result,
         )

@@ -13,6 +13,7 @@ import click
 from maglev.command_line import options_of
 from maglev.single_dash import SingleDashCommand, version_option
 from maglev.standard_streams import open_missing
+from maglev.terminal_text import escape_warnings
 from maglev_cli.options import Invocation
 from maglev_cli.render import Output
 from maglev_cli.status import ERROR, INTERRUPTED, READER_LEFT
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=errors)
+    escape_warnings()
     status = _guarded(list(sys.argv[1:] if arguments is None else arguments))
     # Everything is closed. Skip the interpreter's shutdown: it takes as long as asking maglevd something.
     os._exit(_flushed(status))

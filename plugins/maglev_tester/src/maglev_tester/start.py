@@ -13,7 +13,10 @@ def main() -> None:
     try:
         import click  # noqa: PLC0415 - loading takes a moment, this as well as that
 
+        from maglev.terminal_text import escape_warnings  # noqa: PLC0415
         from maglev_tester.command import command  # noqa: PLC0415
+
+        escape_warnings()
 
         try:
             sys.exit(command().main(prog_name="maglevt", standalone_mode=False))

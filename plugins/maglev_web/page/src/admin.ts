@@ -4,6 +4,7 @@ import { createSignal } from "solid-js";
 import { isOffered, type CommandInfo, type Subject } from "./commands";
 import type { Order } from "./daemon";
 import type { CommandResult, Preview } from "./messages";
+import { asMeant, readShown } from "./shown";
 
 export const isAdmin = location.pathname.startsWith("/admin");
 
@@ -44,9 +45,9 @@ async function post<T>(what: "preview" | "command", order: Order, again = true):
   const answer = await fetch(`/admin/api/${what}`, {
     method: "POST",
     headers: { "content-type": "application/json", "x-maglev-token": known },
-    body: JSON.stringify(order),
+    body: JSON.stringify(asMeant(order)),
   });
-  const content = await answer.json().catch(() => ({ error: `status ${answer.status}` }));
+  const content = await answer.text().then(readShown).catch(() => ({ error: `status ${answer.status}` }));
   if (answer.ok) return content;
   // The server was started again and has another token. Nothing was done, so it may be sent again.
   if (answer.status === 403 && again && String(content.error).includes("token is not the right one")) {

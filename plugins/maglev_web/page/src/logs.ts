@@ -2,6 +2,7 @@
 
 import { createSignal } from "solid-js";
 import type { Event } from "./messages";
+import { readShown } from "./shown";
 
 const KEPT = 500;
 const AGAIN_MS = 5000;
@@ -36,7 +37,7 @@ export function readLogs(): () => void {
     setLogs({});
     const mine = (source = new EventSource("/admin/api/logs"));
     mine.onmessage = (event) => {
-      if (waiting.push(JSON.parse(event.data)) === 1) setTimeout(work, 250);
+      if (waiting.push(readShown(event.data)) === 1) setTimeout(work, 250);
     };
     mine.onerror = () => {
       if (mine === source && mine.readyState === EventSource.CLOSED) again = setTimeout(open, AGAIN_MS);

@@ -5,6 +5,7 @@ import { createStore, reconcile } from "solid-js/store";
 import type { Daemon, DaemonMessage, DaemonState, Probe, Traffic } from "./daemon";
 import { vipText } from "./format";
 import type { Event } from "./messages";
+import { readShown } from "./shown";
 
 const PROBES = 90;
 const EVENTS = 500;
@@ -119,7 +120,7 @@ async function open(): Promise<void> {
   try {
     const answer = await fetch("/view/api/state", { cache: "no-store", signal: AbortSignal.timeout(20_000) });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
-    const everything = await answer.json();
+    const everything = readShown(await answer.text());
     if (mine !== attempt) return;
     takeAll(everything);
     listen(everything.id);
@@ -143,7 +144,7 @@ function listen(since: string): void {
   stream.onmessage = (event) => {
     if (stream !== source) return;
     hear();
-    gather(JSON.parse(event.data));
+    gather(readShown(event.data));
   };
   stream.onerror = () => {
     if (stream !== source) return;

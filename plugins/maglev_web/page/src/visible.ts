@@ -2,6 +2,7 @@
 
 import type { Probe } from "./daemon";
 import { model, takeFollowed } from "./model";
+import { asMeant, readShown } from "./shown";
 
 const SETTLE_MS = 300; // not while scrolling past
 const AGAIN_MS = 10_000; // the server stops following after three times as long
@@ -17,15 +18,15 @@ function isAsked(name: string): boolean {
 }
 
 async function ask(name: string, frontends: string[]): Promise<void> {
-  let wanted = `maglevd=${encodeURIComponent(name)}`;
+  let wanted = `maglevd=${encodeURIComponent(asMeant(name))}`;
   for (const one of frontends) {
-    const longer = `${wanted}&frontend=${encodeURIComponent(one)}`;
+    const longer = `${wanted}&frontend=${encodeURIComponent(asMeant(one))}`;
     if (longer.length > LONGEST) break;
     wanted = longer;
   }
   try {
     const answer = await fetch(`/view/api/probes?${wanted}`, { cache: "no-store", signal: AbortSignal.timeout(8000) });
-    if (answer.ok && isAsked(name)) takeFollowed(name, (await answer.json()) as Record<string, Probe[]>);
+    if (answer.ok && isAsked(name)) takeFollowed(name, readShown(await answer.text()) as Record<string, Probe[]>);
   } catch {
     // The page says by itself that the server is away, and asks again.
   }

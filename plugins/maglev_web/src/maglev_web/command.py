@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import click
 
+from maglev.logs import logging_to_standard_error
 from maglev.single_dash import SingleDashCommand, version_option
 from maglev.standard_streams import open_missing
 from maglev_web.options import Settings, options
@@ -43,7 +44,8 @@ def _start(**values: Any) -> None:
         raise click.UsageError(str(error)) from error
     problems: list[BaseException] = []
     try:
-        anyio.run(serve, settings)
+        with logging_to_standard_error(settings.log_level, audit=settings.audit_log):
+            anyio.run(serve, settings)
     except* (OSError, ValueError) as group:
         problems += leaves(group)
     for problem in problems:

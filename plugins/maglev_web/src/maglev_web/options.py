@@ -82,6 +82,12 @@ class Settings:
     log_level: Literal["debug", "info", "warning", "error"] = option(
         "info", help="The least level that is logged", aliases={"warn": "warning"}
     )
+    audit_log: str = option(
+        "",
+        help="Where the audit record goes, whatever the log level: a file, `journal`, or empty: with the other logs",
+        variable="MAGLEV_FRONTEND_AUDIT_LOG",
+        metavar="FILE",
+    )
     security: Security = attrs.field(factory=Security)
     credentials: Credentials | None = None
     tls_cert: Path | None = option(None, help="Serve HTTPS with this certificate and its chain", metavar="FILE")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import anyio
 import anyio.to_thread
-import structlog
 import uvicorn
 
 from maglev.build import this_build
 from maglev.listening import listen, read_address
+from maglev.logs import get_logger
 from maglev.serving import read_certificate
 from maglev_web.feed import Daemons, watching
 from maglev_web.http import create_app
@@ -24,7 +22,7 @@ from maglev_web.http.head_time import LimitedHeadTime
 from maglev_web.http.page import MISSING, read_page
 from maglev_web.options import Settings
 
-log = structlog.get_logger(__name__)
+log = get_logger("maglev.web")
 
 CONNECTIONS = 2000
 DRAIN_S = 3
@@ -64,7 +62,7 @@ def configuration(app: Any, settings: Settings) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         access_log=False,
-        log_config=None,
+        log_config=None,  # its records go where ours go
         server_header=False,
         date_header=True,
         proxy_headers=bool(settings.trusted_proxies),
@@ -86,24 +84,6 @@ def url(settings: Settings, port: int) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def configure(level: str) -> None:
-    """Set the log up: on standard error, JSON unless that is a terminal."""
-    least = logging.getLevelNamesMapping()[level.upper()]
-    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    # What uvicorn has to say besides: that it started is said above, in our own words.
-    logging.getLogger("uvicorn").setLevel(max(least, logging.WARNING))
-
-
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT.
 
@@ -111,14 +91,11 @@ async def serve(settings: Settings) -> None:
         OSError: The socket cannot be had.
         ValueError: A certificate or a token cannot be read or used.
     """
-    configure(settings.log_level)
     if settings.tls_cert and settings.tls_key:  # before uvicorn, for whom OpenSSL asks the terminal for passwords
         await anyio.to_thread.run_sync(read_certificate, settings.tls_cert, settings.tls_key)
-    # A reload is for the daemons; this has nothing to read again.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     page = await anyio.to_thread.run_sync(read_page)
     if not page.html:
-        sys.stderr.write(MISSING)
+        log.warning("page-missing", what=MISSING)
     async with watching(settings.servers, settings.security) as daemons:
         app = await anyio.to_thread.run_sync(create_app, daemons, settings.credentials, page, settings.allowed_hosts)
         sock = await anyio.to_thread.run_sync(listen, settings.listen, BACKLOG)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
@@ -22,8 +23,8 @@ from maglev.cli.demo.servers import Server, free_port
 from maglev.cli.options import Invocation
 from maglev.config import Config, ConfigError, FlagValue, FlagValues, load
 from maglev.dataplanes.memory import MemoryDataplane
+from maglev.logs import logging_to_standard_error
 from maglev.runtime import Settings, open_controller
-from maglev.runtime.logging import configure
 from maglev.runtime.notify import Notifier
 
 _PAUSE_S = 2.5
@@ -49,7 +50,7 @@ def run(invocation: Invocation, *, once: bool) -> int:
         click.echo("maglevd: the demo probes over HTTP, which needs: pip install 'maglevd[http]'", err=True)
         return 1
     # The screen tells what happens; a log between its lines is for what went wrong.
-    configure("error" if invocation.log_level == "info" else invocation.log_level, invocation.log_format)
+    level = "error" if invocation.log_level == "info" else invocation.log_level
     with tempfile.TemporaryDirectory(prefix="maglevd-demo-") as folder:
         port = free_port(list(SERVERS.values()))
         file = Path(folder) / "maglev.yaml"
@@ -61,7 +62,8 @@ def run(invocation: Invocation, *, once: bool) -> int:
             click.echo(str(error), err=True)
             return error.status
         invocation = attrs.evolve(invocation, config=file, state_dir=None, observe=False, flag_values=flag_values)
-        return anyio.run(_Demo(invocation, config, port, once).run)
+        with logging_to_standard_error(level, invocation.log_format, audit=os.devnull):
+            return anyio.run(_Demo(invocation, config, port, once).run)
 
 
 def own_addresses(invocation: Invocation, socket: Path) -> FlagValues:

@@ -36,7 +36,7 @@ class Caller:
     @property
     def actor(self) -> Actor:
         """Who this is in the audit record."""
-        return Actor(self.name, "grpc", self.peer)
+        return Actor(self.name, "grpc", self.peer, self.why)
 
 
 @attrs.frozen

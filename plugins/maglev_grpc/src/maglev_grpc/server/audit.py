@@ -45,8 +45,9 @@ class Audit:
 
 
 def _write(what: Mapping[str, Any], caller: Caller, why: str) -> None:
-    who = {"who": caller.actor.name, "via": caller.actor.via, "peer": caller.actor.peer}
-    log.info("audit", extra={"maglev_fields": {**what, **who, "refused": why}})
+    actor = caller.actor
+    who = {"who": actor.name, "via": actor.via, "peer": actor.peer, "why": actor.why}
+    log.info("audit", extra={"maglev_fields": {**what, **who, "outcome": "refused", "refused": why}})
 
 
 def _short(value: Any) -> Any:

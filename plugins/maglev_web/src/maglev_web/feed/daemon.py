@@ -10,9 +10,9 @@ from contextlib import aclosing
 from typing import Any
 
 import anyio
-import structlog
 
 from maglev.api import CommandError, DataplaneError, EventFilter
+from maglev.logs import get_logger
 from maglev_grpc.client import Client, ClientError, Disconnected
 from maglev_grpc.convert import json_bytes, short_names
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
@@ -26,7 +26,7 @@ from maglev_web.feed.refresh import Refresher
 from maglev_web.feed.state import State
 from maglev_web.feed.status import Status
 
-log = structlog.get_logger(__name__)
+log = get_logger("maglev.web")
 
 INFO_EVERY_S = 2.0
 INFO_WITHIN_S = 2.5

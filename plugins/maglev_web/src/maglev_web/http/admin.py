@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import structlog
+import attrs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from maglev import api
+from maglev.logs import AUDIT, get_logger, outcome
 from maglev.serving import read_basic
 from maglev_grpc.client import ClientError, PermissionDenied
 from maglev_grpc.convert import call_of, preview_request, request_of
@@ -21,7 +22,7 @@ from maglev_web.http.csrf import CsrfGuard
 from maglev_web.http.headers import TooLarge, read_body
 from maglev_web.http.streams import stream
 
-log = structlog.get_logger(__name__)
+audit = get_logger(AUDIT)
 
 Work = Callable[[Daemon, Order], Awaitable[Any]]
 
@@ -62,8 +63,7 @@ class Admin:
         peer = request.client.host if request.client else ""
 
         async def command(daemon: Daemon, order: Order) -> Any:
-            log.info("command", user=user, peer=peer, server=daemon.name, command=str(order.command))
-            result = await daemon.client.call(call_of(order.command), request_of(order.command))
+            result = await _recorded(daemon, order, {"who": user, "peer": peer})
             await daemon.refresh()
             return result
 
@@ -83,6 +83,24 @@ class Admin:
         if daemon is None:
             return _refused(404, f"no maglevd {order.maglevd!r}")
         return await _guarded(daemon, order, work)
+
+
+async def _recorded(daemon: Daemon, order: Order, who: Mapping[str, str]) -> Any:
+    """Have a command carried out, and write it to the audit record."""
+    what = {"command": type(order.command).__name__, "server": daemon.name}
+    arguments = {f"arg_{name}": value for name, value in attrs.asdict(order.command).items()}
+    record = audit.bind(**what, **arguments, **who, via="dashboard", why="password")
+    try:
+        result = await daemon.client.call(call_of(order.command), request_of(order.command))
+    except (api.CommandError, api.DataplaneError, PermissionDenied) as error:
+        record.info("audit", outcome="refused", refused=str(error))
+        raise
+    except BaseException as error:  # the daemon is away, or the browser: what was done of it is not known
+        record.info("audit", outcome="broken-off", broken_off=f"{type(error).__name__}: {error}".removesuffix(": "))
+        raise
+    errors = list(result.errors)
+    record.info("audit", outcome=outcome(changed=result.changed, errors=errors), changed=result.changed, errors=errors)
+    return result
 
 
 async def _guarded(daemon: Daemon, order: Order, work: Work) -> Response:
