@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import ssl
 from collections.abc import Callable
@@ -75,6 +76,22 @@ async def test_through_a_proxy_to_the_backends_address(serve: Serve, ask: Ask) -
     assert (await ask(options, 80, "192.0.2.1")).code is Code.L7OK
     assert asked[0].startswith(b"GET http://192.0.2.1:80/x HTTP/1.1\r\n")
     assert b"\r\nhost: a.example\r\n" in asked[0].lower()
+
+
+async def test_through_a_proxy_that_wants_a_password(
+    serve: Serve, ask: Ask, server_context: MakeContext, ca_file: str
+) -> None:
+    asked: list[bytes] = []
+
+    def forward(connection: socket.socket) -> None:
+        asked.append(connection.recv(65_536))
+        connection.sendall(OK)
+
+    proxy = f"http://us%C3%A9r:p%40ss@127.0.0.1:{serve(forward).port}"
+    assert (await ask(HttpOptions(host="a.example", proxy=proxy), 80, "192.0.2.1")).code is Code.L7OK
+    await ask(HttpsOptions(host="a.example", ca_file=ca_file, proxy=proxy), 443, "192.0.2.1")
+    login = b"\r\nProxy-Authorization: Basic " + base64.b64encode("usér:p@ss".encode()) + b"\r\n"
+    assert [request.count(login) for request in asked] == [1, 1]
 
 
 async def test_through_a_proxy_of_the_other_family(serve: Serve, ask: Ask) -> None:

@@ -127,7 +127,6 @@ def test_pattern_of_ordinary_size_is_not(pattern: str) -> None:
         "192.0.2.1",
         "http://127.0.0.1:99999",
         "http://127.0.0.1:0",
-        "http://user:secret@127.0.0.1:3128",
         "http://127.0.0.1:3128/path",
         "http://[fe80::1]",
         "http://[fe80::1%25eth0]",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import ssl
 from ipaddress import ip_address
@@ -57,6 +58,7 @@ class BackendTransport(httpx.AsyncBaseTransport):
         self._names = names
         self._verdicts = verdicts
         self._proxy = httpx.URL(options.proxy) if options.proxy else None
+        self._login = _login_of(self._proxy) if self._proxy is not None else []
         self._tunnelled = Verdicts(HttpOptions())
         self.begin()
 
@@ -112,7 +114,9 @@ class BackendTransport(httpx.AsyncBaseTransport):
             raise RuntimeError("https was asked for, and there is no TLS context")
         if self._proxy is not None:
             peer = f"{self._address}:{port}"
-            words = f"CONNECT {peer} HTTP/1.1\r\nHost: {peer}\r\n\r\n".encode("ascii")
+            lines = [f"CONNECT {peer} HTTP/1.1".encode("ascii"), f"Host: {peer}".encode("ascii")]
+            lines += [b": ".join(header) for header in self._login]
+            words = b"\r\n".join(lines) + b"\r\n\r\n"
             self._waits_for = HeadConversation(words, self._tunnelled)
             result = await converse(stream, self._waits_for)
             if not result.ok:
@@ -126,8 +130,9 @@ class BackendTransport(httpx.AsyncBaseTransport):
         target = request.url.raw_path
         if self._proxy is not None and request.url.scheme == "http":
             target = f"http://{self._address}:{port}".encode("ascii") + target
+        login = self._login if request.url.scheme == "http" else []
         lines = [request.method.encode("ascii") + b" " + target + b" HTTP/1.1"]
-        lines += [name + b": " + value for name, value in [*request.headers.raw, (b"Connection", b"close")]]
+        lines += [name + b": " + value for name, value in [*request.headers.raw, *login, (b"Connection", b"close")]]
         words = b"\r\n".join(lines) + b"\r\n\r\n"
         if self._verdicts.pattern is None:
             judge = HeadConversation(words, self._verdicts)
@@ -146,6 +151,14 @@ class BackendTransport(httpx.AsyncBaseTransport):
             self._verdicts,
             follow=self._options.follow_redirects,
         )
+
+
+def _login_of(proxy: httpx.URL) -> list[tuple[bytes, bytes]]:
+    """The header that carries the user and the password in a proxy's URL (RFC 7617); none if there are none."""
+    if not proxy.userinfo:
+        return []
+    login = base64.b64encode(f"{proxy.username}:{proxy.password}".encode())
+    return [(b"Proxy-Authorization", b"Basic " + login)]
 
 
 def _host_of(request: httpx.Request) -> bytes:
@@ -178,8 +191,8 @@ def check_proxy(url: str) -> None:
         address = ip_address(parsed.host)
     except (ValueError, httpx.InvalidURL) as error:
         raise ValueError(f"proxy {url!r} cannot be used: wanted for example http://192.0.2.3:3128") from error
-    if parsed.userinfo or parsed.raw_path != b"/" or parsed.fragment:
-        raise ValueError("proxy cannot be used: wanted its address and port only, without a user, a path or a query")
+    if parsed.raw_path != b"/" or parsed.fragment:
+        raise ValueError(f"proxy {url!r} cannot be used: wanted no path and no query")
     if parsed.port is not None and not 0 < parsed.port < 65_536:
         raise ValueError(f"proxy {url!r} cannot be used: wanted a port from 1 to 65535")
     if parsed.scheme != "http":
