@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from maglev.api import Code, ProbeResult
-from maglev.probing.lag import LagMeter, VoidRow
+from maglev.probing.lag import LagMeter
 
 MS = 1_000_000
 CLOSED = ProbeResult(Code.L7RSP, "closed by the peer")
@@ -15,7 +15,9 @@ def meter() -> LagMeter:
 
 
 def voids(meter: LagMeter, stalled_ns: int, timeout_ns: int = 100 * MS, result: ProbeResult = CLOSED) -> bool:
-    return meter.voids(result, stalled_ns, timeout_ns, VoidRow(0), 0)
+    """Whether a result is void that ends while this process has been stalled for so long in all."""
+    meter.stalled_ns = stalled_ns
+    return meter.judge(object(), result, 0, 0, timeout_ns, 0).code is Code.LAG
 
 
 def test_a_punctual_wake_up_is_no_stall(meter: LagMeter) -> None:
@@ -75,21 +77,32 @@ def test_what_no_stall_can_cause_is_never_void_for_one(meter: LagMeter, code: Co
 
 
 def test_three_in_a_row_may_be_void_and_no_more(meter: LagMeter) -> None:
-    row = VoidRow(0)
-    assert [meter.voids(CLOSED, 900 * MS, 1000 * MS, row, 0) for _ in range(5)] == [True, True, True, False, False]
-    assert (row.count, meter.voided) == (3, 3)
+    meter.woke(900 * MS, 0)
+    results = [meter.judge("job", CLOSED, 0, 0, 1000 * MS, 0) for _ in range(5)]
+    assert [result.code for result in results] == [Code.LAG] * 3 + [Code.L7RSP] * 2
+    assert results[3].detail == "closed by the peer (after 3 that were void for stalls)"
+    assert meter.voided == 3
+
+
+def test_a_result_that_counts_ends_the_row(meter: LagMeter) -> None:
+    meter.woke(900 * MS, 0)
+    for _ in range(3):
+        meter.judge("job", CLOSED, 0, 0, 1000 * MS, 0)
+    assert meter.judge("another", CLOSED, 0, 0, 1000 * MS, 0).code is Code.LAG
+    meter.forget("job")
+    assert meter.judge("job", CLOSED, 0, 0, 1000 * MS, 0).code is Code.LAG
 
 
 def test_results_in_a_row_may_be_void_for_five_seconds_and_no_longer(meter: LagMeter) -> None:
-    row = VoidRow(1000 * MS)
-    assert meter.voids(CLOSED, 900 * MS, 1000 * MS, row, 6000 * MS)
-    assert not meter.voids(CLOSED, 900 * MS, 1000 * MS, row, 6001 * MS)
+    meter.woke(900 * MS, 0)
+    assert meter.judge("job", CLOSED, 1000 * MS, 0, 1000 * MS, 6000 * MS).code is Code.LAG
+    assert meter.judge("job", CLOSED, 5000 * MS, 0, 1000 * MS, 6001 * MS).code is Code.L7RSP
 
 
 def test_the_report_tells_the_worst_stall_and_the_results_voided_for_it(meter: LagMeter) -> None:
     meter.woke(5000 * MS, 0)
     meter.woke(60 * MS, 0)
-    voids(meter, 60 * MS)
+    voids(meter, 5060 * MS)
     voids(meter, 5060 * MS)
     assert meter.report(0) == (5000 * MS, 2)
     assert meter.report(0) is None
@@ -107,6 +120,6 @@ def test_stalls_that_come_thick_are_reported_together(meter: LagMeter) -> None:
     assert meter.report(0) == (60 * MS, 0)
     meter.woke(70 * MS, 0)
     meter.woke(90 * MS, 0)
-    voids(meter, 160 * MS)
+    voids(meter, 220 * MS)
     assert meter.report(999 * MS) is None
     assert meter.report(1000 * MS) == (90 * MS, 1)

@@ -151,8 +151,6 @@ def test_a_peer_that_hangs_up_on_a_stalled_process_is_asked_again_and_then_belie
             report(ProbeResult(Code.L7RSP, "closed by the peer"))
     assert watch.codes == [Code.LAG, Code.LAG, Code.LAG, Code.L7RSP, Code.LAG]
     assert str(watch.ended[3].result) == "L7RSP: closed by the peer (after 3 that were void for stalls)"
-    ((warning, _),) = watch.warnings
-    assert warning == "backend: L7RSP: closed by the peer counts: 3 in a row were void for stalls"
 
 
 def test_a_refusal_is_believed_whatever_the_stall(fake: FakeMaker) -> None:

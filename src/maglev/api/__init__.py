@@ -1,24 +1,6 @@
 """The contracts: everything that a plugin author implements or calls, and nothing of how it is done."""
 
-from maglev.api.checker import (
-    CLOSED_EARLY,
-    RESET_EARLY,
-    TIMED_OUT_L7,
-    TLS,
-    Action,
-    AsyncChecker,
-    Checker,
-    Closed,
-    Conversation,
-    Done,
-    Mux,
-    MuxChecker,
-    Send,
-    Sockets,
-    StartTLS,
-    StreamChecker,
-    Target,
-)
+from maglev.api.checker import NO_RESULT_IN_TIME, AsyncChecker, Checker, Mux, MuxChecker, StreamChecker
 from maglev.api.command_info import ArgumentInfo, ArgumentKind, CommandInfo
 from maglev.api.commands import (
     COMMAND_WORDS,
@@ -49,6 +31,17 @@ from maglev.api.control import (
     LoopLag,
     ProbeObserver,
     Subscription,
+)
+from maglev.api.conversation import (
+    CLOSED_EARLY,
+    RESET_EARLY,
+    TIMED_OUT_L7,
+    Action,
+    Closed,
+    Conversation,
+    Done,
+    Send,
+    StartTLS,
 )
 from maglev.api.dataplane import (
     AddServer,
@@ -154,12 +147,14 @@ from maglev.api.snapshots import (
     MessageCount,
     Snapshot,
 )
+from maglev.api.target import TLS, Sockets, Target
 
 __all__ = [
     "CLOSED_EARLY",
     "COMMANDS",
     "COMMAND_WORDS",
     "HIDDEN",
+    "NO_RESULT_IN_TIME",
     "RESET_EARLY",
     "TIMED_OUT_L7",
     "TLS",

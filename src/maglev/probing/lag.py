@@ -14,6 +14,7 @@ others together three more timeouts at most.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Hashable
 from heapq import nlargest
 from itertools import takewhile
 
@@ -54,12 +55,16 @@ class VoidRow:
     since_ns: int
     count: int = 0
 
+    def __str__(self) -> str:
+        return f" (after {self.count} that were void for stalls)" if self.count else ""
+
 
 class LagMeter:
     """Adds up the time this process was stalled."""
 
     __slots__ = (
-        "_latest", "_reported_ns", "_voided", "_worst_ns", "last_ns", "max_ns", "stalled_ns", "stalls", "voided",
+        "_latest", "_reported_ns", "_rows", "_voided", "_worst_ns", "last_ns", "max_ns", "stalled_ns", "stalls",
+        "voided",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -75,6 +80,7 @@ class LagMeter:
         """The sum of all stalls: how far running time is behind the clock."""
         self._latest: deque[tuple[int, int]] = deque(maxlen=_KEPT)
         """The latest stalls: when each ended, and its length."""
+        self._rows: dict[Hashable, VoidRow] = {}
         self._worst_ns = 0
         self._voided = 0
         self._reported_ns: int | None = None
@@ -99,31 +105,47 @@ class LagMeter:
         since = takewhile(lambda stall: stall[0] > started_ns, reversed(self._latest))
         return min(credit_ns, sum(nlargest(CREDITED_WHOLE, (length_ns for _, length_ns in since))) + others_ns)
 
-    def voids(self, result: ProbeResult, stalled_ns: int, timeout_ns: int, row: VoidRow, now_ns: int) -> bool:
-        """Decide whether a result is void because of stalls, and count it if so.
+    def judge(
+        self, job: Hashable, result: ProbeResult, started_ns: int, stalled_before_ns: int, timeout_ns: int, now_ns: int
+    ) -> ProbeResult:
+        """Judge a result other than a pass, of a probe that was in flight during a stall.
 
-        A peer that is kept waiting may hang up: that this process caused, so the probe deserves another try. Not so
-        where the kernel speaks, where the probe timed out, or where the tries in a row are used up: a process that is
-        starved for good is believed after all, or it would hide the dead.
+        A peer that is kept waiting may hang up: that this process caused, so the result is void (`LAG`) and the probe
+        deserves another try. Not so where the kernel refuses, where the probe timed out, or where the tries in a row
+        are used up: a process that is starved for good is believed after all, or it would hide the dead.
 
         Args:
+            job: Whose it is; what is void in a row is counted for each.
             result: How the probe ended, other than by its deadline.
-            stalled_ns: How long this process was stalled while it ran.
+            started_ns: When it started.
+            stalled_before_ns: `stalled_ns` as it was then.
             timeout_ns: Its timeout.
-            row: What was void for this job just before; counted up.
             now_ns: The present.
+
+        Returns:
+            A void result, or the one given; where that ends a row of void ones, its detail says so.
         """
         if result.code.verdict is not _FAIL or result.code in _TRUE_ANYWAY:
-            return False
-        if stalled_ns <= max(MIN_STALL_NS, timeout_ns // 4):
-            return False
-        if row.count >= MOST_VOIDS or now_ns - row.since_ns > MOST_VOID_NS:
-            return False
+            return result
+        row = self._rows.get(job) or VoidRow(started_ns)
+        stalled_ns = self.stalled_ns - stalled_before_ns
+        if (
+            stalled_ns <= max(MIN_STALL_NS, timeout_ns // 4)
+            or row.count >= MOST_VOIDS
+            or now_ns - row.since_ns > MOST_VOID_NS
+        ):
+            return attrs.evolve(result, detail=f"{result.detail}{row}")
         row.count += 1
+        self._rows[job] = row
         self.voided += 1
         self._voided += 1
         self._worst_ns = max(self._worst_ns, min(stalled_ns, self.max_ns))
-        return True
+        return ProbeResult(Code.LAG, f"this process was stalled while the probe ran ({result})")
+
+    def forget(self, job: Hashable) -> None:
+        """End a job's row: it has a result that counts, or is probed no more."""
+        if self._rows:
+            self._rows.pop(job, None)
 
     def report(self, now_ns: int) -> tuple[int, int] | None:
         """Report the longest stall and the number of voided results since the last report.

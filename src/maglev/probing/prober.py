@@ -19,7 +19,7 @@ from maglev.probing import verdicts
 from maglev.probing.async_probes import AsyncProbe, AsyncRunner
 from maglev.probing.cadence import first_due_ns, next_due_ns
 from maglev.probing.job import EngineContext, Job, Probe, ProbeRunner, ScheduledJob, shape_of
-from maglev.probing.lag import LagMeter, VoidRow
+from maglev.probing.lag import LagMeter
 from maglev.probing.mux_probes import MuxRunner
 from maglev.probing.netns import Namespaces
 from maglev.probing.poller import Poller
@@ -33,7 +33,6 @@ _EXPIRIES_A_TURN = 256
 _MORE_POLLS = 2
 # Looking up a member of an enumeration would cost more than what is done with it here.
 _PASS, _VOID, _LAG = Verdict.PASS, Verdict.VOID, Code.LAG
-_LAGGED = "this process was stalled while the probe ran"
 _TIMED_OUT = {Layer.L4: Code.L4TOUT, Layer.L6: Code.L6TOUT, Layer.L7: Code.L7TOUT}
 
 
@@ -94,7 +93,6 @@ class Prober:
         self._random = random
         self._late_ns = 2 * tick_ns
         self._expiring = False
-        self._void_rows: dict[ScheduledJob, VoidRow] = {}
         self._jobs: dict[Job, ScheduledJob] = {}
         self._poller = Poller(clock_ns)
         self._schedule = Schedule(clock_ns, tick_ns, self._poller.timer)
@@ -141,7 +139,7 @@ class Prober:
         if scheduled is None:
             return
         scheduled.gone = True
-        self._void_rows.pop(scheduled, None)
+        self.lag.forget(scheduled)
         self._schedule.remove(scheduled)
         probe = scheduled.probe
         if probe is not None:
@@ -381,11 +379,15 @@ class Prober:
             if duration_ns > probe.scheduled.timeout_ns and not self._expiring and self._came_late(probe, ended_ns):
                 code, detail = _TIMED_OUT[code.layer], f"too late: {detail}"
         elif probe.stalled_before_ns != self.lag.stalled_ns and not self._expiring:
-            code, detail = self._after_stall(probe, result, ended_ns)
+            scheduled = probe.scheduled
+            judged = self.lag.judge(
+                scheduled, result, probe.started_ns, probe.stalled_before_ns, scheduled.timeout_ns, ended_ns
+            )
+            code, detail = judged.code, judged.detail
         if code.verdict is _VOID:
             self.stats.voided += 1
-        if code is not _LAG and self._void_rows:
-            self._void_rows.pop(probe.scheduled, None)
+        if code is not _LAG:
+            self.lag.forget(probe.scheduled)
         return ProbeResult(code, detail, duration_ns)
 
     def _came_late(self, probe: Probe, ended_ns: int) -> bool:
@@ -396,16 +398,3 @@ class Prober:
         polled_ns = ended_ns if isinstance(probe, AsyncProbe) else self._poller.polled_ns
         credit_ns = self.lag.stalled_ns - probe.stalled_before_ns + self.overdue_ns()
         return polled_ns - probe.started_ns - credit_ns > probe.scheduled.timeout_ns + self._late_ns
-
-    def _after_stall(self, probe: Probe, result: ProbeResult, ended_ns: int) -> tuple[Code, str]:
-        """Judge a failure of a probe that was in flight during a stall."""
-        scheduled, lag = probe.scheduled, self.lag
-        row = self._void_rows.get(scheduled) or VoidRow(probe.started_ns)
-        stalled_ns = lag.stalled_ns - probe.stalled_before_ns
-        if lag.voids(result, stalled_ns, scheduled.timeout_ns, row, ended_ns):
-            self._void_rows[scheduled] = row
-            return _LAG, f"{_LAGGED} ({result})"
-        if not row.count:
-            return result.code, result.detail
-        self._warn(lag, f"{scheduled.job.name}: {result} counts: {row.count} in a row were void for stalls", None)
-        return result.code, f"{result.detail} (after {row.count} that were void for stalls)"

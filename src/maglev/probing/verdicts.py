@@ -13,8 +13,7 @@ import ssl
 from collections.abc import Iterator
 from functools import cache
 
-from maglev.api import Code, ProbeResult
-from maglev.api.checker import NO_RESULT_IN_TIME
+from maglev.api import NO_RESULT_IN_TIME, Code, ProbeResult
 from maglev.probing import tls_hints
 
 _OWN_TROUBLE = {
