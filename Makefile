@@ -79,14 +79,9 @@ lint-versions: $(VENV)/.stamp-dev
 lint-page: $(VENV)/.stamp-dev
 	$(BIN)/python plugins/maglev_web/hatch_build.py check
 
-# These watch screens and processes while time passes, and have the machine to themselves.
-ALONE := tests/cli/test_daemon.py plugins/maglev_tester/tests/test_tester_screen.py \
-	plugins/maglev_tester/tests/test_tester_terminal.py plugins/maglev_web/tests/test_web_process.py
-
 # Two files at a time, which halves the time: most tests wait for processes and clocks. A file stays in one process.
 pytest: $(VENV)/.stamp-dev  ## the tests alone (PYTEST_ARGS='-k drain -x -n0')
-	$(BIN)/pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%) $(PYTEST_ARGS)
-	$(BIN)/pytest $(ALONE) $(PYTEST_ARGS) || [ $$? -eq 5 ]  # 5: the arguments select none of these
+	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 format: $(VENV)/.stamp-dev  ## put the sources in shape
 	$(BIN)/ruff check --fix .

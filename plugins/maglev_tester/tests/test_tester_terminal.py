@@ -149,7 +149,7 @@ def test_screen_as_tmux_sees_it(tmp_path: Path, command: list[str], width: int, 
     tmux("new-session", "-d", "-x", str(width), "-y", str(height), f"{shlex.join(command)}; cat")
     try:
         screen = ""
-        while "nginx0" not in screen:
+        while "nginx0" not in screen or "q Quit" not in screen:  # the bar of keys comes last
             screen = tmux("capture-pane", "-p")
             time.sleep(0.1)
         lines = screen.splitlines()

@@ -107,6 +107,7 @@ def test_daemons_are_told_apart_when_one_is_away_one_hangs_and_one_was_restarted
     with installation(tmp_path, {"alpha": "127.0.3.11"}, FRONTENDS) as installed:
         second_grpc, port = f"127.0.0.1:{free_port()}", free_port()
         command = [second_grpc if part == installed.grpc else part for part in installed.daemon.command]
+        command[command.index("--state-dir") + 1] = str(tmp_path / "second")  # two daemons share none
         second = Process(command, installed.daemon.environment, tmp_path / "second.log")
         second.start()
         away = f"127.0.0.1:{free_port()}"
