@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -115,3 +117,17 @@ def test_a_directory_that_cannot_be_made_is_nobodys(tmp_path: Path) -> None:
     store.lock()
     with pytest.raises(StateError, match="cannot be written"):
         store.save(PAUSED)
+
+
+def test_a_file_system_without_locks_is_said_and_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    store = OverrideStore(tmp_path)
+    store.lock()
+    store.close()
+    assert "state-not-locked" in caplog.messages
+    assert user_of(tmp_path) is None

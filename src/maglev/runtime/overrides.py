@@ -10,6 +10,7 @@ What the state directory holds, all of it made by `OverrideStore`:
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -22,6 +23,7 @@ from typing import Any
 import attrs
 
 from maglev.domain.overrides import AdminOverride, OperatorOverrides, WeightOverride
+from maglev.runtime.logging import get_logger
 
 FILE = "overrides.json"
 LOCK = "maglevd.lock"
@@ -30,6 +32,7 @@ _ADMIN_STATES = ("paused", "disabled", "enabled")
 _PATIENCE_S = 0.5
 """How long to wait for the lock: who only looks whether it is held holds it for a moment."""
 _LEFTOVER = re.compile(r"\.overrides\.json\.\w+\.tmp|overrides\.json[a-z0-9_]{8}")
+log = get_logger("maglev.state")
 _WAY_OUT = "maglevd state show tells more; maglevd state reset puts it aside"
 
 
@@ -74,11 +77,9 @@ class OverrideStore:
             raise
         self._lock = lock
         text = f"pid {os.getpid()}" + (f", {self._owner}" if self._owner else "")
-        try:
+        with contextlib.suppress(OSError):  # a full disk: the lock holds, and only its message is missing
             os.truncate(lock, 0)
             os.pwrite(lock, text.encode("utf-8", "replace") + b"\n", 0)
-        except OSError:
-            pass  # a full disk: the lock holds, and only its message is missing
         self._clean()
 
     def _clean(self) -> None:
@@ -160,8 +161,10 @@ def user_of(directory: Path) -> str | None:
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return _said(lock)
+    except OSError:  # a file system without locks
+        return None
     finally:
         os.close(lock)
     return None
@@ -178,8 +181,8 @@ def _take(lock: int, directory: Path) -> None:
                 continue
             message = f"{directory}: is used by another maglevd ({_said(lock)}): give each a --state-dir of its own"
             raise StateError(message) from None
-        except OSError:
-            pass  # a file system without locks
+        except OSError as error:  # a file system without locks
+            log.warning("state-not-locked", directory=str(directory), error=error.strerror or str(error))
         return
 
 
