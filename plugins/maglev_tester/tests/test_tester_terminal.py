@@ -148,11 +148,11 @@ def test_screen_as_tmux_sees_it(tmp_path: Path, command: list[str], width: int, 
 
     tmux("new-session", "-d", "-x", str(width), "-y", str(height), f"{shlex.join(command)}; cat")
     try:
-        screen = ""
-        while "nginx0" not in screen or "q Quit" not in screen:  # the bar of keys comes last
-            screen = tmux("capture-pane", "-p")
+        lines = [""] * height
+        while "nginx0" not in "\n".join(lines) or "q Quit" not in lines[height - 1]:  # the bar of keys comes last
+            lines = tmux("capture-pane", "-p").split("\n")
             time.sleep(0.1)
-        lines = screen.splitlines()
+        screen = "\n".join(lines)
         assert lines[0].startswith(" maglevt on ")
         assert lines[1].startswith("VIP▲")
         assert lines[2].startswith("vip0 ")

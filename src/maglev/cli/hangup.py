@@ -32,6 +32,7 @@ def taken() -> Iterator[None]:
     def take() -> None:
         release()
         over.wait()
+        hold()  # a thread that was joined may live on for a moment, when the handler is gone
 
     thread = threading.Thread(target=take, name="hangup", daemon=True)
     thread.start()
