@@ -13,14 +13,15 @@ from tools.pages.terminal import PageError
 def main(arguments: list[str]) -> int:
     """Play pages; returns the exit status."""
     if arguments[:1] != ["--inside"]:
-        return enter(arguments)
+        # What a page starts may outlive it: each has namespaces of its own, and the next one meets none of it.
+        wanted = [Path(argument).resolve() for argument in arguments] or pages()
+        return max(enter(page) for page in wanted)
     settle()
-    for page in map(Path.resolve, map(Path, arguments[1:])) if arguments[1:] else pages():
-        try:
-            play(page)
-        except PageError as error:
-            sys.stderr.write(f"{error}\n")
-            return 1
+    try:
+        play(Path(arguments[1]))
+    except PageError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
 
 

@@ -70,11 +70,11 @@ def _checkout() -> Iterator[Path]:
         yield folder
 
 
-def enter(arguments: list[str]) -> int:
-    """Start this program again in namespaces of its own: processes end with it, ports and `/run` are nobody else's."""
+def enter(page: Path) -> int:
+    """Play a page in namespaces of its own: processes end with it, ports and `/run` are nobody else's."""
     mapped = [] if os.geteuid() == 0 else ["--map-root-user"]
     spaces = ["unshare", *mapped, "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
-    inner = [sys.executable, "-m", "tools.pages", "--inside", *arguments]
+    inner = [sys.executable, "-m", "tools.pages", "--inside", str(page)]
     return subprocess.run([*spaces, *inner], cwd=ROOT, check=False).returncode
 
 
