@@ -140,6 +140,9 @@ class Control(Protocol):
     async def command(self, command: Command, actor: Actor) -> CommandResult:
         """Carry out a command and wait for its effect on the dataplane.
 
+        Commands have their turn one after the other. One that is cancelled before its turn (it waits, or a reload reads
+        its file) changes nothing; one that has begun is carried to its end all the same.
+
         Raises:
             UnknownName: It names something that does not exist.
             BadArgument: An argument can never be right.

@@ -12,7 +12,6 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from importlib.util import find_spec
 
 import anyio
@@ -134,6 +133,20 @@ def _log_start(invocation: Invocation, controller: LiveControl, descriptors: tup
         log.warning("permission-missing", problem=lack)
 
 
+class _Asked:
+    """Whether a reload was asked for since the last one began: many signals in a row ask for one."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def ask(self) -> None:
+        self._event.set()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+        self._event = anyio.Event()
+
+
 @attrs.frozen
 class _Daemon:
     controller: LiveControl
@@ -152,6 +165,12 @@ class _Daemon:
             log.warning("exporter-not-ready", exporter=name, after_s=READY_WITHIN_S)
         log.info("ready", exporters=exporters.names)
         self.notifier.ready(self.status)
+
+    async def reload_when(self, asked: _Asked) -> None:
+        """Reload each time it is asked for, one after the other."""
+        while True:
+            await asked.wait()
+            await self.reload()
 
     async def reload(self) -> None:
         """Reload the configuration file, or log why it is refused."""
@@ -185,7 +204,8 @@ async def serve(
         tasks.start_soon(feed_watchdog, controller.jobs.prober.overdue_ns, notifier)
         tasks.start_soon(_freeze_later)
         tasks.start_soon(_freeze_reloads, controller)
-        await _until_stopped(signals, partial(tasks.start_soon, daemon.reload))
+        tasks.start_soon(daemon.reload_when, reloads := _Asked())
+        await _until_stopped(signals, reloads.ask)
         stopping()
         notifier.stopping()
         controller.bus.close()

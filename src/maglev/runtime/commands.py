@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 import anyio
 import attrs
@@ -32,46 +33,64 @@ from maglev.runtime.sync_run import SyncOutcome
 log = get_logger("maglev.audit")
 
 
-async def carry_out(command: Command, execution: Execution, configuration: Configuration) -> CommandResult:
+Turn = Callable[[], AbstractAsyncContextManager[object]]
+
+
+async def carry_out(
+    command: Command, execution: Execution, configuration: Configuration, turn: Turn = nullcontext
+) -> CommandResult:
     """Carry a command out, or predict what it would do.
 
     Args:
         command: The command.
         execution: Where: for real, or on a fork.
         configuration: Where a reload's configuration comes from.
+        turn: Entered before anything is changed, once what that needs has been read.
 
     Raises:
         CommandError: It was refused, and nothing was changed.
     """
+    if isinstance(command, ReloadConfig):
+        return await _reload(command, execution, configuration, turn)
+    async with turn():
+        return await _change(command, execution)
+
+
+async def _change(command: Command, execution: Execution) -> CommandResult:
     match command:
         case SyncDataplane():
             outcome = await execution.settle(operator_sync(execution.state, command))
             done = [f"{kind}: {count}" for kind, count in sorted(outcome.operations.items())]
             told = _told(execution, outcome)
             return CommandResult(bool(done) and not outcome.errors, (*done, *told), outcome.errors)
-        case ReloadConfig():
-            return await _reload(command, execution, configuration)
         case _:
             effects, kept = await execution.change(change, command)
             told, errors = await _settle(execution, SyncRequest("transition", effects.sync))
             return CommandResult(effects.changed, (*effects.messages, *kept, *told), errors)
 
 
-async def _reload(command: ReloadConfig, execution: Execution, configuration: Configuration) -> CommandResult:
+async def _reload(
+    command: ReloadConfig, execution: Execution, configuration: Configuration, turn: Turn
+) -> CommandResult:
     try:
         prepared = await configuration.prepare(await configuration.read())
     except ConfigError as error:
         raise FailedPrecondition(f"the configuration stays as it was:\n{error}") from error
+    taken = False
     try:
-        messages = configuration.messages(prepared)
-        effects, kept = await execution.change(take_config, prepared.resolved, force=command.force)
-    except BaseException as error:
-        configuration.discard(prepared)
-        if isinstance(error, Exception):
-            raise _refused(error) from error
-        raise
-    execution.take(prepared)
-    told, errors = await _settle(execution, SyncRequest("reload", effects.sync, conf=True))
+        async with turn():
+            messages = configuration.messages(prepared)
+            effects, kept = await execution.change(take_config, prepared.resolved, force=command.force)
+            execution.take(prepared)
+            taken = True
+            told, errors = await _settle(execution, SyncRequest("reload", effects.sync, conf=True))
+    except Exception as error:
+        if taken:
+            raise
+        raise _refused(error) from error
+    finally:
+        if not taken:
+            configuration.discard(prepared)
     return CommandResult(changed=True, messages=(*messages, *kept, *told), errors=errors)
 
 
@@ -112,17 +131,39 @@ class Commands:
         self._execution = execution
         self._configuration = configuration
         self._one_at_a_time = anyio.Lock()
+        self._one_reload = anyio.Lock()
+        """Held while a file is read, too, which may take long. Other commands do not wait for it."""
 
     async def run(self, command: Command, actor: Actor) -> CommandResult:
-        """Carry a command out and write it to the audit record; raises as `Control.command` says."""
-        try:
+        """Carry a command out and write it to the audit record; raises as `Control.command` says.
+
+        A command that is cancelled while it waits for its turn, or while it reads, changes nothing. One that has its turn
+        is carried to its end.
+        """
+        begun = False
+
+        @asynccontextmanager
+        async def turn() -> AsyncIterator[None]:
+            nonlocal begun
             async with self._one_at_a_time:
-                result = await carry_out(command, self._execution, self._configuration)
+                begun = True
+                with anyio.CancelScope(shield=True):
+                    yield
+
+        reading = self._one_reload if isinstance(command, ReloadConfig) else nullcontext()
+        try:
+            async with reading:
+                result = await carry_out(command, self._execution, self._configuration, turn)
         except CommandError as error:
             self._finished(command, actor, ok=False, refused=str(error))
             raise
         except BaseException as error:  # a fault of ours, or cancelled: what was done of it is not known
-            self._finished(command, actor, ok=False, broken_off=f"{type(error).__name__}: {error}".removesuffix(": "))
+            if not begun and isinstance(error, anyio.get_cancelled_exc_class()):
+                self._finished(command, actor, ok=None, refused="not carried out: whoever gave it is gone")
+            else:
+                self._finished(
+                    command, actor, ok=False, broken_off=f"{type(error).__name__}: {error}".removesuffix(": ")
+                )
             raise
         self._finished(command, actor, ok=True, changed=result.changed, messages=result.messages, errors=result.errors)
         return result
@@ -142,8 +183,8 @@ class Commands:
             configuration.discard(prepared)
         return ()
 
-    def _finished(self, command: Command, actor: Actor, *, ok: bool, **result: object) -> None:
-        if isinstance(command, ReloadConfig):
+    def _finished(self, command: Command, actor: Actor, *, ok: bool | None, **result: object) -> None:
+        if isinstance(command, ReloadConfig) and ok is not None:
             self._configuration.reloads["success" if ok else "failure"] += 1
         log.info(
             "audit",

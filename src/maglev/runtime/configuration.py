@@ -93,7 +93,9 @@ class Configuration:
         """
         old = self._jobs.checkers
         classes = self._settings.plugins.checkers
-        checkers = await build_beside(classes, loaded.config.healthchecks, old, self._queue.close)
+        checkers = await build_beside(
+            classes, loaded.config.healthchecks, old, self._queue.close, within_s=self._settings.read_within_s
+        )
         return prepared(loaded, checkers, old)
 
     def discard(self, prepared: Prepared) -> None:

@@ -9,6 +9,7 @@ import attrs
 
 from maglev.api import Dataplane
 from maglev.config import Config, FlagValues, Installed, Loaded, PluginSet, check, load, load_in_subprocess
+from maglev.config.loader import READ_WITHIN_S
 
 
 @attrs.frozen
@@ -22,6 +23,7 @@ class Settings:
         flag_values: Options from flags and the environment, which win over the file.
         state_dir: Where overrides are kept; `None` keeps them for this run only.
         observe: Plan and tell, but write nothing to the dataplane.
+        read_within_s: How long a reload may take to read its files, in seconds.
     """
 
     source: Config | Path
@@ -30,6 +32,7 @@ class Settings:
     flag_values: FlagValues = attrs.field(factory=dict)
     state_dir: Path | None = None
     observe: bool = False
+    read_within_s: float = READ_WITHIN_S
 
     async def load(self) -> Loaded:
         """Load the configuration before anything runs.
@@ -53,7 +56,9 @@ class Settings:
         """
         if isinstance(source, Config):
             return await anyio.to_thread.run_sync(check, source, self.plugins)  # checkers read files
-        return await load_in_subprocess(source, PluginSet.of(self.plugins), flag_values=self.flag_values)
+        return await load_in_subprocess(
+            source, PluginSet.of(self.plugins), flag_values=self.flag_values, within_s=self.read_within_s
+        )
 
     def make_dataplane(self, config: Config) -> Dataplane:
         """The dataplane to use: the one given, or the configured one."""
