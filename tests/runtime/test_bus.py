@@ -12,6 +12,7 @@ from maglev.api import (
     BackendState,
     DataplaneChange,
     DataplaneEvent,
+    Delivery,
     Event,
     EventFilter,
     EventKind,
@@ -25,6 +26,7 @@ from maglev.api import (
     Transition,
     WeightEvent,
 )
+from maglev.runtime import bus as module
 from maglev.runtime.bus import Bus, Subscriber, is_wanted
 
 ALL = EventFilter(frozenset(EventKind))
@@ -78,26 +80,84 @@ async def test_a_reader_waits_for_the_next_event() -> None:
     assert seen == [lag(1)]
 
 
+class Clock:
+    """A clock that stands still until it is told."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 async def test_a_slow_reader_loses_its_oldest_events_and_is_told_how_many() -> None:
-    bus = Bus()
+    clock = Clock()
+    bus = Bus(clock)
     with bus.subscribe(LAG, 2) as slow, bus.subscribe(LAG, 10) as quick:
         for number in range(1, 6):
             bus.publish(lag(number))
+            clock.now_s += module.LATE_S + 1
         assert [(seen.event.at_s, seen.lost) for seen in await slow.batch()] == [(4.0, 3), (5.0, 0)]
         assert [(seen.event.at_s, seen.lost) for seen in await quick.batch()] == [(n, 0) for n in range(1, 6)]
         bus.publish(lag(6))
         assert [(seen.event.at_s, seen.lost) for seen in await slow.batch()] == [(6.0, 0)]
 
 
-@given(buffer=st.integers(1, 5), bursts=st.lists(st.integers(0, 12), max_size=8))
-async def test_every_event_is_delivered_or_counted_as_lost(buffer: int, bursts: list[int]) -> None:
+async def test_a_burst_of_any_size_reaches_a_reader_that_is_not_late() -> None:
+    """An outage of 2 000 backends: each goes down, and takes a weight and at last a frontend along."""
+    bus = Bus(Clock())
+    with bus.subscribe(ALL, 1024) as reader:
+        for number in range(2000):
+            bus.publish(backend(f"b{number}"))
+            bus.publish(weight("web", f"b{number}"))
+            bus.publish(frontend("web"))
+        seen = await reader.batch()
+    assert [delivery.sequence for delivery in seen] == list(range(1, 6001))
+    assert not any(delivery.lost for delivery in seen)
+
+
+async def test_a_reader_that_comes_late_is_left_with_its_buffer() -> None:
+    clock = Clock()
+    bus = Bus(clock)
+    with bus.subscribe(LAG, 10) as reader:
+        for number in range(1, 101):
+            bus.publish(lag(number))
+        clock.now_s += module.LATE_S + 1
+        bus.publish(lag(101))
+        seen = await reader.batch()
+    assert [(delivery.sequence, delivery.lost) for delivery in seen[:2]] == [(92, 91), (93, 0)]
+    assert len(seen) == 10
+
+
+async def test_one_that_never_reads_costs_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_KEPT", 50)
+    bus = Bus(Clock())
+    with bus.subscribe(LAG, 10) as reader:
+        for number in range(1, 1001):
+            bus.publish(lag(number))
+        assert len(reader._waiting) == 50
+        assert (await reader.batch())[0].lost == 950
+
+
+def test_all_readers_share_one_delivery() -> None:
+    """Fifty readers that do not read cost fifty references an event, so that the fifty-first gets its turn."""
     bus = Bus()
+    with bus.subscribe(LAG, 10) as one, bus.subscribe(LAG, 10) as other:
+        bus.publish(lag(1))
+        assert one._waiting[0][1] is other._waiting[0][1]
+
+
+@given(buffer=st.integers(1, 5), bursts=st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=12))
+async def test_every_event_is_delivered_or_counted_as_lost(buffer: int, bursts: list[tuple[int, bool]]) -> None:
+    clock = Clock()
+    bus = Bus(clock)
     with bus.subscribe(LAG, buffer) as reader:
         expected = 1
-        for burst in bursts:
+        for burst, reads in [*bursts, (1, True)]:
             for _ in range(burst):
                 bus.publish(lag(bus.sequence + 1))
-            if not burst:
+                clock.now_s += 0.9
+            if not (reads and reader._waiting):
                 continue
             for delivery in await reader.batch():
                 assert delivery.sequence == expected + delivery.lost
@@ -198,5 +258,6 @@ def test_a_filter_lets_through_what_it_says(wanted: EventFilter, event: Event, t
 
 def test_a_subscriber_keeps_at_least_one_event() -> None:
     subscriber = Subscriber(LAG, 0)
-    subscriber.offer(1, lag(1))
-    assert [delivery.sequence for delivery in subscriber._waiting] == [1]
+    subscriber.offer(0.0, Delivery(1, lag(1)))
+    subscriber.offer(9.0, Delivery(2, lag(2)))
+    assert [delivery.sequence for _at_s, delivery in subscriber._waiting] == [2]

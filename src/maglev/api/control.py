@@ -186,7 +186,8 @@ class Control(Protocol):
 
         Args:
             wanted: What to deliver.
-            buffer: How many undelivered events are kept; the oldest are dropped, and counted, beyond that.
+            buffer: How many undelivered events are kept of a reader that is late by seconds; the oldest are dropped,
+                and counted, beyond that. A burst, however large, is kept for a reader that is not late.
         """
         ...
 
@@ -195,7 +196,8 @@ class Control(Protocol):
 
         Args:
             wanted: What to deliver.
-            buffer: How many undelivered events are kept; the oldest are dropped, and counted, beyond that.
+            buffer: How many undelivered events are kept of a reader that is late by seconds; the oldest are dropped,
+                and counted, beyond that. A burst, however large, is kept for a reader that is not late.
         """
         ...
 

@@ -137,8 +137,8 @@ class Commands:
     async def run(self, command: Command, actor: Actor) -> CommandResult:
         """Carry a command out and write it to the audit record; raises as `Control.command` says.
 
-        A command that is cancelled while it waits for its turn, or while it reads, changes nothing. One that has its turn
-        is carried to its end.
+        A command that is cancelled while it waits for its turn, or while it reads, changes nothing. One that has its
+        turn is carried to its end.
         """
         begun = False
 
