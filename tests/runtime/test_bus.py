@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from typing import Any
+
 import anyio
 import pytest
 from hypothesis import given
@@ -27,7 +30,7 @@ from maglev.api import (
     WeightEvent,
 )
 from maglev.runtime import bus as module
-from maglev.runtime.bus import Bus, Subscriber, is_wanted
+from maglev.runtime.bus import Bus, is_wanted
 
 ALL = EventFilter(frozenset(EventKind))
 PROBE = frozenset({EventKind.PROBE})
@@ -135,16 +138,39 @@ async def test_one_that_never_reads_costs_bounded_memory(monkeypatch: pytest.Mon
     with bus.subscribe(LAG, 10) as reader:
         for number in range(1, 1001):
             bus.publish(lag(number))
-        assert len(reader._waiting) == 50
+        assert len(reader._log.kept) == 50
         assert (await reader.batch())[0].lost == 950
 
 
-def test_all_readers_share_one_delivery() -> None:
-    """Fifty readers that do not read cost fifty references an event, so that the fifty-first gets its turn."""
+async def test_readers_that_do_not_read_cost_the_publisher_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are: the events of one filter are kept once, and who reads gets them all."""
+    added: list[int] = []
+    add = module._Log.add
+
+    def counted(log: Any, now_s: float, delivery: Delivery) -> None:
+        added.append(delivery.sequence)
+        add(log, now_s, delivery)
+
+    monkeypatch.setattr(module._Log, "add", counted)
     bus = Bus()
-    with bus.subscribe(LAG, 10) as one, bus.subscribe(LAG, 10) as other:
-        bus.publish(lag(1))
-        assert one._waiting[0][1] is other._waiting[0][1]
+    with ExitStack() as stack:
+        readers = [stack.enter_context(bus.subscribe(EventFilter(ALL.kinds), 10)) for _ in range(50)]
+        for number in range(1, 101):
+            bus.publish(lag(number))
+        assert added == list(range(1, 101))
+        assert [delivery.sequence for delivery in await readers[-1].batch()] == added
+
+
+async def test_a_late_reader_takes_nothing_from_one_with_the_same_filter() -> None:
+    clock = Clock()
+    bus = Bus(clock)
+    with bus.subscribe(LAG, 2) as late, bus.subscribe(LAG, 100) as patient, bus.subscribe(LAG, 2) as quick:
+        for number in range(1, 11):
+            bus.publish(lag(number))
+            assert [seen.sequence for seen in await quick.batch()] == [number]
+            clock.now_s += module.LATE_S
+        assert [(seen.sequence, seen.lost) for seen in await patient.batch()] == [(n, 0) for n in range(1, 11)]
+        assert [(seen.sequence, seen.lost) for seen in await late.batch()] == [(9, 8), (10, 0)]
 
 
 @given(buffer=st.integers(1, 5), bursts=st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=12))
@@ -157,7 +183,7 @@ async def test_every_event_is_delivered_or_counted_as_lost(buffer: int, bursts: 
             for _ in range(burst):
                 bus.publish(lag(bus.sequence + 1))
                 clock.now_s += 0.9
-            if not (reads and reader._waiting):
+            if not (reads and reader._next < reader._log.end):
                 continue
             for delivery in await reader.batch():
                 assert delivery.sequence == expected + delivery.lost
@@ -222,7 +248,7 @@ def test_who_left_hears_nothing_more() -> None:
     with bus.subscribe(LAG, 10) as reader:
         pass
     bus.publish(lag(1))
-    assert not reader._waiting
+    assert reader._next == reader._log.end
 
 
 @pytest.mark.parametrize(
@@ -256,8 +282,11 @@ def test_a_filter_lets_through_what_it_says(wanted: EventFilter, event: Event, t
     assert is_wanted(wanted, event) is through
 
 
-def test_a_subscriber_keeps_at_least_one_event() -> None:
-    subscriber = Subscriber(LAG, 0)
-    subscriber.offer(0.0, Delivery(1, lag(1)))
-    subscriber.offer(9.0, Delivery(2, lag(2)))
-    assert [delivery.sequence for _at_s, delivery in subscriber._waiting] == [2]
+async def test_a_subscriber_keeps_at_least_one_event() -> None:
+    clock = Clock()
+    bus = Bus(clock)
+    with bus.subscribe(LAG, 0) as reader:
+        bus.publish(lag(1))
+        clock.now_s += module.LATE_S + 1
+        bus.publish(lag(2))
+        assert [delivery.sequence for delivery in await reader.batch()] == [2]

@@ -22,7 +22,7 @@ import click
 from maglev.api import Actor, CommandError, ReloadConfig
 from maglev.build import this_build
 from maglev.cli.descriptors import raise_limit
-from maglev.cli.exporters import start_exporters
+from maglev.cli.exporters import running_exporters
 from maglev.cli.options import Invocation
 from maglev.cli.permissions import missing_permissions
 from maglev.cli.watchdog import feed_watchdog
@@ -156,15 +156,22 @@ class _Daemon:
     def status(self) -> str:
         """One line for `systemctl status`."""
         config = self.controller.config
-        return f"{len(config.frontends)} frontends, {len(config.backends)} backends"
+        names = {"reload": "the last reload was refused", "state": "changes are not saved"}
+        troubles = [
+            f"{names.get(one.kind, f'exporter {one.name}')}: {one.message}"
+            for one in self.controller.configuration.troubles.now
+        ]
+        return "; ".join((f"{len(config.frontends)} frontends, {len(config.backends)} backends", *troubles))
 
     async def report_ready(self, exporters: Supervisor) -> None:
-        """Report readiness to the service manager, once the exporters are ready."""
+        """Report readiness to the service manager once the exporters are ready, and from then on what is wrong."""
         late = await exporters.ready(READY_WITHIN_S)
         for name in late:
             log.warning("exporter-not-ready", exporter=name, after_s=READY_WITHIN_S)
         log.info("ready", exporters=exporters.names)
         self.notifier.ready(self.status)
+        async for _troubles in self.controller.configuration.troubles.changes():
+            self.notifier.status(self.status)
 
     async def reload_when(self, asked: _Asked) -> None:
         """Reload each time it is asked for, one after the other."""
@@ -182,7 +189,7 @@ class _Daemon:
         except Exception:
             log.exception("reload-failed")
         else:
-            log.info("reloaded", messages=result.messages, errors=result.errors)
+            log.info("reloaded", changed=result.changed, messages=result.messages, errors=result.errors)
         self.notifier.ready(self.status)
 
 
@@ -199,13 +206,13 @@ async def serve(
     """
     daemon = _Daemon(controller, notifier)
     async with anyio.create_task_group() as tasks:
-        exporters = start_exporters(controller, invocation.plugins.exporters, tasks)
-        tasks.start_soon(daemon.report_ready, exporters)
-        tasks.start_soon(feed_watchdog, controller.jobs.prober.overdue_ns, notifier)
-        tasks.start_soon(_freeze_later)
-        tasks.start_soon(_freeze_reloads, controller)
-        tasks.start_soon(daemon.reload_when, reloads := _Asked())
-        await _until_stopped(signals, reloads.ask)
+        with running_exporters(controller, invocation.plugins.exporters, tasks) as exporters:
+            tasks.start_soon(daemon.report_ready, exporters)
+            tasks.start_soon(feed_watchdog, controller.jobs.prober.overdue_ns, notifier)
+            tasks.start_soon(_freeze_later)
+            tasks.start_soon(_freeze_reloads, controller)
+            tasks.start_soon(daemon.reload_when, reloads := _Asked())
+            await _until_stopped(signals, reloads.ask)
         stopping()
         notifier.stopping()
         controller.bus.close()

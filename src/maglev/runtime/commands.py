@@ -79,11 +79,12 @@ async def _reload(
     taken = False
     try:
         async with turn():
-            messages = configuration.messages(prepared)
+            messages, differs = configuration.messages(prepared), configuration.differs(prepared)
             effects, kept = await execution.change(take_config, prepared.resolved, force=command.force)
             execution.take(prepared)
             taken = True
             told, errors = await _settle(execution, SyncRequest("reload", effects.sync, conf=True))
+            followed = await execution.hand_on()
     except Exception as error:
         if taken:
             raise
@@ -91,7 +92,11 @@ async def _reload(
     finally:
         if not taken:
             configuration.discard(prepared)
-    return CommandResult(changed=True, messages=(*messages, *kept, *told), errors=errors)
+    return CommandResult(
+        changed=differs or effects.changed or bool(followed.messages),
+        messages=(*effects.messages, *followed.messages, *messages, *kept, *told),
+        errors=(*errors, *followed.errors),
+    )
 
 
 def _refused(error: Exception) -> FailedPrecondition:
@@ -169,7 +174,7 @@ class Commands:
         return result
 
     async def check_config(self) -> Sequence[Problem]:
-        """Say what a reload would refuse; an empty answer means that it would take the configuration."""
+        """Say what a reload, or an exporter at a reload, would refuse; empty: nothing."""
         configuration = self._configuration
         try:
             prepared = await configuration.prepare(await configuration.read())
@@ -181,11 +186,13 @@ class Commands:
             return (Problem("", str(_refused(error)), severity="meaning"),)
         finally:
             configuration.discard(prepared)
-        return ()
+        return await configuration.exporter_problems(prepared.loaded.config)
 
     def _finished(self, command: Command, actor: Actor, *, ok: bool | None, **result: object) -> None:
         if isinstance(command, ReloadConfig) and ok is not None:
             self._configuration.reloads["success" if ok else "failure"] += 1
+            why = None if ok else str(result.get("refused", result.get("broken_off")))
+            self._configuration.troubles.settle("reload", why)
         log.info(
             "audit",
             command=type(command).__name__,

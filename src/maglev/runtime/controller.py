@@ -151,6 +151,7 @@ async def _made(settings: Settings) -> Controller:
         await anyio.to_thread.run_sync(overrides.save, controller.control.state.overrides)
     except StateError as error:
         log.warning("overrides-not-saved", error=str(error))
+        controller.control.configuration.troubles.report("state", str(error))
     return controller
 
 
