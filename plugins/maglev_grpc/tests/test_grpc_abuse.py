@@ -87,7 +87,7 @@ async def test_random_bytes_get_a_sane_answer_and_readers_change_nothing(method:
 
     async with running() as served:
         await run_examples(check)
-        assert served.control.bus._subscribers == []
+        assert served.control.bus.subscribers == ()
 
 
 def requests(name: str) -> st.SearchStrategy[Any]:
@@ -265,7 +265,7 @@ async def test_clients_that_vanish_leave_nothing_behind() -> None:
                 with anyio.move_on_after(0.05):
                     async for _item in client.watch():
                         pass
-        while served.control.bus._subscribers:  # noqa: ASYNC110  (nobody signals that a watcher has left)
+        while served.control.bus.subscribers:  # noqa: ASYNC110  (nobody signals that a watcher has left)
             await anyio.sleep(0.01)
         gc.collect()
         assert served.exporter.watching

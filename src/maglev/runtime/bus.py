@@ -171,6 +171,11 @@ class Bus:
         self._closed = False
         self._left: anyio.Event | None = None
 
+    @property
+    def subscribers(self) -> tuple[Subscriber, ...]:
+        """Who listens."""
+        return tuple(reader for log in self._logs.values() for reader in log.readers)
+
     def wants(self, kind: EventKind) -> bool:
         """Whether anybody listens to this kind, so that costly events need not be made for nobody."""
         return kind in self._by_kind

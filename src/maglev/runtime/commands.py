@@ -23,6 +23,7 @@ from maglev.api import (
 from maglev.config import ConfigError
 from maglev.domain.state import command as change
 from maglev.domain.state import step, take_config
+from maglev.domain.state.commands import AdminCommand, WeightCommand
 from maglev.domain.state.sync import SyncRequest, operator_sync
 from maglev.runtime.configuration import Configuration
 from maglev.runtime.execution import Execution
@@ -56,7 +57,7 @@ async def carry_out(
         return await _change(command, execution)
 
 
-async def _change(command: Command, execution: Execution) -> CommandResult:
+async def _change(command: AdminCommand | WeightCommand | SyncDataplane, execution: Execution) -> CommandResult:
     match command:
         case SyncDataplane():
             outcome = await execution.settle(operator_sync(execution.state, command))

@@ -114,8 +114,8 @@ class Supervisor:
                 messages += [f"exporter {name}: {what}" for what in await _reload(running.exporter, options[name])]
             except Exception as error:
                 log.exception("exporter-reload-failed", exporter=name)
-                errors.append(f"exporter {name} keeps its old options: {error or type(error).__name__}")
-                self._troubles.report("exporter-options", str(error) or type(error).__name__, name)
+                errors.append(f"exporter {name} keeps its old options: {_words(error)}")
+                self._troubles.report("exporter-options", _words(error), name)
             else:
                 self._troubles.over("exporter-options", name)
         return Followed(tuple(messages), tuple(errors))

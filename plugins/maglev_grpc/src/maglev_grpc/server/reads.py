@@ -61,6 +61,7 @@ class Reads:
             watchers=self._watchers(),
             may_change=call.caller.may_change,
             may_change_why=call.caller.why,
+            troubles=now.troubles,
         )
         return _message(info)
 
