@@ -147,9 +147,9 @@ async def test_readers_that_do_not_read_cost_the_publisher_nothing(monkeypatch: 
     added: list[int] = []
     add = module._Log.add
 
-    def counted(log: Any, now_s: float, delivery: Delivery) -> None:
-        added.append(delivery.sequence)
-        add(log, now_s, delivery)
+    def counted(log: Any, entry: tuple[float, Delivery]) -> None:
+        added.append(entry[1].sequence)
+        add(log, entry)
 
     monkeypatch.setattr(module._Log, "add", counted)
     bus = Bus()
@@ -182,7 +182,7 @@ async def test_every_event_is_delivered_or_counted_as_lost(buffer: int, bursts: 
         for burst, reads in [*bursts, (1, True)]:
             for _ in range(burst):
                 bus.publish(lag(bus.sequence + 1))
-                clock.now_s += 0.9
+                clock.now_s += 0.45 * module.LATE_S
             if not (reads and reader._next < reader._log.end):
                 continue
             for delivery in await reader.batch():

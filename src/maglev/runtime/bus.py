@@ -31,10 +31,12 @@ from maglev.api import (
     WeightEvent,
 )
 
-LATE_S = 2.0
-"""How long an event waits for a reader before it may be dropped for a newer one, in seconds."""
-MOST_KEPT = 262_144
-"""Events kept for the readers with one filter, however young; some 100 MiB if they are transitions."""
+LATE_S = 10.0
+"""How long an event waits for a reader before it may be dropped for a newer one, in seconds: longer than a busy daemon
+takes to send what two thousand backends do at once."""
+MOST_KEPT = 65_536
+"""Events kept for the readers with one filter, however young: an outage of ten thousand backends makes some 40 000. What
+is kept are references, half a MiB of them; all filters share the events."""
 
 
 class _Log:
@@ -54,12 +56,17 @@ class _Log:
         """The number of the next one."""
         return self.first + len(self.kept)
 
-    def add(self, now_s: float, delivery: Delivery) -> None:
-        """Keep an event of a kind that is wanted; those that no reader can ask for any more make room."""
+    def add(self, entry: tuple[float, Delivery]) -> None:
+        """Keep an event of a kind that is wanted; those that no reader can ask for any more make room.
+
+        Args:
+            entry: When it was published, in seconds of a monotonic clock, and the event; the same object for all logs.
+        """
+        now_s, delivery = entry
         if not self._all and not is_wanted(self.wanted, delivery.event):
             return
         kept = self.kept
-        kept.append((now_s, delivery))
+        kept.append(entry)
         # One buffer's worth for each reader that is late; `Subscriber.batch` decides what is lost.
         if kept[0][0] < now_s - LATE_S or len(kept) > MOST_KEPT:
             self._drop(now_s)
@@ -186,9 +193,9 @@ class Bus:
         logs = self._by_kind.get(event.kind)
         if not logs:
             return
-        now_s, delivery = self._clock_s(), Delivery(self.sequence, event)
+        entry = self._clock_s(), Delivery(self.sequence, event)
         for log in logs:
-            log.add(now_s, delivery)
+            log.add(entry)
 
     @contextmanager
     def subscribe(self, wanted: EventFilter, buffer: int) -> Iterator[Subscriber]:
