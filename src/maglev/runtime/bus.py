@@ -35,8 +35,8 @@ LATE_S = 10.0
 """How long an event waits for a reader before it may be dropped for a newer one, in seconds: longer than a busy daemon
 takes to send what two thousand backends do at once."""
 MOST_KEPT = 65_536
-"""Events kept for the readers with one filter, however young: an outage of ten thousand backends makes some 40 000. They
-are references, half a MiB of them; all filters share the events."""
+"""Events kept for the readers with one filter, however young: an outage of ten thousand backends makes some 40 000.
+They are references, half a MiB of them; all filters share the events."""
 
 
 class _Log:
