@@ -66,7 +66,9 @@ class Steady:
                 return
 
     def kill(self) -> None:
-        """All of them are dead."""
+        """All of them are dead. May be done twice."""
+        if self._socket.fileno() == -1:
+            return
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join(PATIENCE_S)
@@ -109,12 +111,15 @@ class Site:
         self.steady = Steady(steady_port)
         self._mortal = {f"m{n}": _listen(_address(n), self._mortal_port) for n in range(MORTAL)}
         stack.callback(lambda: [one.close() for one in self._mortal.values()])
+        stack.callback(self.steady.kill)
         self.text = self._configuration(steady_port)
         self.file.write_text(self.text)
-        self.daemon = self._start(stack)
+        self.daemon = self._start()
         self._log_is_read = threading.Event()
         self._log_is_read.set()
-        threading.Thread(target=self._read_log, daemon=True).start()
+        log_reader = threading.Thread(target=self._read_log, daemon=True)
+        log_reader.start()
+        stack.callback(_end, self.daemon, log_reader)
         self.watcher = self._watch(stack)
 
     def _configuration(self, steady_port: int) -> str:
@@ -139,7 +144,7 @@ class Site:
             f"  backends:\n{''.join(backends)}  frontends:\n{''.join(frontends)}"
         )
 
-    def _start(self, stack: ExitStack) -> subprocess.Popen[bytes]:
+    def _start(self) -> subprocess.Popen[bytes]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAGLEV_")}
         daemon = subprocess.Popen(
             [sys.executable, "-c", _MAGLEVD, "--config", self.file, "--state-dir", "", "--log-format", "json"],
@@ -150,7 +155,6 @@ class Site:
         assert daemon.stderr is not None
         fcntl.fcntl(daemon.stderr, fcntl.F_SETPIPE_SZ, 4096)
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (1024, 1024))
-        stack.callback(_end, daemon)
         return daemon
 
     def _read_log(self) -> None:
@@ -164,8 +168,9 @@ class Site:
         self.until(self._answers, "it answers")
         command = [sys.executable, "-m", "maglev_cli", "--server", f"127.0.0.1:{self.port}", "watch", "events"]
         watcher = Watcher(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-        stack.callback(_end, watcher.process)
-        threading.Thread(target=watcher.read, daemon=True).start()
+        reader = threading.Thread(target=watcher.read, daemon=True)
+        reader.start()
+        stack.callback(_end, watcher.process, reader)
         return watcher
 
     def _answers(self) -> bool:
@@ -215,9 +220,14 @@ class Site:
             self._log_is_read.set()
 
 
-def _end(process: subprocess.Popen[Any]) -> None:
+def _end(process: subprocess.Popen[Any], *readers: threading.Thread) -> None:
     process.kill()
     process.wait(PATIENCE_S)
+    for reader in readers:
+        reader.join(PATIENCE_S)
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
 
 
 @contextmanager

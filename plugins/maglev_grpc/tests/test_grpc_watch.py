@@ -190,7 +190,8 @@ async def test_a_watcher_that_does_not_read_is_bounded_and_told_what_it_lost(mon
             assert isinstance(await anext(items), Connected)
             (subscriber,) = bus_of(served).subscribers
             rounds = 0
-            while subscriber._first_left() == subscriber._next and rounds < 2000:  # until all buffers on the way are full
+            # Until all buffers on the way are full.
+            while subscriber._first_left() == subscriber._next and rounds < 2000:
                 publish(served, 50, rounds * 50, filling=filling)
                 rounds += 1
                 await anyio.sleep(0.011)
