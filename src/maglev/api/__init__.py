@@ -108,6 +108,8 @@ from maglev.api.metrics import (
     MemberMetrics,
     Metrics,
     Status,
+    Trouble,
+    TroubleKind,
 )
 from maglev.api.options import (
     NoOptions,
@@ -269,6 +271,8 @@ __all__ = [
     "SyncEvent",
     "Target",
     "Transition",
+    "Trouble",
+    "TroubleKind",
     "Unknown",
     "UnknownName",
     "Verdict",
