@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import socket
+from pathlib import Path
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\[\]:\s/]*):(?P<port>[0-9]{1,5})")
 
@@ -57,3 +59,37 @@ def _on_all(port: int, backlog: int) -> socket.socket:
             raise
         # A host without IPv6.
         return socket.create_server(("0.0.0.0", port), backlog=backlog)  # noqa: S104 - all addresses were asked for
+
+
+def check_address(text: str) -> None:
+    """Look whether an address is one that can be listened on here; may look its name up. Its port may be in use.
+
+    Raises:
+        ValueError: It is no address, its name is not known, or it is not this host's.
+    """
+    host, _port = read_address(text)
+    if not host:
+        return
+    try:
+        with _on(host, 0, 1):
+            return
+    except OSError as error:
+        raise ValueError(f"cannot listen on {text}: {error.strerror or error}") from error
+
+
+def check_socket(path: str) -> None:
+    """Look whether a unix socket can be made.
+
+    Raises:
+        ValueError: Its directory does not exist or may not be written to, or something else is there. A directory in
+            `/run` may be made only when the service starts.
+    """
+    directory = Path(path).parent
+    if not directory.exists() and directory.is_relative_to("/run"):
+        return
+    if not directory.is_dir():
+        raise ValueError(f"{directory}: there is no such directory")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise ValueError(f"{directory}: no socket can be made there: Permission denied")
+    if Path(path).exists() and not Path(path).is_socket():
+        raise ValueError(f"{path}: is in the way, and is no socket")

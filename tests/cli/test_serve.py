@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -50,8 +50,9 @@ class Recorder(Exporter):
         finally:
             self.seen.append("cancelled")
 
-    async def reload(self, options: Any) -> None:
+    async def reload(self, options: Any) -> Sequence[str]:
         self.seen.append(("reload", options))
+        return ()
 
 
 class Watcher(Exporter):

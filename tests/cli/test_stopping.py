@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -11,6 +12,11 @@ from typing import Any
 
 import pytest
 
+IMPATIENT = (
+    sys.executable,
+    "-c",
+    "from maglev.config import loader; loader.READ_WITHIN_S = 0.5\nfrom maglev.cli import main\nmain()",
+)
 UNCANCELLABLE = (sys.executable, str(Path(__file__).with_name("uncancellable.py")))
 
 
@@ -46,6 +52,20 @@ def test_the_service_manager_is_notified_of_start_reload_and_stop(
     daemon.signal(signal.SIGTERM)
     assert next_message(manager) == "STOPPING=1"
     assert daemon.ended() == 0
+
+
+def test_a_reload_that_is_refused_since_its_file_does_not_answer_ends_in_ready_too(
+    maglevd: Callable[..., Any], config_file: Callable[[str], Path], manager: socket.socket
+) -> None:
+    file = config_file("maglev: {}")
+    daemon = maglevd("--config", file, environment={"NOTIFY_SOCKET": manager.getsockname()}, program=IMPATIENT)
+    assert next_message(manager) == "READY=1"
+    file.unlink()
+    os.mkfifo(file)
+    daemon.signal(signal.SIGHUP)
+    assert [next_message(manager), next_message(manager)] == ["RELOADING=1", "READY=1"]
+    assert "does not answer" in daemon.until("reload-refused")[-1]["why"]
+    assert daemon.stop() == 0
 
 
 def test_a_second_interrupt_ends_it_at_once(maglevd: Callable[..., Any], config_file: Callable[[str], Path]) -> None:

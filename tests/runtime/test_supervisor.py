@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ import pytest
 from maglev.api import Control, Exporter
 from maglev.runtime import supervisor as module
 from maglev.runtime.supervisor import Supervisor
+from maglev.runtime.troubles import Troubles
 
 CONTROL = cast("Control", object())
 
@@ -31,8 +32,9 @@ class Steady(Exporter):
         ready()
         await anyio.sleep_forever()
 
-    async def reload(self, options: Any) -> None:
+    async def reload(self, options: Any) -> Sequence[str]:
         self.seen.append(options)
+        return ("it took them",)
 
 
 class Off(Steady):
@@ -65,7 +67,7 @@ class Stubborn(Steady):
 
     name = "stubborn"
 
-    async def reload(self, options: Any) -> None:
+    async def reload(self, options: Any) -> Sequence[str]:
         raise ValueError("not these")
 
 
@@ -203,6 +205,42 @@ async def test_those_that_are_not_ready_in_time_are_named() -> None:
         group.cancel_scope.cancel()
 
 
+async def test_one_that_is_down_is_told_until_it_serves_again(slept: list[float]) -> None:
+    troubles = Troubles()
+    seen: list[tuple[str, str, str]] = []
+    failures: list[BaseException | None] = [RuntimeError("address in use")]
+
+    class Looking(Crashing):
+        async def serve(self, control: Control, ready: Callable[[], None]) -> None:
+            seen.extend((one.kind, one.name, one.message) for one in troubles.now)
+            await super().serve(control, ready)
+
+    async with anyio.create_task_group() as group:
+        supervisor = Supervisor(CONTROL, troubles=troubles)
+        supervisor.start(group, "web", lambda: Looking(failures))
+        assert await supervisor.ready(5) == ()
+        assert troubles.now == ()
+        group.cancel_scope.cancel()
+    assert seen == [("exporter", "web", "down, and tried again: address in use")]
+
+
+async def test_one_that_is_not_ready_or_refuses_its_options_is_told() -> None:
+    class Slow(Stubborn):
+        async def serve(self, control: Control, ready: Callable[[], None]) -> None:
+            await anyio.sleep_forever()
+
+    troubles = Troubles()
+    async with anyio.create_task_group() as group:
+        supervisor = Supervisor(CONTROL, troubles=troubles)
+        supervisor.start(group, "slow", Slow)
+        await anyio.wait_all_tasks_blocked()
+        await supervisor.ready(0)
+        await supervisor.reload({"slow": "new"})
+        told = [(one.kind, one.name, one.message) for one in troubles.now]
+        assert told == [("exporter", "slow", "not ready after 0 s"), ("exporter-options", "slow", "not these")]
+        group.cancel_scope.cancel()
+
+
 async def test_new_options_reach_those_they_are_for_and_one_refusal_stops_nobody(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -212,7 +250,9 @@ async def test_new_options_reach_those_they_are_for_and_one_refusal_stops_nobody
         for name, exporter in (("stubborn", stubborn), ("steady", steady), ("untouched", untouched)):
             supervisor.start(group, name, partial(identity, exporter))
         assert await supervisor.ready(5) == ()
-        await supervisor.reload({"stubborn": "new", "steady": "new"})
+        told = await supervisor.reload({"stubborn": "new", "steady": "new"})
+        assert told.messages == ("exporter steady: it took them",)
+        assert told.errors == ("exporter stubborn keeps its old options: not these",)
         group.cancel_scope.cancel()
     assert steady.seen == [CONTROL, "new"]
     assert untouched.seen == [CONTROL]

@@ -19,7 +19,7 @@ from maglev.api import BadArgument, Control, PauseBackend
 from maglev_grpc.client import ResourceExhausted, ServerFault, connect
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_grpc.server.calls import SERVICE
-from plugins.maglev_grpc.tests.serving import Served, exported, running
+from plugins.maglev_grpc.tests.serving import Served, exported, running, until
 
 METHODS = [method.name for method in SERVICE.methods]
 READS = [
@@ -87,7 +87,7 @@ async def test_random_bytes_get_a_sane_answer_and_readers_change_nothing(method:
 
     async with running() as served:
         await run_examples(check)
-        assert served.control.bus._subscribers == []
+        assert served.control.bus.subscribers == ()
 
 
 def requests(name: str) -> st.SearchStrategy[Any]:
@@ -197,9 +197,10 @@ class Slow:
         return getattr(self._control, name)
 
     async def command(self, command: Any, actor: Any) -> Any:
-        self.begun.set()
-        await self.go.wait()
-        result = await self._control.command(command, actor)
+        with anyio.CancelScope(shield=True):  # as the controller does with what has begun
+            self.begun.set()
+            await self.go.wait()
+            result = await self._control.command(command, actor)
         self.done.set()
         return result
 
@@ -215,6 +216,20 @@ async def test_a_command_is_carried_to_its_end_though_the_caller_hung_up() -> No
             slow.go.set()
             await slow.done.wait()
         assert served.control.snapshot().backends["alpha"].state == "paused"
+
+
+async def test_a_command_that_waits_is_not_carried_out_once_its_caller_hung_up() -> None:
+    async with running() as served, served.client() as client:
+        turns = served.control.commands._one_at_a_time
+        async with turns:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(client.command, PauseBackend("alpha"))
+                await until(lambda: turns.statistics().tasks_waiting, "it waits")
+                tasks.cancel_scope.cancel()
+            await until(lambda: not turns.statistics().tasks_waiting, "it has given up")
+        assert (await client.command(PauseBackend("beta"))).changed
+        states = {name: backend.state for name, backend in served.control.snapshot().backends.items()}
+        assert (states["alpha"], states["beta"]) == ("up", "paused")
 
 
 async def test_a_command_is_carried_to_its_end_though_the_server_stops() -> None:
@@ -250,7 +265,7 @@ async def test_clients_that_vanish_leave_nothing_behind() -> None:
                 with anyio.move_on_after(0.05):
                     async for _item in client.watch():
                         pass
-        while served.control.bus._subscribers:  # noqa: ASYNC110  (nobody signals that a watcher has left)
+        while served.control.bus.subscribers:  # noqa: ASYNC110  (nobody signals that a watcher has left)
             await anyio.sleep(0.01)
         gc.collect()
         assert served.exporter.watching

@@ -20,7 +20,7 @@ EXAMPLE: dict[str, Any] = runpy.run_path(str(SCRIPT))
 async def test_it_prints_the_state_and_then_the_changes(capsys: pytest.CaptureFixture[str]) -> None:
     async with running() as served, served.client() as client, anyio.create_task_group() as tasks:
         tasks.start_soon(EXAMPLE["follow"], served.target, Security(), 3)
-        await until(lambda: served.control.bus._subscribers, "it watches")
+        await until(lambda: served.control.bus.subscribers, "it watches")
         await client.command(DisableBackend("alpha"))
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("connected to maglevd ")

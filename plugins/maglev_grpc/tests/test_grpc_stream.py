@@ -59,8 +59,8 @@ async def test_a_stream_that_is_closed_leaves_nothing_on_the_server() -> None:
     async with running() as served, served.client() as client:
         async with aclosing(events(client)) as responses:
             await anext(responses)
-            assert len(served.control.bus._subscribers) == 1
-        await until(lambda: not served.control.bus._subscribers, "the watcher has left")
+            assert len(served.control.bus.subscribers) == 1
+        await until(lambda: not served.control.bus.subscribers, "the watcher has left")
         assert (await client.info()).version  # the connection lives on
 
 

@@ -101,6 +101,8 @@ from maglev.api.metrics import (
     MemberMetrics,
     Metrics,
     Status,
+    Trouble,
+    TroubleKind,
 )
 from maglev.api.options import (
     NoOptions,
@@ -264,6 +266,8 @@ __all__ = [
     "SyncEvent",
     "Target",
     "Transition",
+    "Trouble",
+    "TroubleKind",
     "Unknown",
     "UnknownName",
     "Verdict",

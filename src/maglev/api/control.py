@@ -140,6 +140,9 @@ class Control(Protocol):
     async def command(self, command: Command, actor: Actor) -> CommandResult:
         """Carry out a command and wait for its effect on the dataplane.
 
+        Commands have their turn one after the other. One that is cancelled before its turn (it waits, or a reload reads
+        its file) changes nothing; one that has begun is carried to its end all the same.
+
         Raises:
             UnknownName: It names something that does not exist.
             BadArgument: An argument can never be right.
@@ -183,7 +186,8 @@ class Control(Protocol):
 
         Args:
             wanted: What to deliver.
-            buffer: How many undelivered events are kept; the oldest are dropped, and counted, beyond that.
+            buffer: How many undelivered events are kept of a reader that is late by seconds; the oldest are dropped,
+                and counted, beyond that. A burst, however large, is kept for a reader that is not late.
         """
         ...
 
@@ -192,7 +196,8 @@ class Control(Protocol):
 
         Args:
             wanted: What to deliver.
-            buffer: How many undelivered events are kept; the oldest are dropped, and counted, beyond that.
+            buffer: How many undelivered events are kept of a reader that is late by seconds; the oldest are dropped,
+                and counted, beyond that. A burst, however large, is kept for a reader that is not late.
         """
         ...
 

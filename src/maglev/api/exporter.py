@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from maglev.api.control import Control
@@ -36,10 +36,31 @@ class Exporter(ABC):
             ready: To be called once, when clients can connect: the daemon is ready when all its exporters are.
         """
 
-    async def reload(self, options: Any) -> None:
+    @classmethod
+    def check(cls, options: Any) -> None:
+        """Look at what serving with these options will need (certificates, token files, addresses); may block.
+
+        `maglevd check`, `config check` and reloads call it, in another process than the one that serves.
+
+        Args:
+            options: An instance of `Options`.
+
+        Raises:
+            ValueError: Something cannot be used; says which and why.
+            OSError: Likewise.
+        """
+        return
+
+    async def reload(self, options: Any) -> Sequence[str]:
         """Take new options while serving (certificates, tokens). The default keeps the old ones.
 
         Args:
             options: A new instance of `Options`. Options marked `Reload.RESTART` are the old ones in any case.
+
+        Returns:
+            What is different now, in words; empty: nothing.
+
+        Raises:
+            ValueError: They cannot be used; nothing was changed.
         """
-        return
+        return ()

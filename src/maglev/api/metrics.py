@@ -7,6 +7,7 @@ that is the *same object* as at the last look has not changed, and what was made
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import attrs
 
@@ -39,6 +40,28 @@ class DataplaneStatus:
     operations: Mapping[tuple[str, str], int]
 
 
+TroubleKind = Literal["exporter", "exporter-options", "reload", "state"]
+"""`exporter`: one that does not serve. `exporter-options`: one that serves with old options, since it refused the new.
+`reload`: the last reload was refused. `state`: what commands changed could not be saved, and is lost at a restart."""
+
+
+@attrs.frozen
+class Trouble:
+    """Something that is wrong with the daemon itself, until something puts it right.
+
+    Args:
+        kind: With what.
+        name: The exporter's name; empty for the other kinds.
+        message: What is wrong, in words.
+        since_s: Since when, in seconds since the epoch.
+    """
+
+    kind: TroubleKind
+    name: str
+    message: str
+    since_s: float
+
+
 @attrs.frozen
 class Status:
     """The daemon itself; costs next to nothing.
@@ -51,6 +74,7 @@ class Status:
         reloads: How many reloads there were since the start, by `success` and `failure`.
         warm: Whether the warm-up is over.
         dataplane: The connection to the dataplane.
+        troubles: What is wrong with the daemon itself.
     """
 
     at_s: float
@@ -60,6 +84,7 @@ class Status:
     reloads: Mapping[str, int]
     warm: bool
     dataplane: DataplaneStatus
+    troubles: tuple[Trouble, ...] = ()
 
 
 @attrs.frozen

@@ -17,9 +17,11 @@ def run(invocation: Invocation, file: str | None = None) -> int:
         file: Check this one instead.
 
     Returns:
-        0: valid, perhaps with warnings. 1: a syntax or type error. 2: a semantic error.
+        0: valid, perhaps with warnings. 1: a syntax or type error. 2: a semantic error, or an exporter names a file or
+        an address that cannot be used.
     """
     from maglev.config import ConfigError, load
+    from maglev.config.serving import exporter_problems
 
     path = Path(file) if file is not None else invocation.config
     try:
@@ -30,5 +32,9 @@ def run(invocation: Invocation, file: str | None = None) -> int:
     for warning in loaded.warnings:
         click.echo(f"{warning} (warning)", err=True)
     config = loaded.config
+    if problems := exporter_problems(config, invocation.plugins):
+        for problem in problems:
+            click.echo(str(problem), err=True)
+        return 2
     click.echo(f"{path}: valid: {len(config.frontends)} frontends, {len(config.backends)} backends")
     return 0

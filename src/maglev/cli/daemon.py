@@ -12,7 +12,6 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from importlib.util import find_spec
 
 import anyio
@@ -24,7 +23,7 @@ from maglev.api import Actor, CommandError, ReloadConfig
 from maglev.build import this_build
 from maglev.cli import hangup
 from maglev.cli.descriptors import raise_limit
-from maglev.cli.exporters import start_exporters
+from maglev.cli.exporters import running_exporters
 from maglev.cli.options import Invocation
 from maglev.cli.permissions import missing_permissions
 from maglev.cli.watchdog import feed_watchdog
@@ -143,6 +142,20 @@ def _log_start(invocation: Invocation, controller: LiveControl, descriptors: tup
         log.warning("permission-missing", problem=lack)
 
 
+class _Asked:
+    """Whether a reload was asked for since the last one began: many signals in a row ask for one."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def ask(self) -> None:
+        self._event.set()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+        self._event = anyio.Event()
+
+
 @attrs.frozen
 class _Daemon:
     controller: LiveControl
@@ -152,15 +165,28 @@ class _Daemon:
     def status(self) -> str:
         """One line for `systemctl status`."""
         config = self.controller.config
-        return f"{len(config.frontends)} frontends, {len(config.backends)} backends"
+        names = {"reload": "the last reload was refused", "state": "changes are not saved"}
+        troubles = [
+            f"{names.get(one.kind, f'exporter {one.name}')}: {one.message}"
+            for one in self.controller.configuration.troubles.now
+        ]
+        return "; ".join((f"{len(config.frontends)} frontends, {len(config.backends)} backends", *troubles))
 
     async def report_ready(self, exporters: Supervisor) -> None:
-        """Report readiness to the service manager, once the exporters are ready."""
+        """Report readiness to the service manager once the exporters are ready, and from then on what is wrong."""
         late = await exporters.ready(READY_WITHIN_S)
         for name in late:
             log.warning("exporter-not-ready", exporter=name, after_s=READY_WITHIN_S)
         log.info("ready", exporters=exporters.names)
         self.notifier.ready(self.status)
+        async for _troubles in self.controller.configuration.troubles.changes():
+            self.notifier.status(self.status)
+
+    async def reload_when(self, asked: _Asked) -> None:
+        """Reload each time it is asked for, one after the other."""
+        while True:
+            await asked.wait()
+            await self.reload()
 
     async def reload(self) -> None:
         """Reload the configuration file, or log why it is refused."""
@@ -172,7 +198,7 @@ class _Daemon:
         except Exception:
             log.exception("reload-failed")
         else:
-            log.info("reloaded", messages=result.messages, errors=result.errors)
+            log.info("reloaded", changed=result.changed, messages=result.messages, errors=result.errors)
         self.notifier.ready(self.status)
 
 
@@ -189,12 +215,13 @@ async def serve(
     """
     daemon = _Daemon(controller, notifier)
     async with anyio.create_task_group() as tasks:
-        exporters = start_exporters(controller, invocation.plugins.exporters, tasks)
-        tasks.start_soon(daemon.report_ready, exporters)
-        tasks.start_soon(feed_watchdog, controller.jobs.prober.overdue_ns, notifier)
-        tasks.start_soon(_freeze_later)
-        tasks.start_soon(_freeze_reloads, controller)
-        await _until_stopped(signals, partial(tasks.start_soon, daemon.reload))
+        with running_exporters(controller, invocation.plugins.exporters, tasks) as exporters:
+            tasks.start_soon(daemon.report_ready, exporters)
+            tasks.start_soon(feed_watchdog, controller.jobs.prober.overdue_ns, notifier)
+            tasks.start_soon(_freeze_later)
+            tasks.start_soon(_freeze_reloads, controller)
+            tasks.start_soon(daemon.reload_when, reloads := _Asked())
+            await _until_stopped(signals, reloads.ask)
         stopping()
         notifier.stopping()
         controller.bus.close()

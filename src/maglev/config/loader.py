@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import anyio.to_process
-
 from maglev.api import Problem
 from maglev.config.advice import warnings
 from maglev.config.assemble import assemble, assemble_config
@@ -19,11 +17,14 @@ from maglev.config.errors import ConfigError, Loaded
 from maglev.config.faults import Fault, show_path
 from maglev.config.faults import Path as KeyPath
 from maglev.config.flag_values import FlagValues
+from maglev.config.other_process import in_other_process
 from maglev.config.plugins import Installed, PluginSet
 from maglev.config.schema import Config
 from maglev.config.semantics import semantic_errors
 
 MAX_BYTES = 64 * 1024 * 1024
+READ_WITHIN_S = 30.0
+"""How long reading may take in another process: ten thousand backends take two seconds, on a busy host ten."""
 
 
 def load(path: str | os.PathLike[str], plugins: Installed, *, flag_values: FlagValues | None = None) -> Loaded:
@@ -117,15 +118,27 @@ def check(config: Config, plugins: Installed) -> Loaded:
 
 
 async def load_in_subprocess(
-    path: str | os.PathLike[str], plugins: Installed, *, flag_values: FlagValues | None = None
+    path: str | os.PathLike[str],
+    plugins: Installed,
+    *,
+    flag_values: FlagValues | None = None,
+    within_s: float = READ_WITHIN_S,
 ) -> Loaded:
     """As `load`, in another process: reading ten thousand backends would hold up this one's probes for a second.
 
+    A file that does not answer (a pipe that nobody writes to, a dead network disk) stops nothing but that process,
+    which is killed after `within_s` seconds. That goes for the files that checks name, too.
+
     Raises:
-        ConfigError: With all that is wrong.
+        ConfigError: With all that is wrong, or because the time was over.
     """
-    work = partial(load, os.fspath(path), PluginSet.of(plugins), flag_values=dict(flag_values or {}))
-    return await anyio.to_process.run_sync(work, cancellable=True)
+    file = os.fspath(path)
+    work = partial(load, file, PluginSet.of(plugins), flag_values=dict(flag_values or {}))
+    try:
+        return await in_other_process(work, within_s)
+    except TimeoutError:
+        message = f"could not be read within {within_s:g} s: it, or a file that it names, does not answer"
+        raise ConfigError([Problem("", message, file)]) from None
 
 
 def _loaded(draft: Draft, document: Document) -> Loaded:

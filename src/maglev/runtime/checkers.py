@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import anyio
 import anyio.to_thread
 import attrs
 
@@ -31,6 +33,8 @@ async def build_beside(
     healthchecks: Mapping[str, HealthCheckConfig],
     old: Checkers,
     retire: Callable[[Sequence[Checker]], None],
+    *,
+    within_s: float = math.inf,
 ) -> Checkers:
     """As `build_checkers`, in a thread beside the event loop's: checkers read files, and load certificates.
 
@@ -39,13 +43,19 @@ async def build_beside(
         healthchecks: The health checks by name.
         old: The checkers in use.
         retire: Takes what was built for nothing.
+        within_s: How long it may take, in seconds; then the thread is left to itself.
 
     Raises:
-        ConfigError: As `build_checkers`.
+        ConfigError: As `build_checkers`, or because the time was over.
     """
     built: dict[str, Built] = {}
     try:
-        await anyio.to_thread.run_sync(build_checkers, classes, healthchecks, old, built)
+        # Whoever is cancelled waits for the thread, which takes milliseconds; nobody waits for one that hangs.
+        with anyio.CancelScope(shield=True), anyio.fail_after(within_s):
+            await anyio.to_thread.run_sync(build_checkers, classes, healthchecks, old, built, abandon_on_cancel=True)
+    except TimeoutError:
+        message = f"could not be built within {within_s:g} s: a file that they name does not answer"
+        raise ConfigError([Problem("maglev.healthchecks", message, severity="meaning")]) from None
     except BaseException:
         retire(unused(built, old))
         raise

@@ -119,6 +119,7 @@ class LiveControl:
             reloads=dict(self.configuration.reloads),
             warm=self.state.warm.over,
             dataplane=dataplane_status(self.reconciler),
+            troubles=self.configuration.troubles.now,
         )
 
     def metrics(self) -> Metrics:

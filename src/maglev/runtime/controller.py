@@ -155,6 +155,7 @@ async def _made(settings: Settings, overrides: OverrideStore) -> Controller:
         await anyio.to_thread.run_sync(overrides.save, controller.control.state.overrides)
     except StateError as error:
         log.warning("overrides-not-saved", error=str(error))
+        controller.control.configuration.troubles.report("state", str(error))
     return controller
 
 

@@ -13,7 +13,7 @@ from maglev.api import DataplaneError, DataplaneState, Ok, Operation, OperationR
 from maglev.domain.overrides import OperatorOverrides
 from maglev.domain.state import Change, Effects, State, step, take_config
 from maglev.domain.state.sync import SyncRequest
-from maglev.runtime.configuration import Configuration, Prepared
+from maglev.runtime.configuration import Configuration, Followed, Prepared
 from maglev.runtime.overrides import OverrideStore, StateError
 from maglev.runtime.probe_jobs import ProbeJobs
 from maglev.runtime.reconciler import Reconciler
@@ -59,6 +59,13 @@ class Execution(Protocol):
     async def settle(self, request: SyncRequest) -> SyncOutcome:
         """Have the dataplane follow; raises `NotConnected`."""
         ...
+
+    async def hand_on(self) -> Followed:
+        """Have whoever serves take its part of the configuration in force."""
+        ...
+
+
+_NOTHING = Followed()
 
 
 class Live:
@@ -123,6 +130,10 @@ class Live:
         """Have the reconciler make a sync run."""
         return await self._reconciler.settle(request)
 
+    async def hand_on(self) -> Followed:
+        """Tell the exporters."""
+        return await self._configuration.hand_on()
+
     def _tried(self, change: Change[P], *arguments: P.args, **options: P.kwargs) -> tuple[State, Effects]:
         fork = self._store.state.fork()
         return fork, step(fork, time.time(), change, *arguments, **options)
@@ -133,7 +144,9 @@ class Live:
         except StateError as error:
             if must_save:
                 raise
+            self._configuration.troubles.report("state", str(error))
             return [f"in force, but lost at the next restart: {error}"]
+        self._configuration.troubles.over("state")
         return ()
 
 
@@ -197,6 +210,10 @@ class Predicted:
         progress = await self._run.run(self._writer, request)
         self.written += progress.written
         return progress.outcome()
+
+    async def hand_on(self) -> Followed:
+        """Tell nobody."""
+        return _NOTHING
 
 
 class _Acknowledging:

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 
 import attrs
 
+_LONGEST = 500
+"""Characters of a status."""
+
 
 @attrs.frozen
 class Notifier:
@@ -32,7 +35,11 @@ class Notifier:
 
     def ready(self, status: str) -> None:
         """Start-up or a reload is over."""
-        self._send("READY=1", f"STATUS={status}")
+        self._send("READY=1", f"STATUS={_one_line(status)}")
+
+    def status(self, status: str) -> None:
+        """How the daemon fares, in one line."""
+        self._send(f"STATUS={_one_line(status)}")
 
     def reloading(self) -> None:
         """A reload begins; `ready` must follow."""
@@ -55,3 +62,9 @@ class Notifier:
                 sock.sendto("\n".join(lines).encode(), address)
             except OSError:
                 return  # A manager that is gone or busy is no reason to stop serving.
+
+
+def _one_line(text: str) -> str:
+    # A newline would begin another message to the manager, and a datagram has a limit.
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

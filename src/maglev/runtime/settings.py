@@ -19,6 +19,7 @@ from maglev.config import (
     load,
     load_in_subprocess,
 )
+from maglev.config.loader import READ_WITHIN_S
 from maglev.runtime.on_disk import RunningCode
 
 
@@ -33,6 +34,7 @@ class Settings:
         flag_values: Options from flags and the environment, which win over the file.
         state_dir: Where overrides are kept; `None` keeps them for this run only.
         observe: Plan and tell, but write nothing to the dataplane.
+        read_within_s: How long a reload may take to read its files, in seconds.
     """
 
     source: Config | Path
@@ -41,6 +43,7 @@ class Settings:
     flag_values: FlagValues = attrs.field(factory=dict)
     state_dir: Path | None = None
     observe: bool = False
+    read_within_s: float = READ_WITHIN_S
     code: RunningCode = attrs.field(factory=RunningCode, init=False, repr=False)
     """What runs, as it was on disk at the start."""
 
@@ -75,7 +78,9 @@ class Settings:
         if changed := await anyio.to_thread.run_sync(self.code.changed):
             message = f"maglevd was upgraded on disk: restart it ({changed[0]} is not as it was at the start)"
             raise ConfigError([Problem("", message, severity="meaning")])
-        return await load_in_subprocess(source, PluginSet.of(self.plugins), flag_values=self.flag_values)
+        return await load_in_subprocess(
+            source, PluginSet.of(self.plugins), flag_values=self.flag_values, within_s=self.read_within_s
+        )
 
     def make_dataplane(self, config: Config) -> Dataplane:
         """The dataplane to use: the one given, or the configured one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import anyio
@@ -11,7 +11,10 @@ import anyio.abc
 import attrs
 
 from maglev.api import Control, Exporter
+from maglev.config.serving import exporter_problem_elsewhere
+from maglev.runtime.configuration import Followed
 from maglev.runtime.logging import get_logger
+from maglev.runtime.troubles import Troubles
 
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0
@@ -37,10 +40,17 @@ class Supervisor:
     Args:
         control: What they see.
         clock_s: A monotonic clock in seconds.
+        troubles: Takes which exporters do not serve.
     """
 
-    def __init__(self, control: Control, clock_s: Callable[[], float] = anyio.current_time) -> None:
+    def __init__(
+        self,
+        control: Control,
+        clock_s: Callable[[], float] = anyio.current_time,
+        troubles: Troubles | None = None,
+    ) -> None:
         self._control = control
+        self._troubles = troubles or Troubles()
         self._clock_s = clock_s
         self._running: dict[str, _Running] = {}
 
@@ -80,44 +90,83 @@ class Supervisor:
         with anyio.move_on_after(within_s):
             for running in self._running.values():
                 await running.ready.wait()
-        return tuple(name for name, running in self._running.items() if not running.ready.is_set())
+        late = tuple(name for name, running in self._running.items() if not running.ready.is_set())
+        for name in late:
+            if ("exporter", name) not in self._troubles:
+                self._troubles.report("exporter", f"not ready after {within_s:g} s", name)
+        return late
 
-    async def reload(self, options: Mapping[str, Any]) -> None:
-        """Hand new options to the exporters; one that cannot take them keeps the old ones, and the log says so.
+    async def reload(self, options: Mapping[str, Any]) -> Followed:
+        """Hand new options to the exporters; one that cannot take them keeps the old ones.
 
         Args:
             options: By exporter name; who is not named, or is down just now, is not told.
+
+        Returns:
+            What is different now, and who refused and why.
         """
+        messages: list[str] = []
+        errors: list[str] = []
         for name, running in self._running.items():
             if name not in options or running.exporter is None:
                 continue
             try:
-                with anyio.fail_after(RELOAD_WITHIN_S):
-                    await running.exporter.reload(options[name])
-            except Exception:
+                messages += [f"exporter {name}: {what}" for what in await _reload(running.exporter, options[name])]
+            except Exception as error:
                 log.exception("exporter-reload-failed", exporter=name)
+                errors.append(f"exporter {name} keeps its old options: {_words(error)}")
+                self._troubles.report("exporter-options", _words(error), name)
+            else:
+                self._troubles.over("exporter-options", name)
+        return Followed(tuple(messages), tuple(errors))
 
     async def _keep(self, running: _Running) -> None:
         while True:
             started = self._clock_s()
-            await self._serve(running)
+            why = await self._serve(running)
             running.exporter = None
+            self._troubles.report("exporter", f"down, and tried again: {why}", running.name)
             if self._clock_s() - started > STEADY_S:
                 running.crashes = 0
             await anyio.sleep(min(FIRST_DELAY_S * math.pow(2, running.crashes), LONGEST_DELAY_S))
             running.crashes += 1
 
-    async def _serve(self, running: _Running) -> None:
+    async def _serve(self, running: _Running) -> str:
+        """Serve until it ends or crashes; returns why."""
+
+        def ready() -> None:
+            running.ready.set()
+            self._troubles.over("exporter", running.name)
+            if made:  # with the options in force
+                self._troubles.over("exporter-options", running.name)
+
+        made = running.exporter is None
         try:
             if running.exporter is None:
                 running.exporter = running.make()
-            await running.exporter.serve(self._control, running.ready.set)
+            await running.exporter.serve(self._control, ready)
             log.warning("exporter-ended", exporter=running.name)
-        except anyio.get_cancelled_exc_class():
+        except anyio.get_cancelled_exc_class() as error:
             if anyio.current_effective_deadline() == -math.inf:
                 raise
             # Not ours: some library cancelled its own task, which would end ours without a word.
             log.exception("exporter-crashed", exporter=running.name)
-        except (Exception, SystemExit):
+            return _words(error)
+        except (Exception, SystemExit) as error:
             # A server library that cannot bind is apt to exit; only its exporter ends.
             log.exception("exporter-crashed", exporter=running.name)
+            return _words(error)
+        return "it ended"
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+async def _reload(exporter: Exporter, options: Any) -> Sequence[str]:
+    # First elsewhere: a file that does not answer must not leave a thread of ours hanging.
+    problem = await exporter_problem_elsewhere(type(exporter), options, RELOAD_WITHIN_S)
+    if problem is not None:
+        raise ValueError(problem)
+    with anyio.fail_after(RELOAD_WITHIN_S):
+        return await exporter.reload(options)

@@ -169,6 +169,16 @@ RELOADS = Family(
     "2",
     "`result` is `success` or `failure`; a refused reload leaves the running configuration as it was.",
 )
+TROUBLES = Family(
+    "maglev_troubles",
+    "gauge",
+    "What is wrong with the daemon itself until something puts it right",
+    ("kind",),
+    "4",
+    "`kind` is `exporter` (one does not serve), `exporter-options` (one serves with old options, since it refused the "
+    "new), `reload` (the last one was refused) or `state` (changes by commands could not be saved, and are lost at a "
+    "restart). `maglevc show version` says what it is.",
+)
 RELOADED_AT = Family(
     "maglev_config_last_reload_success_timestamp_seconds",
     "gauge",

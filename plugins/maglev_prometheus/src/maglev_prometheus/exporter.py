@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
@@ -13,6 +13,7 @@ import anyio.abc
 import anyio.to_thread
 
 from maglev.api import Control, Exporter
+from maglev.listening import check_address
 from maglev_prometheus.options import PrometheusOptions
 from maglev_prometheus.pages import Pages
 from maglev_prometheus.probes import Probes
@@ -46,14 +47,21 @@ class PrometheusExporter(Exporter):
         """Whether there is an address to listen on."""
         return bool(self.options.addr)
 
-    async def reload(self, options: PrometheusOptions) -> None:
+    @classmethod
+    def check(cls, options: PrometheusOptions) -> None:
+        """Read the certificate and the password, and look at the address."""
+        read_secrets(options)
+        check_address(options.addr)
+
+    async def reload(self, options: PrometheusOptions) -> Sequence[str]:
         """Read the certificate and the password again; the next connection and the next request have them.
 
         Raises:
             ValueError: A file cannot be used; nothing was changed.
         """
-        self._secrets = await anyio.to_thread.run_sync(read_secrets, options)
-        self.options = options
+        secrets, old = await anyio.to_thread.run_sync(read_secrets, options, abandon_on_cancel=True), self._secrets
+        self._secrets, self.options = secrets, options
+        return secrets.differences(old)
 
     async def serve(self, control: Control, ready: Callable[[], None]) -> None:
         """Serve until cancelled."""

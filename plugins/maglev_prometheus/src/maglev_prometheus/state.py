@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, get_args
 
 import attrs
 
-from maglev.api import BackendMetrics, BackendState, DataplaneInfo, FrontendMetrics, FrontendState, LoopLag, Status
+from maglev.api import (
+    BackendMetrics,
+    BackendState,
+    DataplaneInfo,
+    FrontendMetrics,
+    FrontendState,
+    LoopLag,
+    Status,
+    TroubleKind,
+)
 from maglev_prometheus import catalogue
 from maglev_prometheus.catalogue import Family
 from maglev_prometheus.text import line
@@ -111,4 +121,6 @@ def daemon_lines(status: Status, lag: LoopLag) -> Iterator[Section]:
     """The lines of the daemon itself, family by family."""
     yield catalogue.LAG, [line(catalogue.LAG, lag.last_s)]
     yield catalogue.RELOADS, [line(catalogue.RELOADS, n, result=result) for result, n in status.reloads.items()]
+    troubles = Counter(one.kind for one in status.troubles)
+    yield catalogue.TROUBLES, [line(catalogue.TROUBLES, troubles[kind], kind=kind) for kind in get_args(TroubleKind)]
     yield catalogue.RELOADED_AT, [line(catalogue.RELOADED_AT, status.config_loaded_at_s)]

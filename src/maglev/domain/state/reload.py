@@ -17,6 +17,7 @@ from maglev.domain.state.backends import probe_effect, probe_now, transit
 from maglev.domain.state.effects import Address, Collector
 from maglev.domain.state.frontends import infer_steps, note_departures, note_flush, reassess
 from maglev.domain.state.state import State
+from maglev.domain.state.told import told
 
 
 def take_config(
@@ -44,13 +45,16 @@ def take_config(
         if new.get(name) is not spec:
             note_departures(state, spec, _servers_that_stay(spec, new.get(name)))
     _note_rebuilds(state, new, config)
+    before, old_overrides = state.config, state.overrides
     moved = _take_backends(state, config, why, overrides, users_of(new), out)
     state.overrides = overrides
     _take_frontends(state, new, moved, out)
     state.warm = warmup.reconfigured(state.warm, min_ns=config.warm_up_min_ns, max_ns=config.warm_up_max_ns)
     if state.warm.over and not was_over:
         out.sync(state.at)
-    out.changed = True
+    out.changed = before != state.config or old_overrides != overrides
+    if why == "reload":
+        out.messages += told(before, state.config, (old, new), (old_overrides, overrides))
 
 
 def refuse_mass_removal(old: Mapping[str, Frontend], new: Mapping[str, Frontend], *, force: bool) -> None:

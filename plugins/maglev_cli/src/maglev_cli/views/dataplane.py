@@ -10,6 +10,7 @@ from maglev.api import (
     DataplaneState,
     MessageCount,
     ServerState,
+    Trouble,
     VipCounters,
     VipKey,
     VipState,
@@ -33,9 +34,21 @@ def version(info: Info, own: str, now_s: float) -> View:
                 ("loop lag", f"{lag.last_s * 1000:.1f} ms, at most {lag.max_s * 1000:.1f} ms, stalls {lag.stalls}"),
                 ("watchers", info.watchers),
                 ("you may", f"{'read and change' if info.may_change else 'read'}: {info.may_change_why}"),
+                *((_trouble(one), Cell(f"{one.message} ({_since(one, now_s)})", Style.ERROR)) for one in info.troubles),
             ]
         ),
     )
+
+
+_TROUBLES = {"reload": "reload refused", "state": "not saved"}
+
+
+def _trouble(one: Trouble) -> str:
+    return _TROUBLES.get(one.kind, f"exporter {one.name}")
+
+
+def _since(one: Trouble, now_s: float) -> str:
+    return f"since {formatting.moment(one.since_s, now_s)}"
 
 
 def dataplane(found: DataplaneSnapshot, now_s: float) -> View:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from maglev.api import LoopLag
+from maglev.api import LoopLag, Trouble
 
 
 @attrs.frozen
@@ -22,6 +22,7 @@ class Info:
         watchers: How many watch its events over gRPC.
         may_change: Whether who asks may change things.
         may_change_why: Why, or why not, in words.
+        troubles: What is wrong with maglevd itself.
     """
 
     version: str
@@ -34,3 +35,4 @@ class Info:
     watchers: int
     may_change: bool
     may_change_why: str
+    troubles: tuple[Trouble, ...] = ()

@@ -20,6 +20,7 @@ class Changes:
     """Answers the calls that change things.
 
     A command runs in a task of its own: a caller that hangs up, or whose deadline passes, does not stop it half way.
+    One that has not begun by then (it waits for its turn, or for a file) is not carried out.
 
     Args:
         control: The running controller, which writes what it carries out to the audit record itself.
@@ -29,7 +30,7 @@ class Changes:
     def __init__(self, control: Control, audit: Audit) -> None:
         self._control = control
         self._audit = audit
-        self._running: set[asyncio.Task[CommandResult]] = set()
+        self._running: set[asyncio.Task[CommandResult | None]] = set()
         self._closing = False
 
     @property
@@ -60,12 +61,25 @@ class Changes:
         return command
 
     async def _carry_out(self, command: Command, actor: Actor) -> CommandResult:
-        task = asyncio.get_running_loop().create_task(self._control.command(command, actor))
+        scope = anyio.CancelScope()
+
+        async def carry_out() -> CommandResult | None:
+            with scope:  # what has begun is shielded from it
+                return await self._control.command(command, actor)
+            return None
+
+        task = asyncio.get_running_loop().create_task(carry_out())
         self._running.add(task)
         task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
+        try:
+            result = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            scope.cancel()
+            raise
+        assert result is not None  # noqa: S101 - the scope is cancelled nowhere else
+        return result
 
-    def _ended(self, task: asyncio.Task[CommandResult]) -> None:
+    def _ended(self, task: asyncio.Task[CommandResult | None]) -> None:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # noticed, should nobody wait for it any more; the controller has logged it

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ import grpc.aio
 
 from maglev.api import Control, Exporter
 from maglev.build import this_build
+from maglev.listening import check_address, check_socket
 from maglev_grpc.server.access import Caller, Policy
 from maglev_grpc.server.audit import Audit
 from maglev_grpc.server.calls import LARGEST_REQUEST, SERVICE, handlers
@@ -64,16 +65,28 @@ class GrpcExporter(Exporter):
         """Whether there is an address or a unix socket to listen on."""
         return bool(self.options.addr or self.options.socket)
 
-    async def reload(self, options: GrpcOptions) -> None:
+    @classmethod
+    def check(cls, options: GrpcOptions) -> None:
+        """Read certificates and tokens, and look at the address and at the socket's directory."""
+        read_secrets(options)
+        if options.addr:
+            check_address(options.addr)
+        if options.socket_path:
+            check_socket(options.socket_path)
+
+    async def reload(self, options: GrpcOptions) -> Sequence[str]:
         """Read certificates and tokens again, and take what else can change while serving.
 
         Raises:
             ValueError: A file cannot be used, or a change needs a restart; nothing was changed.
         """
-        secrets = await anyio.to_thread.run_sync(read_secrets, options)
+        secrets = await anyio.to_thread.run_sync(read_secrets, options, abandon_on_cancel=True)
+        differences: Sequence[str] = ()
         if self._keeper is not None:
+            differences = secrets.differences(self._keeper.secrets)
             self._keeper.replace(secrets)
         self.options = options
+        return differences
 
     async def serve(self, control: Control, ready: Callable[[], None]) -> None:
         """Serve until cancelled; then end streams, let running calls finish, and close."""

@@ -72,7 +72,7 @@ class GrpcOptions:
     )
     watch_buffer: int = option(
         1024,
-        help="How many undelivered events are kept for each stream; a slower reader loses the oldest",
+        help="How many undelivered events are kept for a stream whose reader is late by seconds; the oldest are lost",
         allowed="1 or more",
         validator=_at_least_one,
     )

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from maglev.api import BadArgument, Control, Flow
+from maglev.api import BadArgument, Control, Flow, ReloadConfig
 from maglev.build import Build
 from maglev_grpc.convert import Info, change_of, from_message, to_message
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
@@ -22,8 +22,10 @@ class Reads:
         self._control = control
         self._build = build
         self._watchers = watchers
-        # Reading configuration or dataplane and building tables is costly: never more than one for all readers.
+        # Reading the dataplane and building tables is costly: never more than one for all readers.
         self._costly = asyncio.Lock()
+        # So is reading the configuration, whose file may take its time.
+        self._file = asyncio.Lock()
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -59,6 +61,7 @@ class Reads:
             watchers=self._watchers(),
             may_change=call.caller.may_change,
             may_change_why=call.caller.why,
+            troubles=now.troubles,
         )
         return _message(info)
 
@@ -72,7 +75,7 @@ class Reads:
         return _message(find("healthcheck", request.name, self._control.snapshot().healthchecks))
 
     async def _check_config(self, _request: Any, _call: Call) -> Answer:
-        async with self._costly:
+        async with self._file:
             problems = await self._control.check_config()
         return pb.CheckConfigResponse(problems=[to_message(problem) for problem in problems])
 
@@ -101,7 +104,7 @@ class Reads:
         except ValueError as error:
             raise BadArgument(str(error)) from error
         bounded_command(command)
-        async with self._costly:
+        async with self._file if isinstance(command, ReloadConfig) else self._costly:
             return await encode.serialised(await self._control.preview(command))
 
 

@@ -39,6 +39,15 @@ class Secrets:
             return "clear"
         return "tls" if self.clients is None else "mutual TLS"
 
+    def differences(self, old: Secrets) -> tuple[str, ...]:
+        """What is different from what was in force, in words."""
+        found = {
+            "new certificate": (self.key, self.chain) != (old.key, old.chain),
+            "other certificates for clients": self.clients != old.clients,
+            f"other tokens ({len(self.tokens)}, before {len(old.tokens)})": self.tokens != old.tokens,
+        }
+        return tuple(what for what, differs in found.items() if differs)
+
     def knows(self, token: bytes) -> bool:
         """Whether a token is one of ours, in a time that does not tell how much of it was right."""
         found = [hmac.compare_digest(token, known) for known in self.tokens]

@@ -1,0 +1,27 @@
+"""Watches the events of a daemon fifty times, and reads none; `python idle_watchers.py HOST:PORT`."""
+
+from __future__ import annotations
+
+import sys
+
+import grpc
+
+WATCHERS = 50
+
+
+def main(target: str) -> None:
+    """Open the streams, say so, and wait."""
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    channels = [grpc.insecure_channel(target, options=options) for _ in range(WATCHERS)]
+    calls = [channel.unary_stream("/maglev.v1.Maglev/WatchEvents")(b"") for channel in channels]
+    for call in calls:
+        next(call)
+    sys.stdout.write("watching\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    for call in calls:
+        call.cancel()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
