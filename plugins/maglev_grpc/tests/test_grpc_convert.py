@@ -43,6 +43,7 @@ BESIDE: dict[type[Any], set[str]] = {
     api.ServerState: {"address"},  # the keys of mappings
     api.VipState: {"vip"},
     api.EventFilter: {"initial_state"},  # a matter of the wire
+    api.Trouble: {"kind"},  # a field of its own; elsewhere the message says the kind
 }
 """What messages have beside the fields of their values."""
 
