@@ -19,6 +19,7 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", LARGEST_ANSWER),
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),  # no bound: a silent watch notices a dead server too
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 5_000),  # how long one attempt may take: a busy host is late with its first frame
     ("grpc.max_reconnect_backoff_ms", 5_000),

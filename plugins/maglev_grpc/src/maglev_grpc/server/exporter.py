@@ -39,7 +39,8 @@ _SERVER = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),  # no bound: a silent stream is looked after as long as it lasts
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),  # clients may ping twice as often as ours and Go's do
 )
 _OTHER_CALLS = 256
 
