@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 
 import anyio
 import anyio.abc
@@ -22,12 +23,12 @@ import click
 
 from maglev.api import Actor, CommandError, ReloadConfig
 from maglev.build import this_build
-from maglev.cli.descriptors import raise_limit
 from maglev.cli.exporters import start_exporters
 from maglev.cli.options import Invocation
 from maglev.cli.permissions import missing_permissions
 from maglev.cli.watchdog import feed_watchdog
 from maglev.config import ConfigError
+from maglev.descriptors import LEAST, raise_limit, reserve
 from maglev.runtime import LiveControl, Settings, StateError, Supervisor, open_controller
 from maglev.runtime.logging import configure, get_logger
 from maglev.runtime.notify import Notifier
@@ -107,10 +108,11 @@ async def _freeze_later() -> None:
     gc.freeze()
 
 
-async def _freeze_reloads(controller: LiveControl) -> None:
+async def _follow_reloads(controller: LiveControl) -> None:
     async for _config in controller.configuration.changes():
         # Without a collection first, which would delay probes; the few cycles there are stay in memory.
         gc.freeze()
+        _warn_if_short(controller, getrlimit(RLIMIT_NOFILE)[0])
 
 
 def _log_start(invocation: Invocation, controller: LiveControl, descriptors: tuple[int, int]) -> None:
@@ -126,12 +128,20 @@ def _log_start(invocation: Invocation, controller: LiveControl, descriptors: tup
         observe=invocation.observe,
     )
     log.info("descriptors", was=descriptors[0], limit=descriptors[1])
+    _warn_if_short(controller, descriptors[1])
     for problem in invocation.plugins.problems:
         log.warning("plugin-not-loaded", problem=str(problem))
     for warning in controller.configuration.loaded.warnings:
         log.warning("config-warning", problem=str(warning))
     for lack in missing_permissions(controller.config, invocation.plugins.checkers):
         log.warning("permission-missing", problem=lack)
+
+
+def _warn_if_short(controller: LiveControl, limit: int) -> None:
+    probed = sum(backend.probe is not None for backend in controller.state.config.backends.values())
+    needed = reserve(probed) + LEAST
+    if limit != RLIM_INFINITY and limit < needed:
+        log.error("descriptors-short", limit=limit, needed=needed, backends=probed, hint="raise LimitNOFILE=")
 
 
 @attrs.frozen
@@ -184,7 +194,7 @@ async def serve(
         tasks.start_soon(daemon.report_ready, exporters)
         tasks.start_soon(feed_watchdog, controller.jobs.prober.overdue_ns, notifier)
         tasks.start_soon(_freeze_later)
-        tasks.start_soon(_freeze_reloads, controller)
+        tasks.start_soon(_follow_reloads, controller)
         await _until_stopped(signals, partial(tasks.start_soon, daemon.reload))
         stopping()
         notifier.stopping()
