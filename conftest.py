@@ -23,6 +23,11 @@ settings.register_profile("soak", deadline=None, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
 
+# Those of whoever started the tests. Whatever asks its terminal for its size would believe these instead.
+for _name in ("COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """The daemon runs on asyncio (grpc.aio needs it), and so do the tests."""

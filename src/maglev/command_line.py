@@ -106,7 +106,8 @@ def _option(field: attrs.Attribute[Any], wanted: Any, info: OptionInfo, prefix: 
 def _variables(info: OptionInfo, prefix: str) -> str | list[str] | None:
     if not (prefix and info.envvar):
         return info.envvar or None
-    return [f"{prefix}{info.flag.upper().replace('-', '_')}", info.envvar]
+    own = f"{prefix}{info.flag.upper().replace('-', '_')}"
+    return own if own == info.envvar else [own, info.envvar]
 
 
 def _plain(default: Any) -> Any:

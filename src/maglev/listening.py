@@ -6,7 +6,16 @@ import errno
 import os
 import re
 import socket
+from collections.abc import Callable
+from functools import partial
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+FIRST_RETRY_S = 1.0
+LONGEST_RETRY_S = 30.0
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\[\]:\s/]*):(?P<port>[0-9]{1,5})")
 
@@ -41,7 +50,9 @@ def listen(text: str, backlog: int) -> socket.socket:
     try:
         return _on(host, port, backlog) if host else _on_all(port, backlog)
     except OSError as error:
-        raise OSError(error.errno, f"cannot listen on {text}: {error.strerror or error}") from error
+        # A name that cannot be looked up has a number of its own; the library adds words of its own to the others.
+        why = str(error.strerror) if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise OSError(error.errno, f"cannot listen on {text}: {why}") from error
 
 
 def _on(host: str, port: int, backlog: int) -> socket.socket:
@@ -93,3 +104,47 @@ def check_socket(path: str) -> None:
         raise ValueError(f"{directory}: no socket can be made there: Permission denied")
     if Path(path).exists() and not Path(path).is_socket():
         raise ValueError(f"{path}: is in the way, and is no socket")
+
+
+async def opened(make: Callable[[], socket.socket], tell: Callable[[str], object]) -> socket.socket:
+    """Open a socket to listen on, and try again until it can be had: somebody else may hold its address.
+
+    Args:
+        make: Opens it, in a thread; raises `OSError` or `ValueError`.
+        tell: Is called with why it cannot be had, in one line, as often as the reason changes.
+    """
+    told, delay_s = "", FIRST_RETRY_S
+    while True:
+        try:
+            with anyio.CancelScope(shield=True):  # the thread is waited for in any case, and the socket not lost
+                return await anyio.to_thread.run_sync(make)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if why != told:
+            told = why
+            tell(why)
+        await anyio.sleep(delay_s)
+        delay_s = min(2 * delay_s, LONGEST_RETRY_S)
+
+
+async def opened_at(text: str, backlog: int, tell: Callable[[str], object]) -> socket.socket:
+    """Listen on an address as `listen` does, and try again until it can be had, as `opened` does."""
+    return await opened(partial(listen, text, backlog), tell)
+
+
+def unmapped(address: str) -> str:
+    """An address as it is written; an IPv4 one that a socket of IPv6 names (`::ffff:192.0.2.1`) is an IPv4 one."""
+    parsed = ip_address(address)
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return str(mapped or address)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this host reaches an address, as a socket names it; all addresses (`::`) are none of those."""
+    return ip_address(unmapped(address)).is_loopback
+
+
+def written(address: str, port: int) -> str:
+    """An address and a port as they are written: `192.0.2.1:8080`, `[2001:db8::1]:8080`."""
+    host = unmapped(address)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import socket
 import ssl
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import attrs
 
 from maglev.api import Reload, option
-from maglev.listening import read_address
+from maglev.listening import is_loopback, read_address, written
 
 CHALLENGE = 'Basic realm="maglevd", charset="UTF-8"'
 """The value of `WWW-Authenticate` in an answer that asks for user and password."""
@@ -59,20 +60,22 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
-def addr_option(default: str, flag: str) -> Any:
+def addr_option(port: int, flag: str) -> Any:
     """Declare the option `addr` of something that listens; `listening.listen` takes its value.
 
+    The default is on loopback: a router of VIPs is often on the internet, and nothing is open there unasked.
+
     Args:
-        default: The address, as `:9090`.
+        port: The port of the default.
         flag: The command-line flag, without dashes.
     """
     return option(
-        default,
-        help="Address and port to listen on; without an address all of them; empty for none",
+        f"127.0.0.1:{port}",
+        help="Address and port to listen on; without an address all of them, open to others; empty for none",
         flag=flag,
         reload=Reload.RESTART,
         allowed="address:port, :port, or empty",
-        examples=(f"127.0.0.1{default}", f"[::1]{default}"),
+        examples=(f"192.0.2.1:{port}", f"[2001:db8::1]:{port}", f":{port}"),
         validator=_listens,
     )
 
@@ -91,6 +94,24 @@ def key_option() -> Any:
     return option(
         None, help="Private key of the certificate, in PEM", examples=("/etc/maglevd/tls.key",), validator=_pair
     )
+
+
+def plain_text(listener: socket.socket, *, tls: bool, secret: str = "") -> str:
+    """Warn of an address that others reach and that speaks plain text.
+
+    Args:
+        listener: What is listened on, with TCP.
+        tls: Whether it speaks TLS.
+        secret: What goes over it that nobody else should read, in words; empty for nothing of the kind.
+
+    Returns:
+        One line; empty if there is nothing to warn of.
+    """
+    address, port = listener.getsockname()[:2]
+    if tls or is_loopback(address):
+        return ""
+    place = f"{written(address, port)} is open to others in plain text"
+    return f"{place}: {secret} can be read on the way" if secret else place
 
 
 def _listens(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 IMPATIENT = (
     sys.executable,
     "-c",
-    "from maglev.config import loader; loader.READ_WITHIN_S = 0.5\nfrom maglev.cli import main\nmain()",
+    "from maglev.config import loader; loader.READ_WITHIN_S = 0.5\nfrom maglev.cli.__main__ import main\nmain()",
 )
 UNCANCELLABLE = (sys.executable, str(Path(__file__).with_name("uncancellable.py")))
 
@@ -29,8 +29,8 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
 
 
 def next_message(manager: socket.socket) -> str:
-    """The next message, without those for the watchdog."""
-    while (first := manager.recv(4096).decode().split("\n")[0]) == "WATCHDOG=1":
+    """The next message, without those for the watchdog and those that only tell how it is."""
+    while (first := manager.recv(4096).decode().split("\n")[0]).startswith(("WATCHDOG=", "STATUS=")):
         pass
     return first
 
@@ -48,7 +48,8 @@ def test_the_service_manager_is_notified_of_start_reload_and_stop(
     daemon.signal(signal.SIGHUP)
     assert [next_message(manager), next_message(manager)] == ["RELOADING=1", "READY=1"]
     # Nothing is due in an idle daemon, and its watchdog is fed all the same.
-    assert manager.recv(4096) == b"WATCHDOG=1"
+    while (message := manager.recv(4096)) != b"WATCHDOG=1":
+        assert message.startswith(b"STATUS=0 frontends, 0 backends; the last reload was refused: ")
     daemon.signal(signal.SIGTERM)
     assert next_message(manager) == "STOPPING=1"
     assert daemon.ended() == 0

@@ -135,6 +135,7 @@ class GrpcOptions:
     client_ca: Path | None = option(None, help="Whose clients may write")
     token_file: Path | None = option(None, help="A token that may write")
     allow_remote_writes: bool = option(False, help="Whether all may write")
+    local_writes: Literal["all", "same-user", "none"] = option("same-user", help="Whose users of this host may write")
 
 
 class FakeExporter(Exporter):

@@ -138,7 +138,8 @@ async def until(condition: Callable[[], object], what: str) -> None:
         while not condition():  # noqa: ASYNC110 - any condition at all, not one that somebody signals
             await anyio.sleep(0.005)
         return
-    pytest.fail(f"never happened: {what}")
+    # Not pytest.fail: that is no Exception, and ends the loop that all tests share.
+    raise AssertionError(f"never happened: {what}")
 
 
 async def next_event(subscription: Subscription, kind: type[E]) -> E:

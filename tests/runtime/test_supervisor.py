@@ -37,6 +37,21 @@ class Steady(Exporter):
         return ("it took them",)
 
 
+class Partly(Steady):
+    """Serves but for a part, which its options say how to have; then fails if they say so."""
+
+    name = "partly"
+
+    async def serve(self, control: Control, ready: Callable[[], None]) -> None:
+        self.trouble("/run/there", "no such directory")
+        ready()
+        await self.options["mend"].wait()
+        if self.options["fails"]:
+            raise RuntimeError("all of it")
+        self.trouble("/run/there", None)
+        await anyio.sleep_forever()
+
+
 class Off(Steady):
     """Has nothing to serve."""
 
@@ -257,3 +272,24 @@ async def test_new_options_reach_those_they_are_for_and_one_refusal_stops_nobody
     assert steady.seen == [CONTROL, "new"]
     assert untouched.seen == [CONTROL]
     assert [record.getMessage() for record in caplog.records] == ["exporter-reload-failed"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_part_of_an_exporter_that_does_not_work_is_told_until_it_does(fails: bool) -> None:
+    troubles = Troubles()
+    supervisor = Supervisor(CONTROL, troubles=troubles)
+    mend = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        supervisor.start(tasks, "partly", lambda: Partly({"mend": mend, "fails": fails}))
+        assert await supervisor.ready(10) == ()
+        assert [(one.kind, one.name, one.message) for one in troubles.now] == [
+            ("exporter", "partly /run/there", "no such directory")
+        ]
+        mend.set()
+        async for _ in troubles.changes():
+            if "no such directory" not in [one.message for one in troubles.now]:
+                break
+        assert [(one.name, one.message) for one in troubles.now] == (
+            [("partly", "down, and tried again: all of it")] if fails else []
+        )
+        tasks.cancel_scope.cancel()

@@ -43,6 +43,23 @@ def test_no_code_hides_another(clock: Clock, records: Callable[[], list[dict[str
     assert [(each["result"], each["count"]) for each in records()] == [("LAG: stalled", 1), ("NOFILE: full", 1)]
 
 
+def test_who_else_is_blind_is_told_a_second_later_and_loudly_where_descriptors_ran_out(
+    clock: Clock, records: Callable[[], list[dict[str, Any]]], caplog: pytest.LogCaptureFixture
+) -> None:
+    voids = VoidLog(clock)
+    for result in (LAG, NOFILE):
+        for number in range(5):
+            voids.note(f"b{number}", result)
+    clock.now_s += 1
+    voids.flush()
+    voids.note("late", LAG)
+    clock.now_s += 1
+    voids.flush()
+    assert [each["blind"] for each in records()] == [1, 1, 4, 4]
+    levels = {(record.maglev_fields["result"], record.levelname) for record in caplog.records}  # type: ignore[attr-defined]
+    assert levels == {("LAG: stalled", "WARNING"), ("NOFILE: full", "ERROR")}
+
+
 def test_what_was_held_back_is_told_a_minute_later_with_who_is_blind(
     clock: Clock, records: Callable[[], list[dict[str, Any]]]
 ) -> None:
@@ -60,11 +77,11 @@ def test_what_was_held_back_is_told_a_minute_later_with_who_is_blind(
 
 def test_each_code_has_a_minute_of_its_own(clock: Clock, records: Callable[[], list[dict[str, Any]]]) -> None:
     voids = VoidLog(clock)
-    for wait_s, result in ((0, LAG), (30, NOFILE), (30, LAG), (0, NOFILE), (30, NOFILE)):
+    for wait_s, result in ((0, LAG), (30, NOFILE), (30, LAG), (0, NOFILE), (30, NOFILE), (30, NOFILE)):
         clock.now_s += wait_s
         voids.note("a", result)
     assert [(each["result"].partition(":")[0], each["count"]) for each in records()] == [
-        ("LAG", 1), ("NOFILE", 1), ("LAG", 1), ("NOFILE", 2),
+        ("LAG", 1), ("NOFILE", 1), ("LAG", 1), ("NOFILE", 1), ("NOFILE", 2),
     ]  # fmt: skip
 
 

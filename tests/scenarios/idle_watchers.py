@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import grpc
 
 WATCHERS = 50
+METHOD = "/maglev.v1.Maglev/WatchEvents"
 
 
 def main(target: str) -> None:
     """Open the streams, say so, and wait."""
     options = [("grpc.use_local_subchannel_pool", 1)]
     channels = [grpc.insecure_channel(target, options=options) for _ in range(WATCHERS)]
-    calls = [channel.unary_stream("/maglev.v1.Maglev/WatchEvents")(b"") for channel in channels]
+    watches: list[Any] = [one.unary_stream(METHOD) for one in channels]
+    calls = [watch(b"") for watch in watches]
     for call in calls:
         next(call)
     sys.stdout.write("watching\n")

@@ -20,6 +20,8 @@ from typing import Any
 
 import attrs
 
+from maglev.descriptors import reserve
+
 BACKENDS = 2000
 MORTAL = 40
 """Servers with a listener of their own, which is closed to kill them; the others share one."""
@@ -28,9 +30,11 @@ SLACK_S = 3.0
 BOUND_S = INTERVAL_S + FALL * (FAST_S + TIMEOUT_S) + SLACK_S
 """How late a dead server may be noticed, for all its probes and a busy host."""
 PATIENCE_S = 60.0
+DESCRIPTORS = reserve(BACKENDS) + 300
+"""What the daemon may have open: some ninety connections are let in."""
 
 # Reading may take eight seconds only, so that the scenario sees the end of it.
-_MAGLEVD = "from maglev.config import loader; loader.READ_WITHIN_S = 8.0\nfrom maglev.cli import main\nmain()"
+_MAGLEVD = "from maglev.config import loader; loader.READ_WITHIN_S = 8.0\nfrom maglev.cli.__main__ import main\nmain()"
 
 
 def _address(number: int) -> str:
@@ -110,7 +114,7 @@ class Site:
         steady_port, self._mortal_port = free_port(), free_port()
         self.steady = Steady(steady_port)
         self._mortal = {f"m{n}": _listen(_address(n), self._mortal_port) for n in range(MORTAL)}
-        stack.callback(lambda: [one.close() for one in self._mortal.values()])
+        stack.callback(self._close)
         stack.callback(self.steady.kill)
         self.text = self._configuration(steady_port)
         self.file.write_text(self.text)
@@ -121,6 +125,10 @@ class Site:
         log_reader.start()
         stack.callback(_end, self.daemon, log_reader)
         self.watcher = self._watch(stack)
+
+    def _close(self) -> None:
+        for one in self._mortal.values():
+            one.close()
 
     def _configuration(self, steady_port: int) -> str:
         times = f"interval: {INTERVAL_S}s, fast-interval: {FAST_S}s, timeout: {TIMEOUT_S}s, rise: 1, fall: {FALL}"
@@ -154,7 +162,7 @@ class Site:
         )
         assert daemon.stderr is not None
         fcntl.fcntl(daemon.stderr, fcntl.F_SETPIPE_SZ, 4096)
-        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (1024, 1024))
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
         return daemon
 
     def _read_log(self) -> None:
@@ -209,6 +217,15 @@ class Site:
     def logged(self, event: str) -> int:
         """How many records of this name the log has."""
         return (self.directory / "log").read_bytes().count(f'"event": "{event}"'.encode())
+
+    @contextmanager
+    def few_descriptors(self) -> Iterator[None]:
+        """The daemon may have no more of them open than is the custom."""
+        resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, (1024, DESCRIPTORS))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
 
     @contextmanager
     def log_unread(self) -> Iterator[None]:

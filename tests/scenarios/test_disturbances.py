@@ -25,13 +25,15 @@ IDLE_CONNECTIONS = 1200
 
 @contextmanager
 def strangers(site: Site) -> Iterator[None]:
-    """Connections that say nothing, more than the daemon has descriptors for."""
+    """Connections of fifty hosts that say nothing, more than the daemon has descriptors for."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
         with ExitStack() as stack:
-            for _ in range(IDLE_CONNECTIONS):
+            stack.enter_context(site.few_descriptors())
+            for number in range(IDLE_CONNECTIONS):
                 sock = stack.enter_context(socket.socket())
+                sock.bind((f"127.0.1.{number % 50 + 1}", 0))
                 sock.setblocking(False)
                 sock.connect_ex(("127.0.0.1", site.port))
             yield
@@ -97,6 +99,8 @@ def outage(site: Site) -> Iterator[None]:
 
 
 DISTURBANCES: tuple[Callable[[Site], AbstractContextManager[None]], ...] = (
+    strangers,
+    unread_log,
     hanging_reload,
     signals_to_the_group,
     watchers_that_do_not_read,

@@ -9,7 +9,6 @@ from typing import Any
 
 import anyio
 import attrs
-import pytest
 
 import maglev
 from maglev import BackendConfig, Config, FrontendConfig, LbConfig, LiveControl, MemberConfig, PoolConfig
@@ -122,4 +121,5 @@ async def until(condition: Callable[[], object], what: str) -> None:
         while not condition():  # noqa: ASYNC110  (any condition at all, not one that somebody signals)
             await anyio.sleep(0.005)
         return
-    pytest.fail(f"never happened: {what}")
+    # Not pytest.fail: that is no Exception, and ends the loop that all tests share.
+    raise AssertionError(f"never happened: {what}")

@@ -15,9 +15,11 @@ from google.protobuf import message_factory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from maglev import listening
 from maglev.api import BadArgument, Control, PauseBackend
 from maglev_grpc.client import ResourceExhausted, ServerFault, connect
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
+from maglev_grpc.server import GrpcExporter, GrpcOptions
 from maglev_grpc.server.calls import SERVICE
 from plugins.maglev_grpc.tests.serving import Served, exported, running, until
 
@@ -167,7 +169,10 @@ async def test_garbage_on_the_port_disturbs_nobody(caplog: pytest.LogCaptureFixt
 
 
 class Broken:
-    """A control whose every method fails with something that must not leak."""
+    """A control whose every method that a call reaches fails with something that must not leak."""
+
+    def __init__(self, control: Control) -> None:
+        self.metrics = control.metrics  # asked once, for how many connections there is room
 
     def __getattr__(self, name: str) -> Any:
         def fail(*_: Any, **__: Any) -> Any:
@@ -177,7 +182,7 @@ class Broken:
 
 
 async def test_a_fault_of_ours_is_internal_and_does_not_leak(caplog: pytest.LogCaptureFixture) -> None:
-    async with exported(Broken()) as served, connect(served.target) as client:
+    async with running() as whole, exported(Broken(whole.control)) as served, connect(served.target) as client:
         for call in (client.info(), client.command(PauseBackend("alpha")), anext(client.watch())):
             with pytest.raises(ServerFault) as caught:
                 await call
@@ -250,12 +255,29 @@ async def test_a_command_is_carried_to_its_end_though_the_server_stops() -> None
             await front.stopped.wait()
 
 
-async def test_a_port_that_is_taken_is_named() -> None:
+async def test_a_port_that_is_taken_is_named_in_one_line_and_tried_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "FIRST_RETRY_S", 0.01)
     async with running() as served:
-        with pytest.raises(BaseExceptionGroup) as caught:
-            async with running(addr=served.target):
-                pass
-        assert caught.group_contains(OSError, match=f"cannot listen on {served.target}")
+        taken = served.target
+        second = GrpcExporter(GrpcOptions(addr=taken))
+        ready = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(second.serve, served.control, ready.set)
+            await until(lambda: second.troubles, "it is said")
+            assert not ready.is_set()
+            served.stop()
+            await served.stopped.wait()
+            await ready.wait()
+            async with connect(taken) as client:
+                assert len(await client.backends()) == 3
+            tasks.cancel_scope.cancel()
+    told = [record for record in caplog.records if record.message == "cannot-listen"]
+    assert [getattr(record, "maglev_fields", {})["problem"] for record in told] == [
+        f"cannot listen on {taken}: Address already in use"
+    ]
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_clients_that_vanish_leave_nothing_behind() -> None:

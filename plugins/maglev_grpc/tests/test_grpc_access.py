@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,25 @@ from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 from maglev_grpc.server import access
 from maglev_grpc.server.access import Peer, Policy, read_peer
 from maglev_grpc.server.secrets import Secrets
+from maglev_grpc.tokens import Token
 from plugins.maglev_grpc.tests.serving import running
 
 TOKEN = "correct-horse-battery"
-SECRETS = Secrets(tokens=(TOKEN.encode(), b"another-token-of-ours"))
+SECRETS = Secrets(tokens=(Token(TOKEN.encode()), Token(b"another-token-of-ours", "alice")))
+ME = f"uid {os.getuid()}"
 TLS = {"transport_security_type": [b"ssl"]}
 CLEAR = {"transport_security_type": [b"insecure"]}
 CERTIFICATE = {**TLS, "x509_subject": [b"CN=operator,O=example"]}
 RELAY = "maglev-grpc/0123/"
-REMOTE = "ipv4:203.0.113.9:50000"
+REMOTE = f"unix-abstract:{RELAY}/203.0.113.9/50000/7"
+
+
+def on_loopback(uid: int | str) -> str:
+    return f"unix-abstract:{RELAY}{uid}/127.0.0.1/4000/7"
+
+
+def on_socket(uid: int) -> str:
+    return f"unix-abstract:{RELAY}{uid}/42/7"
 
 
 def bearer(token: str) -> list[tuple[str, str | bytes]]:
@@ -43,18 +54,16 @@ def bearer(token: str) -> list[tuple[str, str | bytes]]:
 @pytest.mark.parametrize(
     "uri,peer",
     [
-        ("ipv4:127.0.0.1:4000", Peer("127.0.0.1:4000", loopback=True)),
-        ("ipv4:127.9.9.9:4000", Peer("127.9.9.9:4000", loopback=True)),
-        ("ipv6:%5B::1%5D:4000", Peer("[::1]:4000", loopback=True)),
-        ("ipv6:[::ffff:127.0.0.1]:4000", Peer("[::ffff:127.0.0.1]:4000", loopback=True)),
-        ("ipv6:[::ffff:192.0.2.1]:4000", Peer("[::ffff:192.0.2.1]:4000")),
-        ("ipv4:192.0.2.1:4000", Peer("192.0.2.1:4000")),
-        ("ipv6:%5Bfe80::1%25eth0%5D:4000", Peer("[fe80::1%eth0]:4000")),
+        (on_loopback(""), Peer("127.0.0.1:4000", loopback=True)),
+        (f"unix-abstract:{RELAY}1000/127.9.9.9/4000/7", Peer("127.9.9.9:4000", loopback=True, uid=1000)),
+        (f"unix-abstract:{RELAY}/::1/4000/7", Peer("[::1]:4000", loopback=True)),
+        (REMOTE, Peer("203.0.113.9:50000")),
+        (f"unix-abstract:{RELAY}/fe80::1%25eth0/4000/7", Peer("[fe80::1%eth0]:4000")),
+        ("ipv4:127.0.0.1:4000", Peer("ipv4:127.0.0.1:4000")),
         ("unix:", Peer("unix:")),
         ("unix-abstract:somebody", Peer("unix-abstract:somebody")),
         (f"unix-abstract:{RELAY}1000/42/7", Peer("unix:uid=1000,pid=42", uid=1000)),
         ("unix-abstract:maglev-grpc/other/0/1/1", Peer("unix-abstract:maglev-grpc/other/0/1/1")),
-        ("ipv4:rubbish", Peer("rubbish")),
         ("", Peer("")),
     ],
 )
@@ -70,12 +79,15 @@ def test_no_peer_is_too_strange_and_none_of_these_is_ours(scheme: str, rest: str
 @pytest.mark.parametrize(
     "uri,context,metadata,who,why",
     [
-        ("ipv4:127.0.0.1:4000", CLEAR, [], "local", "loopback"),
+        (on_loopback(0), CLEAR, [], "uid 0", "loopback"),
+        (on_loopback(990), TLS, [], "uid 990", "loopback"),
+        (on_loopback(1000), CLEAR, bearer(TOKEN), "token", "token"),
+        (on_socket(1000), CLEAR, bearer("another-token-of-ours"), "alice", "token"),
         (f"unix-abstract:{RELAY}0/42/7", CLEAR, [], "uid 0", "unix socket"),
         (f"unix-abstract:{RELAY}990/42/7", CLEAR, [], "uid 990", "unix socket"),
         (REMOTE, CERTIFICATE, [], "CN=operator,O=example", "client certificate"),
         (REMOTE, TLS, bearer(TOKEN), "token", "token"),
-        (REMOTE, TLS, bearer("another-token-of-ours"), "token", "token"),
+        (REMOTE, TLS, bearer("another-token-of-ours"), "alice", "token"),
         (REMOTE, TLS, [("authorization", f"bearer  {TOKEN} ")], "token", "token"),
     ],
 )
@@ -95,6 +107,10 @@ def test_these_may_change_things(uri: str, context: Any, metadata: Any, who: str
         (REMOTE, TLS, bearer("ütf-8"), SECRETS, "the token is not the right one"),
         (REMOTE, TLS, [("authorization", f"Basic {TOKEN}")], SECRETS, "may only read"),
         (REMOTE, CLEAR, bearer(TOKEN), SECRETS, "a token counts over TLS only"),
+        (on_loopback(1000), CLEAR, [], Secrets(), "root and maglevd's own user may change things; you are uid 1000"),
+        (on_loopback(1000), TLS, [], SECRETS, "own user may change things, and whoever has a token; you are uid 1000"),
+        (on_loopback(1000), CLEAR, bearer(TOKEN + "x"), SECRETS, "the token is not the right one"),
+        (on_loopback(""), CLEAR, [], Secrets(), "the kernel does not say who you are"),
         (REMOTE, {**CLEAR, "x509_subject": [b"CN=made-up"]}, [], SECRETS, "may only read"),
         (f"unix-abstract:{RELAY}1000/42/7", CLEAR, [], Secrets(), "you are uid 1000"),
         ("unix-abstract:maglev-grpc/other/0/42/7", CLEAR, [], Secrets(), "may only read"),
@@ -105,6 +121,15 @@ def test_these_may_only_read(uri: str, context: Any, metadata: Any, secrets: Sec
     caller = Policy(990, relay=RELAY).decide(uri, context, metadata, secrets)
     assert not caller.may_change
     assert why in caller.why
+
+
+@pytest.mark.parametrize("uid", [0, 990, 1000])
+@pytest.mark.parametrize("where", [on_loopback, on_socket])
+@pytest.mark.parametrize("local_writes", ["all", "same-user", "none"])
+def test_local_users_may_change_things_as_the_option_says(local_writes: str, where: Any, uid: int) -> None:
+    caller = Policy(990, local_writes=local_writes, relay=RELAY).decide(where(uid), CLEAR, [], Secrets())
+    assert caller.may_change is (local_writes == "all" or (local_writes == "same-user" and uid != 1000))
+    assert caller.may_change or local_writes == "same-user" or "local-writes is none" in caller.why
 
 
 def test_everybody_may_change_things_if_the_options_say_so() -> None:
@@ -177,10 +202,10 @@ async def test_what_was_done_is_in_the_audit_record_too(caplog: pytest.LogCaptur
             await client.call("PauseBackend", pb.PauseBackendRequest(backend="x" * 300))
     records = [getattr(record, "maglev_fields", {}) for record in caplog.records if record.name == "maglev.audit"]
     assert [(record["command"], record["who"], record["via"]) for record in records] == [
-        ("PauseBackend", "local", "grpc"),
-        ("PauseBackend", "local", "grpc"),
-        ("SetFrontendPoolBackendWeight", "local", "grpc"),
-        ("PauseBackend", "local", "grpc"),
+        ("PauseBackend", ME, "grpc"),
+        ("PauseBackend", ME, "grpc"),
+        ("SetFrontendPoolBackendWeight", ME, "grpc"),
+        ("PauseBackend", ME, "grpc"),
     ]
     assert [("refused" in record) for record in records] == [False, True, True, True]
     assert [record["outcome"] for record in records] == ["changed", "refused", "refused", "refused"]

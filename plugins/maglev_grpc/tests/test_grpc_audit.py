@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ async def test_a_change_that_nobody_can_read_is_an_invalid_argument_and_recorded
     assert record.pop("peer").startswith(("127.0.0.1:", "[::1]:"))
     assert record == {
         "command": COMMANDS[method].__name__,
-        "who": "local",
+        "who": f"uid {os.getuid()}",
         "via": "grpc",
         "why": "loopback",
         "outcome": "refused",
@@ -66,7 +67,7 @@ async def test_a_change_that_is_too_large_is_refused_and_recorded(records: Recor
         assert nothing_changed(served)
         await until(records, "it is recorded")
     (record,) = records()
-    assert (record["command"], record["who"]) == ("PauseBackend", "local")
+    assert (record["command"], record["who"]) == ("PauseBackend", f"uid {os.getuid()}")
     assert "larger than 1048576 bytes" in record["refused"]
     assert "arg_backend" not in record
 

@@ -34,7 +34,8 @@ def test_these_are_no_addresses_to_listen_on(addr: str) -> None:
         ({"cert": CERT}, "cert and key go together"),
         ({"key": KEY}, "cert and key go together"),
         ({"client_ca": CERT}, "client-ca needs TLS"),
-        ({"token_file": CERT}, "token-file needs TLS"),
+        ({"max_connections": 0}, "1 or more"),
+        ({"max_connections_per_host": 0}, "1 or more"),
         ({"max_watchers": 0}, "1 or more"),
         ({"watch_buffer": 0}, "1 or more"),
     ],
@@ -49,7 +50,7 @@ def test_an_exporter_with_nothing_to_listen_on_is_off() -> None:
     assert GrpcExporter(GrpcOptions(addr="", socket="unix:/run/x")).enabled
     assert not GrpcExporter(GrpcOptions(addr="")).enabled
     assert GrpcOptions(socket="unix:/run/x").socket_path == "/run/x"
-    assert GrpcOptions().bind_address == "[::]:9090"
+    assert GrpcOptions().addr == "127.0.0.1:9090"
 
 
 def test_the_plugin_is_found_and_its_options_come_from_the_file() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from plugins.maglev_grpc.tests.serving import running
+
 ROOT = Path(__file__).parents[3]
 
 SCRIPT = """
@@ -35,6 +37,18 @@ asyncio.run(main())
 """
 
 SET_UP = "ip link set lo up && ip address add 192.0.2.1/32 dev lo && ip address add 2001:db8::1/128 dev lo nodad"
+
+
+@pytest.mark.parametrize("addr,warned", [("127.0.0.1:0", False), ("[::1]:0", False), (":0", True), ("0.0.0.0:0", True)])
+async def test_an_address_in_clear_text_is_warned_of_where_others_reach_it(
+    addr: str, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(addr=addr, allow_remote_writes=True) as served:
+        told = [getattr(record, "maglev_fields", {}) for record in caplog.records if record.message == "plain-text"]
+        assert bool(told) is warned
+        assert all(
+            f":{served.exporter.port} is open to others in plain text, and everybody" in t["problem"] for t in told
+        )
 
 
 def permitted() -> bool:

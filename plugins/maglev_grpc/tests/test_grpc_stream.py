@@ -23,6 +23,7 @@ from maglev.api import (
     ResumeBackend,
     UnknownName,
 )
+from maglev.runtime import bus
 from maglev_grpc.client import Client, Unavailable, connect
 from maglev_grpc.convert import from_message, read_event, watch_request
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
@@ -110,7 +111,8 @@ async def again(client: Client) -> AsyncGenerator[Any, None]:
             await anyio.sleep(0.05)
 
 
-async def test_a_reader_who_is_too_slow_is_told_how_many_events_it_lost() -> None:
+async def test_a_reader_who_is_too_slow_is_told_how_many_events_it_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus, "LATE_S", 0.0)
     count, numbers = 3000, [-1]
     async with (
         running(watch_buffer=16) as served,

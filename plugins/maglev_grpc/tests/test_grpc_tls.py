@@ -19,6 +19,7 @@ from maglev_grpc.client import ClientError, PermissionDenied, Security, Unavaila
 from maglev_grpc.server import GrpcOptions, access
 from maglev_grpc.server.access import Peer
 from maglev_grpc.server.secrets import read_secrets
+from maglev_grpc.tokens import Token
 from plugins.maglev_grpc.tests.serving import Served, running
 
 TOKEN = "correct-horse-battery-staple"
@@ -194,7 +195,7 @@ def test_files_that_cannot_be_used_are_named(certs: Certificates) -> None:
         (GrpcOptions(**server, client_ca=missing), "missing: No such file"),
         (GrpcOptions(**server, client_ca=empty), "empty holds no certificates"),
         (GrpcOptions(**server, token_file=empty), "empty: there is no token in it"),
-        (GrpcOptions(**server, token_file=short), "short: a token has 16 characters or more"),
+        (GrpcOptions(**server, token_file=short), "short:1: a token has 16 characters or more"),
     ):
         with pytest.raises(ValueError, match=complaint):
             read_secrets(options)
@@ -202,7 +203,7 @@ def test_files_that_cannot_be_used_are_named(certs: Certificates) -> None:
 
 def test_secrets_do_not_show() -> None:
     options = GrpcOptions()
-    shown = repr(attrs.evolve(read_secrets(options), tokens=(TOKEN.encode(),), key=b"PRIVATE"))
+    shown = repr(attrs.evolve(read_secrets(options), tokens=(Token(TOKEN.encode()),), key=b"PRIVATE"))
     assert TOKEN not in shown
     assert "PRIVATE" not in shown
 

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import anyio
 import attrs
-import pytest
 
 from maglev.api import Actor, AsyncChecker, Code, ProbeResult, ReloadConfig, Target
 from maglev.config import (
@@ -147,7 +146,8 @@ class Site:
             while not condition(found := values(await self.metrics())):  # noqa: ASYNC110 - any condition at all
                 await anyio.sleep(0.005)
             return found
-        pytest.fail(f"never happened: {what}")
+        # Not pytest.fail: that is no Exception, and ends the loop that all tests share.
+        raise AssertionError(f"never happened: {what}")
 
 
 @asynccontextmanager

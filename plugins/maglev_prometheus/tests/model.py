@@ -32,6 +32,7 @@ from maglev.api import (
     Metrics,
     Status,
     Transition,
+    Trouble,
     Verdict,
     VipCounters,
     VipKey,
@@ -71,6 +72,7 @@ def status(**changes: Any) -> Status:
         "reloads": {"success": 4, "failure": 1},
         "warm": True,
         "dataplane": dataplane(),
+        "troubles": (Trouble("exporter", "grpc", "down", 900.0), Trouble("exporter", "grpc :9090", "in use", 900.0)),
     }
     return Status(**{**whole, **changes})
 
@@ -220,6 +222,10 @@ class Model(Collector):
         for result, count in self._world.now.reloads.items():
             reloads.add_metric([result], count)
         yield reloads
+        troubles = gauge(catalogue.TROUBLES)
+        for kind in ("exporter", "exporter-options", "reload", "state"):
+            troubles.add_metric([kind], sum(one.kind == kind for one in self._world.now.troubles))
+        yield troubles
         loaded = self._world.now.config_loaded_at_s
         yield GaugeMetricFamily(catalogue.RELOADED_AT.name, catalogue.RELOADED_AT.help, value=loaded)
 

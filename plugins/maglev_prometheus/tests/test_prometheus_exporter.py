@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 import anyio
 import pytest
 
+from maglev import listening
 from maglev.api import (
     Actor,
     Code,
@@ -33,7 +34,6 @@ from plugins.maglev_prometheus.tests.controller_setup import (
     controlled,
     frontend,
     reload,
-    running,
     serving,
     values,
 )
@@ -246,11 +246,27 @@ async def test_nothing_is_served_without_an_address() -> None:
     assert not PrometheusExporter(PrometheusOptions(addr="")).enabled
 
 
-async def test_a_taken_port_is_named() -> None:
-    async with controlled() as control, serving(control) as site:
-        with pytest.RaisesGroup(pytest.RaisesExc(OSError, match=f"cannot listen on 127.0.0.1:{site.port}")):
-            async with running(PrometheusExporter(PrometheusOptions(addr=f"127.0.0.1:{site.port}")), control):
-                pytest.fail("two listen on one port")
+async def test_a_taken_port_is_named_in_one_line_and_tried_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "FIRST_RETRY_S", 0.01)
+    async with controlled() as control, anyio.create_task_group() as tasks:
+        ready = anyio.Event()
+        async with serving(control) as site:
+            taken = f"127.0.0.1:{site.port}"
+            second = PrometheusExporter(PrometheusOptions(addr=taken))
+            tasks.start_soon(second.serve, control, ready.set)
+            with anyio.fail_after(20):
+                while not second.troubles:  # noqa: ASYNC110 - a log line is no event
+                    await anyio.sleep(0.01)
+            assert not ready.is_set()
+        with anyio.fail_after(20):
+            await ready.wait()
+        assert (await ask(site.port, "/healthz")).body == "alive\n"
+        tasks.cancel_scope.cancel()
+    told = [getattr(record, "maglev_fields", {}) for record in caplog.records if record.message == "cannot-listen"]
+    assert [one["problem"] for one in told] == [f"cannot listen on {taken}: Address already in use"]
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 @pytest.mark.parametrize("addr", [":0", "localhost:0"])

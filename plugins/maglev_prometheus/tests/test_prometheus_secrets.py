@@ -144,8 +144,16 @@ async def test_two_hundred_handshakes_that_are_never_finished_keep_nobody_out(
 
 
 async def test_a_password_in_clear_text_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    async with controlled() as control, serving(control, addr=":0", user="p", password="secret") as site:
+        (told,) = [getattr(record, "maglev_fields", {}) for record in caplog.records if record.message == "plain-text"]
+        assert told["problem"] == (
+            f"[::]:{site.port} is open to others in plain text: the password for metrics can be read on the way"
+        )
+
+
+async def test_what_only_this_host_reaches_is_not_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     async with controlled() as control, serving(control, user="p", password="secret"):
-        assert "in clear text" in caplog.text
+        assert "plain-text" not in caplog.text
 
 
 @pytest.mark.parametrize(

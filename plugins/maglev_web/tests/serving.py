@@ -10,7 +10,6 @@ import anyio
 import anyio.to_thread
 import attrs
 import httpx
-import pytest
 
 from maglev import api
 from maglev.listening import listen
@@ -129,7 +128,8 @@ async def until(condition: Callable[[], object], what: str) -> None:
         while not condition():  # noqa: ASYNC110  (any condition at all, not one that somebody signals)
             await anyio.sleep(0.01)
         return
-    pytest.fail(f"never happened: {what}")
+    # Not pytest.fail: that is no Exception, and ends the loop that all tests share.
+    raise AssertionError(f"never happened: {what}")
 
 
 async def raw(port: int, request: bytes) -> bytes:

@@ -23,10 +23,10 @@ def run(*arguments: str, **environment: str) -> Any:
     return CliRunner().invoke(module.command(), list(arguments), env=environment)
 
 
-def test_defaults_are_those_of_the_original(started: list[Settings]) -> None:
+def test_by_default_only_this_host_is_served(started: list[Settings]) -> None:
     assert run().exit_code == 0
     (settings,) = started
-    assert (settings.servers, settings.listen) == (("localhost:9090",), ":8080")
+    assert (settings.servers, settings.listen) == (("localhost:9090",), "127.0.0.1:8080")
     assert settings.credentials is None
 
 

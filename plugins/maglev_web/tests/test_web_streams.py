@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import tracemalloc
@@ -12,6 +13,7 @@ import anyio.abc
 import httpx
 import pytest
 
+from maglev_web import serve
 from maglev_web.feed import Daemon
 from maglev_web.http import head_time, streams
 from plugins.maglev_web.tests.serving import Served, serving, until
@@ -81,7 +83,7 @@ async def slow_reader(served: Served, stack: AsyncExitStack, path: str = "/view/
 
 
 async def test_five_hundred_slow_readers_hold_nobody_up_and_cost_little() -> None:
-    async with serving() as served, AsyncExitStack() as stack:
+    async with serving(trusted_proxies=("127.0.0.1",)) as served, AsyncExitStack() as stack:
         for _ in range(500):
             await slow_reader(served, stack)
         broker = served.daemons.broker
@@ -144,3 +146,35 @@ async def test_who_never_reads_an_answer_is_sent_away(monkeypatch: pytest.Monkey
             await until(lambda: broker.readers == 1, "somebody reads")
             broker.publish(padding)
         await until(lambda: lost, "the connection is broken")
+
+
+async def test_one_host_has_no_more_connections_than_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "CONNECTIONS_OF_ONE_HOST", 3)
+    async with serving() as served, AsyncExitStack() as stack:
+        held = [
+            await stack.enter_async_context(await anyio.connect_tcp("127.0.0.1", served.port)) for _number in range(3)
+        ]
+        async with await anyio.connect_tcp("127.0.0.1", served.port) as another:
+            with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+                await another.receive()
+        await held[0].aclose()
+        await until_answered(served)
+
+
+async def until_answered(served: Served) -> None:
+    """Ask until there is room: the server learns in its own time that somebody has left."""
+    with anyio.fail_after(20):
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                assert (await served.http.get("/healthz")).status_code == 200
+                return
+            await anyio.sleep(0.01)
+
+
+async def test_who_comes_through_a_trusted_proxy_is_not_one_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "CONNECTIONS_OF_ONE_HOST", 1)
+    async with (
+        serving(trusted_proxies=("127.0.0.0/8",)) as served,
+        await anyio.connect_tcp("127.0.0.1", served.port),
+    ):
+        assert (await served.http.get("/healthz")).status_code == 200

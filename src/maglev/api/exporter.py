@@ -21,6 +21,26 @@ class Exporter(ABC):
     def __init__(self, options: Any) -> None:
         """Take the options, an instance of `Options`. Must not touch the outside world."""
         self.options = options
+        self.troubles: dict[str, str] = {}
+        """What of it does not work just now, and why, by address or path: as `trouble` was told."""
+        self.on_trouble: Callable[[str, str | None], object] | None = None
+        """The daemon's: is called with what `trouble` was told."""
+
+    def trouble(self, what: str, why: str | None) -> None:
+        """Tell that a part does not work while the rest goes on, or that it works again; operators see it.
+
+        Args:
+            what: An address that is listened on, a path.
+            why: Why it does not work, in a line; `None`: it does.
+        """
+        if self.troubles.get(what) == why:
+            return
+        if why is None:
+            del self.troubles[what]
+        else:
+            self.troubles[what] = why
+        if self.on_trouble is not None:
+            self.on_trouble(what, why)
 
     @property
     def enabled(self) -> bool:

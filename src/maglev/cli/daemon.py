@@ -13,6 +13,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 
 import anyio
 import anyio.abc
@@ -22,12 +23,12 @@ import click
 from maglev.api import Actor, CommandError, ReloadConfig
 from maglev.build import this_build
 from maglev.cli import hangup
-from maglev.cli.descriptors import raise_limit
 from maglev.cli.exporters import running_exporters
 from maglev.cli.options import Invocation
 from maglev.cli.permissions import missing_permissions
 from maglev.cli.watchdog import feed_watchdog
 from maglev.config import ConfigError
+from maglev.descriptors import LEAST, raise_limit, reserve
 from maglev.logs import AuditError, LogOutput, logging_to_standard_error
 from maglev.runtime import LiveControl, Settings, StateError, Supervisor, open_controller
 from maglev.runtime.logging import get_logger
@@ -115,10 +116,11 @@ async def _freeze_later() -> None:
     gc.freeze()
 
 
-async def _freeze_reloads(controller: LiveControl) -> None:
+async def _follow_reloads(controller: LiveControl) -> None:
     async for _config in controller.configuration.changes():
         # Without a collection first, which would delay probes; the few cycles there are stay in memory.
         gc.freeze()
+        _warn_if_short(controller, getrlimit(RLIMIT_NOFILE)[0])
 
 
 def _log_start(invocation: Invocation, controller: LiveControl, descriptors: tuple[int, int]) -> None:
@@ -134,6 +136,7 @@ def _log_start(invocation: Invocation, controller: LiveControl, descriptors: tup
         observe=invocation.observe,
     )
     log.info("descriptors", was=descriptors[0], limit=descriptors[1])
+    _warn_if_short(controller, descriptors[1])
     for problem in invocation.plugins.problems:
         log.warning("plugin-not-loaded", problem=str(problem))
     for warning in controller.configuration.loaded.warnings:
@@ -154,6 +157,13 @@ class _Asked:
     async def wait(self) -> None:
         await self._event.wait()
         self._event = anyio.Event()
+
+
+def _warn_if_short(controller: LiveControl, limit: int) -> None:
+    probed = sum(backend.probe is not None for backend in controller.state.config.backends.values())
+    needed = reserve(probed) + LEAST
+    if limit != RLIM_INFINITY and limit < needed:
+        log.error("descriptors-short", limit=limit, needed=needed, backends=probed, hint="raise LimitNOFILE=")
 
 
 @attrs.frozen
@@ -178,9 +188,12 @@ class _Daemon:
         for name in late:
             log.warning("exporter-not-ready", exporter=name, after_s=READY_WITHIN_S)
         log.info("ready", exporters=exporters.names)
-        self.notifier.ready(self.status)
+        told = self.status
+        self.notifier.ready(told)
         async for _troubles in self.controller.configuration.troubles.changes():
-            self.notifier.status(self.status)
+            if self.status != told:
+                told = self.status
+                self.notifier.status(told)
 
     async def reload_when(self, asked: _Asked) -> None:
         """Reload each time it is asked for, one after the other."""
@@ -219,7 +232,7 @@ async def serve(
             tasks.start_soon(daemon.report_ready, exporters)
             tasks.start_soon(feed_watchdog, controller.jobs.prober.overdue_ns, notifier)
             tasks.start_soon(_freeze_later)
-            tasks.start_soon(_freeze_reloads, controller)
+            tasks.start_soon(_follow_reloads, controller)
             tasks.start_soon(daemon.reload_when, reloads := _Asked())
             await _until_stopped(signals, reloads.ask)
         stopping()

@@ -173,8 +173,14 @@ class Commands:
                 what = f"{type(error).__name__}: {error}".removesuffix(": ")
                 self._finished(command, actor, "broken-off", broken_off=what)
             raise
-        done = {"changed": result.changed, "messages": result.messages, "errors": result.errors}
-        self._finished(command, actor, outcome(changed=result.changed, errors=result.errors), **done)
+        self._finished(
+            command,
+            actor,
+            outcome(changed=result.changed, errors=result.errors),
+            changed=result.changed,
+            messages=result.messages,
+            errors=result.errors,
+        )
         return result
 
     async def check_config(self) -> Sequence[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import anyio
@@ -32,6 +33,8 @@ class _Running:
     exporter: Exporter | None = None
     ready: anyio.Event = attrs.field(factory=anyio.Event)
     crashes: int = 0
+    troubled: set[str] = attrs.field(factory=set)
+    """Parts of it that do not work."""
 
 
 class Supervisor:
@@ -69,7 +72,7 @@ class Supervisor:
         """
         running = _Running(name, make)
         try:
-            running.exporter = make()
+            running.exporter = self._make(running)
             if not running.exporter.enabled:
                 return
         except Exception:
@@ -92,7 +95,7 @@ class Supervisor:
                 await running.ready.wait()
         late = tuple(name for name, running in self._running.items() if not running.ready.is_set())
         for name in late:
-            if ("exporter", name) not in self._troubles:
+            if ("exporter", name) not in self._troubles and not self._running[name].troubled:
                 self._troubles.report("exporter", f"not ready after {within_s:g} s", name)
         return late
 
@@ -120,11 +123,22 @@ class Supervisor:
                 self._troubles.over("exporter-options", name)
         return Followed(tuple(messages), tuple(errors))
 
+    def _make(self, running: _Running) -> Exporter:
+        exporter = running.make()
+        exporter.on_trouble = partial(self._part, running)
+        return exporter
+
+    def _part(self, running: _Running, what: str, why: str | None) -> None:
+        (running.troubled.discard if why is None else running.troubled.add)(what)
+        self._troubles.settle("exporter", why, f"{running.name} {what}")
+
     async def _keep(self, running: _Running) -> None:
         while True:
             started = self._clock_s()
             why = await self._serve(running)
             running.exporter = None
+            for what in tuple(running.troubled):
+                self._part(running, what, None)
             self._troubles.report("exporter", f"down, and tried again: {why}", running.name)
             if self._clock_s() - started > STEADY_S:
                 running.crashes = 0
@@ -143,7 +157,7 @@ class Supervisor:
         made = running.exporter is None
         try:
             if running.exporter is None:
-                running.exporter = running.make()
+                running.exporter = self._make(running)
             await running.exporter.serve(self._control, ready)
             log.warning("exporter-ended", exporter=running.name)
         except anyio.get_cancelled_exc_class() as error:

@@ -24,7 +24,7 @@ class Security:
         ca: Certificates that the server's is checked against, in PEM; gRPC's own if there are none.
         cert: The client's certificate with its chain, in PEM.
         key: Its private key, in PEM.
-        token_file: A file whose first line is the token to send.
+        token_file: A file as the server's: the first token in it is sent.
         server_name: The name to expect in the server's certificate; that of the target if empty.
     """
 

@@ -70,6 +70,8 @@ class Connection(H11Protocol):
         """Holds the TLS handshake, during which uvicorn does not know of the connection."""
         self.since_s = self.loop.time()
         """When the client last did something, on the clock of the event loop."""
+        self.host = ""
+        """Whose it is, as `maglev.doors.host_of` says."""
         self._timings = timings
         self._ended = ended
         self._deadline: asyncio.TimerHandle | None = None

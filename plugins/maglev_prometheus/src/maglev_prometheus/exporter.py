@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
@@ -13,13 +14,15 @@ import anyio.abc
 import anyio.to_thread
 
 from maglev.api import Control, Exporter
-from maglev.listening import check_address
+from maglev.descriptors import for_strangers
+from maglev.listening import check_address, opened
+from maglev.serving import plain_text
 from maglev_prometheus.options import PrometheusOptions
 from maglev_prometheus.pages import Pages
 from maglev_prometheus.probes import Probes
 from maglev_prometheus.scrape import Meters, Scrapes
 from maglev_prometheus.secrets import Secrets, read_secrets
-from maglev_prometheus.server import Server, listen
+from maglev_prometheus.server import MOST_CONNECTIONS, Server, listen
 from maglev_prometheus.transitions import BUFFER, WANTED
 
 log = logging.getLogger("maglev.prometheus")
@@ -66,16 +69,17 @@ class PrometheusExporter(Exporter):
     async def serve(self, control: Control, ready: Callable[[], None]) -> None:
         """Serve until cancelled."""
         self._secrets = await anyio.to_thread.run_sync(read_secrets, self.options)
-        listener = await anyio.to_thread.run_sync(listen, self.options.addr)
-        with listener:
+        with await opened(partial(listen, self.options.addr), self._cannot_listen) as listener:
+            self.trouble(self.options.addr, None)
             self.port = listener.getsockname()[1]
-            if self._secrets.credentials is not None and self._secrets.tls is None:
-                log.warning("the password for metrics goes over the network in clear text: set cert and key")
+            secret = "the password for metrics" if self._secrets.credentials else ""
+            if warning := plain_text(listener, tls=self._secrets.tls is not None, secret=secret):
+                log.warning("plain-text", extra={"maglev_fields": {"exporter": self.name, "problem": warning}})
             each_backend = self.options.probe_histogram == "backend"
             meters = _METERS.setdefault(control, Meters(Probes(each_backend=each_backend)))
             scrapes = self.scrapes = Scrapes(control, meters)
             pages = Pages(control, scrapes, lambda: self._secrets)
-            server = Server(pages.app(), tls=lambda: self._secrets.tls)
+            server = Server(pages.app(), tls=lambda: self._secrets.tls, most=_room(control))
             async with control.observe_probes(meters.probes), anyio.create_task_group() as tasks:
                 await tasks.start(_count, control, meters)
                 if self.options.traces:
@@ -84,6 +88,15 @@ class PrometheusExporter(Exporter):
                     await tasks.start(tracing.send_traces, control, self.options.traces)
                 ready()
                 await server.serve(listener)
+
+    def _cannot_listen(self, why: str) -> None:
+        self.trouble(self.options.addr, why)
+        log.warning("cannot-listen", extra={"maglev_fields": {"exporter": self.name, "problem": why}})
+
+
+def _room(control: Control) -> int:
+    """How many connections there may be: fewer where descriptors are short."""
+    return min(MOST_CONNECTIONS, for_strangers(len(control.metrics().backends)) // 3)
 
 
 async def _count(

@@ -46,7 +46,7 @@ def _traces(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None
 class PrometheusOptions:
     """What can be set of the exporter `prometheus`."""
 
-    addr: str = addr_option(":9091", "metrics-addr")
+    addr: str = addr_option(9091, "metrics-addr")
     cert: Path | None = cert_option()
     key: Path | None = key_option()
     user: str = option(

@@ -12,7 +12,7 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import anyio
 import anyio.lowlevel
@@ -23,9 +23,12 @@ from uvicorn.server import ServerState
 
 from maglev import listening
 from maglev.api import RateLimit
+from maglev.doors import host_of
 from maglev_prometheus.connection import Connection, Timings, least_useful
 
 MOST_CONNECTIONS = 64
+MOST_OF_ONE_HOST = 32
+"""Of these."""
 LARGEST_HEAD = 16 * 1024
 """Of a request, in bytes."""
 BACKLOG = 128
@@ -59,6 +62,7 @@ class Server:
     _app: ASGIApp
     _tls: Callable[[], ssl.SSLContext | None] = lambda: None
     _most: int = MOST_CONNECTIONS
+    _each: int = MOST_OF_ONE_HOST
     _timings: Timings = attrs.field(factory=Timings)
     _state: ServerState = attrs.field(factory=ServerState, init=False)
     _connections: set[Connection] = attrs.field(factory=set, init=False)
@@ -91,11 +95,16 @@ class Server:
             try:
                 while True:
                     await self._make_room()
-                    client = await self._accept(listener)
-                    if client is not None:
-                        connection = Connection(config, self._state, self._timings, self._connections.discard)
-                        self._connections.add(connection)
-                        tasks.start_soon(self._open, client, connection)
+                    client, host = await self._accept(listener)
+                    if client is None:
+                        continue
+                    if not self._has_room_for(host):
+                        client.close()
+                        continue
+                    connection = Connection(config, self._state, self._timings, self._connections.discard)
+                    connection.host = host
+                    self._connections.add(connection)
+                    tasks.start_soon(self._open, client, connection)
             finally:
                 with anyio.CancelScope(shield=True):
                     await self._close()
@@ -109,29 +118,34 @@ class Server:
         while len(self._connections) >= self._most and not self._close_one():  # noqa: ASYNC110 - a stall is no event
             await anyio.sleep(_LOOK_AGAIN_S)
 
-    def _close_one(self) -> bool:
-        """Close the connection that is of the least use; returns whether there was one."""
+    def _has_room_for(self, host: str) -> bool:
+        """Whether one more connection of a host may stay; if it has all that it may have, one of them is closed."""
+        present = [connection for connection in self._connections if connection.host == host]
+        return len(present) < self._each or self._close_one(present)
+
+    def _close_one(self, among: Collection[Connection] | None = None) -> bool:
+        """Close the connection that is of the least use, of all or of some; returns whether there was one."""
         stalled_before_s = asyncio.get_running_loop().time() - self._timings.stall_s
-        connection = least_useful(self._connections, stalled_before_s)
+        connection = least_useful(self._connections if among is None else among, stalled_before_s)
         if connection is None:
             return False
         self._connections.discard(connection)
         connection.abort()
         return True
 
-    async def _accept(self, listener: socket.socket) -> socket.socket | None:
+    async def _accept(self, listener: socket.socket) -> tuple[socket.socket | None, str]:
         await anyio.wait_readable(listener)
         try:
-            client, _address = listener.accept()
+            client, address = listener.accept()
         except OSError as error:
             # Whatever else it is, it concerned this one connection.
             if error.errno in _EXHAUSTED:
                 log.warning("a connection could not be accepted: %s", error.strerror)
                 self._close_one()
                 await anyio.sleep(WAIT_S)
-            return None
+            return None, ""
         client.setblocking(False)
-        return client
+        return client, host_of(address[0])
 
     async def _open(self, client: socket.socket, connection: Connection) -> None:
         context = self._tls()

@@ -77,7 +77,10 @@ class Settings:
         converter=read_servers,
     )
     listen: str = option(
-        ":8080", help="Where to listen; without an address everywhere", metavar="ADDRESS:PORT", converter=_address
+        "127.0.0.1:8080",
+        help="Where to listen; without an address everywhere, open to others",
+        metavar="ADDRESS:PORT",
+        converter=_address,
     )
     log_level: Literal["debug", "info", "warning", "error"] = option(
         "info", help="The least level that is logged", aliases={"warn": "warning"}

@@ -6,6 +6,8 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from ipaddress import ip_network
 from typing import Any
 
 import anyio
@@ -13,9 +15,11 @@ import anyio.to_thread
 import uvicorn
 
 from maglev.build import this_build
+from maglev.descriptors import raise_limit
+from maglev.doors import Door
 from maglev.listening import listen, read_address
 from maglev.logs import get_logger
-from maglev.serving import read_certificate
+from maglev.serving import plain_text, read_certificate
 from maglev_web.feed import Daemons, watching
 from maglev_web.http import create_app
 from maglev_web.http.head_time import LimitedHeadTime
@@ -25,6 +29,9 @@ from maglev_web.options import Settings
 log = get_logger("maglev.web")
 
 CONNECTIONS = 2000
+CONNECTIONS_OF_ONE_HOST = 200
+OWN_DESCRIPTORS = 100
+"""For files, and for connections to the daemons."""
 DRAIN_S = 3
 BACKLOG = 1024
 _HEAD_AT_MOST = 32 * 1024
@@ -56,9 +63,13 @@ class Server(uvicorn.Server):
 
 def configuration(app: Any, settings: Settings) -> uvicorn.Config:
     """How uvicorn is to serve."""
+    most = max(1, min(CONNECTIONS, raise_limit()[1] - OWN_DESCRIPTORS))
+    door: Door[LimitedHeadTime] = Door(most, CONNECTIONS_OF_ONE_HOST)
+    trusted = [ip_network(proxy) for proxy in settings.trusted_proxies]
     return uvicorn.Config(
         app,
-        http=LimitedHeadTime,
+        # uvicorn only calls what it takes for a class.
+        http=partial(LimitedHeadTime, door=door, trusted=trusted),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         access_log=False,
@@ -100,6 +111,9 @@ async def serve(settings: Settings) -> None:
         app = await anyio.to_thread.run_sync(create_app, daemons, settings.credentials, page, settings.allowed_hosts)
         sock = await anyio.to_thread.run_sync(listen, settings.listen, BACKLOG)
         where = url(settings, sock.getsockname()[1])
+        secret = "the password of /admin/" if settings.credentials else ""
+        if warning := plain_text(sock, tls=settings.tls_cert is not None, secret=secret):
+            log.warning("plain-text", problem=warning)
         server = Server(configuration(app, settings), daemons)
         log.info(
             "serving",

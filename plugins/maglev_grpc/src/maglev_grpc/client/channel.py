@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 
 from maglev_grpc.security import Security
+from maglev_grpc.tokens import read_tokens
 
 DEFAULT_PORT = 9090
 LARGEST_ANSWER = 256 * 1024 * 1024
@@ -19,6 +20,7 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", LARGEST_ANSWER),
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),  # no bound: a silent watch notices a dead server too
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 5_000),  # how long one attempt may take: a busy host is late with its first frame
     ("grpc.max_reconnect_backoff_ms", 5_000),
@@ -83,7 +85,7 @@ def read_credentials(target: str, security: Security) -> grpc.ChannelCredentials
     if security.token_file is None:
         return credentials
     # Call credentials, which gRPC never sends in clear text.
-    token = grpc.access_token_call_credentials(_token(security.token_file))
+    token = grpc.access_token_call_credentials(read_tokens(security.token_file)[0].value.decode())
     return grpc.composite_channel_credentials(credentials, token)
 
 
@@ -102,13 +104,3 @@ def _read(path: Path | None) -> bytes | None:
         return path.read_bytes()
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from error
-
-
-def _token(path: Path) -> str:
-    lines = (_read(path) or b"").split()
-    if not lines:
-        raise ValueError(f"{path}: there is no token in it")
-    try:
-        return lines[0].decode("ascii")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: a token is plain ASCII") from error

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import IPv6Address, ip_address
 from urllib.parse import unquote
 
 import attrs
 
 from maglev.api import Actor
+from maglev.listening import is_loopback, written
 from maglev_grpc.server.secrets import Secrets
 
 _RELAYED = "unix-abstract:"
@@ -20,11 +20,11 @@ class Caller:
     """Who makes one call.
 
     Args:
-        name: A certificate's subject, a user's number, `token`, `local` or `anonymous`.
+        name: A certificate's subject, a token's name, a user's number, `local` or `anonymous`.
         peer: Where the call comes from.
         may_change: Whether it may change things.
         why: Why, or why not, in words.
-        wrong_token: Whether it carries a token, over TLS, that is none of ours; it may change things for other reasons.
+        wrong_token: Whether it carries a token that counts and is none of ours; it may change things for other reasons.
     """
 
     name: str
@@ -46,36 +46,37 @@ class Peer:
     Args:
         text: For people.
         loopback: Whether it is on this host, over TCP.
-        uid: The user on the other end of our unix socket; `None` if it came otherwise.
+        uid: The user on the other end, where it is on this host and the kernel says so.
     """
 
     text: str
     loopback: bool = False
     uid: int | None = None
 
+    @property
+    def local(self) -> bool:
+        """Whether it is on this host."""
+        return self.loopback or self.uid is not None
 
-def read_peer(uri: str, relay: str = "") -> Peer:
+
+def read_peer(uri: str, relay: str) -> Peer:
     """Read what gRPC says of a peer.
 
     Args:
-        uri: As `ipv4:192.0.2.1:50000`, `ipv6:%5B2001:db8::1%5D:50000` or `unix-abstract:…`.
-        relay: What the names begin with that our own relay of the unix socket binds to; empty if there is none.
+        uri: The abstract name that our relay gave its end of the inner connection; behind `relay` come user, process
+            and a number for a unix socket, and for TCP the user (empty: not known), address, port and a number.
+        relay: What these names begin with.
     """
     decoded = unquote(uri)
-    if relay and decoded.startswith(_RELAYED + relay):
-        uid, pid, _number = decoded.removeprefix(_RELAYED + relay).split("/")
-        return Peer(f"unix:uid={uid},pid={pid}", uid=int(uid))
-    scheme, _, rest = decoded.partition(":")
-    if scheme not in ("ipv4", "ipv6"):
+    if not decoded.startswith(_RELAYED + relay):
         return Peer(decoded)
-    host = rest.rpartition(":")[0].strip("[]")
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return Peer(rest)
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return Peer(rest, loopback=address.is_loopback)
+    match decoded.removeprefix(_RELAYED + relay).split("/"):
+        case uid, pid, _number:
+            return Peer(f"unix:uid={uid},pid={pid}", uid=int(uid))
+        case uid, address, port, _number:
+            return Peer(written(address, int(port)), is_loopback(address), int(uid) if uid else None)
+        case _:
+            return Peer(decoded)
 
 
 @attrs.frozen
@@ -85,11 +86,14 @@ class Policy:
     Args:
         own_uid: The user that this process runs as.
         allow_remote_writes: Whether everybody may change things.
+        local_writes: Whose connections from this host may do so without a token: those of `all` users, of the
+            `same-user` and root, or of `none`.
         relay: As in `read_peer`.
     """
 
     own_uid: int
     allow_remote_writes: bool = False
+    local_writes: str = "same-user"
     relay: str = ""
 
     def decide(
@@ -111,20 +115,41 @@ class Policy:
         secure = b"ssl" in authenticated.get("transport_security_type", ())
         subject = b"".join(authenticated.get("x509_subject", ())[:1]).decode("utf-8", "replace") if secure else ""
         token = _token(metadata)
-        known = secure and token is not None and secrets.knows(token)
-        wrong = secure and token is not None and bool(secrets.tokens) and not known
-        name = subject or _name(peer, known=known)
+        counts = token is not None and (secure or peer.local)  # nothing of this host goes over a network
+        known = secrets.whose(token) if token is not None and counts else None
+        wrong = counts and bool(secrets.tokens) and known is None
+        name = subject or known or _name(peer)
         for allowed, why in (
             (bool(subject), "client certificate"),
-            (known, "token"),
-            (peer.uid is not None and peer.uid in (0, self.own_uid), "unix socket"),
-            (peer.loopback, "loopback"),
+            (known is not None, "token"),
+            (self._may_locally(peer), "loopback" if peer.loopback else "unix socket"),
             (self.allow_remote_writes, "allow-remote-writes"),
         ):
             if allowed:
                 return Caller(name, peer.text, may_change=True, why=why, wrong_token=wrong)
-        refusal = _refusal(peer, token, secure=secure, secrets=secrets)
+        refusal = self._refusal(peer, token, counts=counts, secrets=secrets)
         return Caller(name, peer.text, may_change=False, why=refusal, wrong_token=wrong)
+
+    def _may_locally(self, peer: Peer) -> bool:
+        if self.local_writes == "all":
+            return peer.local
+        return self.local_writes == "same-user" and peer.uid is not None and peer.uid in (0, self.own_uid)
+
+    def _refusal(self, peer: Peer, token: bytes | None, *, counts: bool, secrets: Secrets) -> str:
+        if token is not None and not counts:
+            return "from another host a token counts over TLS only"
+        if token is not None and secrets.tokens:
+            return "the token is not the right one"
+        with_token = ", and whoever has a token" if secrets.tokens else ""
+        if peer.local and self.local_writes != "none":
+            you = "the kernel does not say who you are" if peer.uid is None else f"you are uid {peer.uid}"
+            return f"on this host root and maglevd's own user may change things{with_token}; {you}"
+        if peer.local:
+            need = "a token or a client certificate" if secrets.tokens else "a client certificate"
+            return f"{peer.text} may only read: local-writes is none, and changing things needs {need}"
+        if secrets.tokens:
+            return f"{peer.text} may only read: changing things needs a token, or a connection from the host itself"
+        return f"{peer.text} may only read: changing things needs a connection from the host itself"
 
 
 def _token(metadata: Iterable[tuple[str, str | bytes]]) -> bytes | None:
@@ -135,21 +160,7 @@ def _token(metadata: Iterable[tuple[str, str | bytes]]) -> bytes | None:
     return None
 
 
-def _name(peer: Peer, *, known: bool) -> str:
-    if known:
-        return "token"
+def _name(peer: Peer) -> str:
     if peer.uid is not None:
         return f"uid {peer.uid}"
     return "local" if peer.loopback else "anonymous"
-
-
-def _refusal(peer: Peer, token: bytes | None, *, secure: bool, secrets: Secrets) -> str:
-    if token is not None and not secure:
-        return "a token counts over TLS only"
-    if token is not None and secrets.tokens:
-        return "the token is not the right one"
-    if peer.uid is not None:
-        return f"on the unix socket only root and maglevd's own user may change things, and you are uid {peer.uid}"
-    if secrets.tokens:
-        return f"{peer.text} may only read: changing things needs a token, or a connection from the host itself"
-    return f"{peer.text} may only read: changing things needs a connection from the host itself"

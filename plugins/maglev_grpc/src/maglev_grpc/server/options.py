@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -33,7 +33,7 @@ def _at_least_one(_options: Any, _attribute: attrs.Attribute[Any], value: int) -
 class GrpcOptions:
     """What can be set of the exporter `grpc`."""
 
-    addr: str = addr_option(":9090", "grpc-addr")
+    addr: str = addr_option(9090, "grpc-addr")
     socket: str = option(
         "",
         help="Path of a unix socket to listen on as well, for maglevd's own user and group; empty for none",
@@ -59,13 +59,30 @@ class GrpcOptions:
     )
     token_file: Path | None = option(
         None,
-        help="File with tokens, one a line: who sends one over TLS may change things",
+        help="File with tokens, one a line, perhaps with a name before it (`name: token`): who sends one, over TLS or "
+        "from this host, may change things",
         examples=("/etc/maglevd/token",),
-        validator=_needs_tls,
     )
     allow_remote_writes: bool = option(
         False,
         help="Let everybody who can connect change things",
+    )
+    local_writes: Literal["all", "same-user", "none"] = option(
+        "same-user",
+        help="Whose connections from this host may change things without a token: those of all users, only of root and "
+        "maglevd's own, or nobody's",
+    )
+    max_connections: int = option(
+        256,
+        help="How many connections there may be at once; fewer where descriptors are short",
+        allowed="1 or more",
+        validator=_at_least_one,
+    )
+    max_connections_per_host: int = option(
+        64,
+        help="How many of them from one address (with IPv6, one /64), or of one user of this host",
+        allowed="1 or more",
+        validator=_at_least_one,
     )
     max_watchers: int = option(
         1000, help="How many streams of events there may be at once", allowed="1 or more", validator=_at_least_one
@@ -81,8 +98,3 @@ class GrpcOptions:
     def socket_path(self) -> str:
         """Where the unix socket is; empty for none."""
         return self.socket.removeprefix("unix:")
-
-    @property
-    def bind_address(self) -> str:
-        """`addr` as gRPC wants it."""
-        return f"[::]{self.addr}" if self.addr.startswith(":") else self.addr

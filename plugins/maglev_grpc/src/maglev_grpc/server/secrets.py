@@ -12,8 +12,7 @@ import grpc
 
 from maglev.serving import read_certificate, read_file
 from maglev_grpc.server.options import GrpcOptions
-
-_SHORTEST_TOKEN = 16
+from maglev_grpc.tokens import Token, read_tokens
 
 
 @attrs.frozen
@@ -30,7 +29,7 @@ class Secrets:
     key: bytes | None = attrs.field(default=None, repr=False)
     chain: bytes | None = attrs.field(default=None, repr=False)
     clients: bytes | None = attrs.field(default=None, repr=False)
-    tokens: tuple[bytes, ...] = attrs.field(default=(), repr=False)
+    tokens: tuple[Token, ...] = attrs.field(default=(), repr=False)
 
     @property
     def mode(self) -> str:
@@ -48,10 +47,10 @@ class Secrets:
         }
         return tuple(what for what, differs in found.items() if differs)
 
-    def knows(self, token: bytes) -> bool:
-        """Whether a token is one of ours, in a time that does not tell how much of it was right."""
-        found = [hmac.compare_digest(token, known) for known in self.tokens]
-        return any(found)
+    def whose(self, token: bytes) -> str | None:
+        """Tell whose a token is, in a time that does not tell how much of it was right; `None`: it is none of ours."""
+        found = [known.name for known in self.tokens if hmac.compare_digest(token, known.value)]
+        return found[0] if found else None
 
 
 def read_secrets(options: GrpcOptions) -> Secrets:
@@ -60,7 +59,7 @@ def read_secrets(options: GrpcOptions) -> Secrets:
     Raises:
         ValueError: A file cannot be read or used; says which and why.
     """
-    tokens = _tokens(options.token_file) if options.token_file else ()
+    tokens = read_tokens(options.token_file) if options.token_file else ()
     if options.cert is None or options.key is None:
         return Secrets(tokens=tokens)
     read_certificate(options.cert, options.key)
@@ -72,15 +71,6 @@ def read_secrets(options: GrpcOptions) -> Secrets:
         clients=read_file(options.client_ca) if options.client_ca else None,
         tokens=tokens,
     )
-
-
-def _tokens(path: Path) -> tuple[bytes, ...]:
-    tokens = tuple(line.strip() for line in read_file(path).splitlines() if line.strip())
-    if not tokens:
-        raise ValueError(f"{path}: there is no token in it")
-    if any(len(token) < _SHORTEST_TOKEN for token in tokens):
-        raise ValueError(f"{path}: a token has {_SHORTEST_TOKEN} characters or more")
-    return tokens
 
 
 def _check_authorities(path: Path) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address, ip_network
 
 import attrs
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from maglev.doors import host_of
 from maglev.serving import CHALLENGE, Credentials
 
 FREE_TRIES = 5
@@ -46,12 +46,12 @@ class SlowDown:
 
     def wait_s(self, address: str) -> float:
         """How long an address must wait before it is listened to, in seconds."""
-        failures = self._failures.get(_whole(address))
+        failures = self._failures.get(host_of(address))
         return failures.wait_s(self._clock()) if failures else 0.0
 
     def failed(self, address: str) -> None:
         """Take note of a wrong password."""
-        key, now_s = _whole(address), self._clock()
+        key, now_s = host_of(address), self._clock()
         before = self._failures.pop(key, None)
         again = before is not None and now_s - before.last_s < FORGET_S
         self._failures[key] = _Failures(before.count + 1 if before and again else 1, now_s)
@@ -60,18 +60,7 @@ class SlowDown:
 
     def passed(self, address: str) -> None:
         """Forget what an address did wrong."""
-        self._failures.pop(_whole(address), None)
-
-
-def _whole(address: str) -> str:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        mapped = parsed.ipv4_mapped
-        return str(mapped) if mapped else str(ip_network((int(parsed), 64), strict=False))
-    return address
+        self._failures.pop(host_of(address), None)
 
 
 class BasicAuth:

@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from maglev.cli.descriptors import MOST, raise_limit
+from maglev.descriptors import MOST, raise_limit
 
 NONE = resource.RLIM_INFINITY
 
