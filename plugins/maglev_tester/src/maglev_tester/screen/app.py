@@ -11,13 +11,12 @@ from typing import ClassVar
 
 import anyio
 import attrs
-from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Input, Static
+from textual.widgets import Footer, Input, Static
 
 from maglev import format_duration
 from maglev_tester.outcome import Outcome
@@ -45,7 +44,6 @@ class VipsApp(App[None]):
     #heading { height: 1; }
     #small { display: none; align: center middle; content-align: center middle; height: 1fr; }
     #filter { display: none; height: 1; }
-    #keys { height: 1; background: $footer-background; color: $footer-foreground; }
     Screen.small #all { display: none; }
     Screen.small #small { display: block; }
     """
@@ -82,8 +80,7 @@ class VipsApp(App[None]):
             yield VipTable(self._results)
             yield ErrorsPanel(self._results)
             yield Input(id="filter", placeholder="regular expression, Enter", compact=True)
-            # Not Textual's Footer: it stays empty for good where it mounts after the bindings were announced.
-            yield Static(self._keys(), id="keys")
+            yield Footer()
 
     def on_mount(self) -> None:
         """Begin to draw; signals leave as the key does."""
@@ -127,16 +124,6 @@ class VipsApp(App[None]):
         if results.paused:
             text.append("  PAUSED ", "bold black on yellow")
         return text
-
-    def _keys(self) -> Text:
-        keys = Text(no_wrap=True)
-        for binding in self.BINDINGS:
-            if isinstance(binding, Binding) and binding.show:
-                keys.append(
-                    f" {binding.key_display or binding.key}", Style(bold=True, meta={"@click": f"app.{binding.action}"})
-                )
-                keys.append(f" {binding.description} ", Style(meta={"@click": f"app.{binding.action}"}))
-        return keys
 
     async def action_pause(self) -> None:
         """Stop probing, or go on."""
