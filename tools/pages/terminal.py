@@ -66,11 +66,14 @@ class Terminal:
         return bool(ready)
 
     def _interrupt(self) -> None:
-        """Press Ctrl-C if a command is still running."""
-        if not self._is_ready and self.wait_ready(LINGERS_S) is None:
+        """Press Ctrl-C if a command is still running, and again if that is lost: it may come as bash starts another."""
+        if self._is_ready or self.wait_ready(LINGERS_S) is not None:
+            return
+        for _ in range(6):
             os.write(self._master, b"\x03")
-            if self.wait_ready(PATIENCE_S) is None:
-                raise PageError(f"Ctrl-C does not end it:\n{self._seen[-4000:]}")
+            if self.wait_ready(PATIENCE_S / 6) is not None:
+                return
+        raise PageError(f"Ctrl-C does not end it:\n{self._seen[-4000:]}")
 
     def run(self, command: str, wanted: Sequence[str]) -> str:
         """Type a command, after Ctrl-C if the one before it is still running.

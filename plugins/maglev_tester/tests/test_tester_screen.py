@@ -161,6 +161,15 @@ async def test_small_terminal_says_what_it_needs_and_recovers(results: Results) 
     assert app.return_code == 0
 
 
+async def test_drawing_while_the_screen_is_taken_down_is_no_error(results: Results) -> None:
+    app = VipsApp(results, Said())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.query("#all").remove()
+        app.draw()
+        await pilot.press("q")
+    assert app.return_code == 0
+
+
 async def test_pause_tells_the_probing_process_and_shows(results: Results) -> None:
     said = Said()
     app = VipsApp(results, said)

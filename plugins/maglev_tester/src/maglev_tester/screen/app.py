@@ -107,6 +107,9 @@ class VipsApp(App[None]):
         self.draw()
 
     def draw(self) -> None:
+        """Draw all; nothing while the screen is being taken down, when the timer may fire a last time."""
+        if not self.query("#top"):
+            return
         self.query_one("#top", Static).update(self._top())
         self.query_one("#heading", Static).update(heading(self._view, self.size.width))
         self.query_one(VipTable).update(self._view)
