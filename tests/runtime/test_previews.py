@@ -259,6 +259,7 @@ async def test_two_frontends_of_one_address_each_tell_of_their_own_operations(en
     async with env.open(both) as controller:
         await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
         await until(lambda: held(env).get("10.9.0.1:443/tcp") == {"10.1.0.2": 10}, "serving")
+        await serving(env, controller)
         preview = await controller.preview(PauseBackend("b"))
         assert [len(of(preview, name).operations) for name in ("web", "tls")] == [1, 1]
         assert len(preview.operations) == 2

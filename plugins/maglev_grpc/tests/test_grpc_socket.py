@@ -52,7 +52,7 @@ async def test_our_own_user_changes_things_and_is_known_by_number(path: str, cap
         async with connect(f"unix:{path}") as client:
             assert (await client.info()).may_change_why == "unix socket"
             assert (await client.command(PauseBackend("alpha"))).changed
-    (record,) = caplog.records
+    (record,) = [record for record in caplog.records if record.name == "maglev.audit"]
     fields = getattr(record, "maglev_fields", {})
     assert fields["who"] == f"uid {os.getuid()}"
     assert fields["peer"] == f"unix:uid={os.getuid()},pid={os.getpid()}"
