@@ -79,7 +79,7 @@ def test_nothing_in_the_runtime_imports_what_stands_above_it() -> None:
         ("execution",),
         ("trace", "configuration", "snapshots"),
         ("reconciler", "probe_jobs"),
-        ("sync_run",),
+        ("sync_run", "saving"),
         ("checkers", "settings", "overrides", "restart_only", "metrics", "tables"),
         ("state_store",),
         ("bus", "notify", "troubles", "void_log", "on_disk"),

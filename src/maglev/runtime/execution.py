@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import ParamSpec, Protocol
 
-import anyio.to_thread
-
 from maglev.api import DataplaneError, DataplaneState, Ok, Operation, OperationResult, Session
 from maglev.domain.overrides import OperatorOverrides
 from maglev.domain.state import Change, Effects, State, step, take_config
@@ -17,6 +15,7 @@ from maglev.runtime.configuration import Configuration, Followed, Prepared
 from maglev.runtime.overrides import OverrideStore, StateError
 from maglev.runtime.probe_jobs import ProbeJobs
 from maglev.runtime.reconciler import Reconciler
+from maglev.runtime.saving import Saver
 from maglev.runtime.state_store import ForkStore, StateStore
 from maglev.runtime.sync_run import SyncOutcome, SyncRun, within_deadline
 
@@ -88,7 +87,7 @@ class Live:
         reconciler: Reconciler,
     ) -> None:
         self._store = store
-        self._overrides = overrides
+        self._saver = Saver(overrides, partial(configuration.troubles.over, "state"))
         self._configuration = configuration
         self._jobs = jobs
         self._reconciler = reconciler
@@ -108,7 +107,7 @@ class Live:
         tried = partial(self._tried, change, *arguments, **options)
         fork, effects = tried()
         messages: Sequence[str] = ()
-        if fork.overrides != self._overrides.saved:
+        if fork.overrides != self._saver.saved:
             # An override that a reload drops must not come back; what an earlier command could not save is lost anyway.
             must_save = change is take_config and fork.overrides != self.state.overrides
             messages = await self._save(fork.overrides, must_save=must_save)
@@ -140,9 +139,10 @@ class Live:
 
     async def _save(self, overrides: OperatorOverrides, *, must_save: bool) -> Sequence[str]:
         try:
-            await anyio.to_thread.run_sync(self._overrides.save, overrides)
+            await self._saver.save(overrides)
         except StateError as error:
             if must_save:
+                self._saver.instead(self.state.overrides)  # refused: what is in force stays, in the file too
                 raise
             self._configuration.troubles.report("state", str(error))
             return [f"in force, but lost at the next restart: {error}"]
