@@ -36,8 +36,9 @@ class Terminal:
         self._master, slave = pty.openpty()
         # The prompt is put together here, so that the echo of a command never looks like it.
         prompt = {"PS1": "<ready $?>", "PS2": "", "PROMPT_COMMAND": ""}
+        # Who started us in the background has Ctrl-C ignored, which no shell of ours could change for its commands.
         self._shell = subprocess.Popen(
-            ["bash", "--norc", "--noprofile", "--noediting", "-i"],
+            ["env", "--default-signal=INT", "bash", "--norc", "--noprofile", "--noediting", "-i"],
             cwd=folder,
             env={**environment, **prompt, "TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "200"},
             stdin=slave,
@@ -66,14 +67,11 @@ class Terminal:
         return bool(ready)
 
     def _interrupt(self) -> None:
-        """Press Ctrl-C if a command is still running, and again if that is lost: it may come as bash starts another."""
-        if self._is_ready or self.wait_ready(LINGERS_S) is not None:
-            return
-        for _ in range(6):
+        """Press Ctrl-C if a command is still running."""
+        if not self._is_ready and self.wait_ready(LINGERS_S) is None:
             os.write(self._master, b"\x03")
-            if self.wait_ready(PATIENCE_S / 6) is not None:
-                return
-        raise PageError(f"Ctrl-C does not end it:\n{self._seen[-4000:]}")
+            if self.wait_ready(PATIENCE_S) is None:
+                raise PageError(f"Ctrl-C does not end it:\n{self._seen[-4000:]}")
 
     def run(self, command: str, wanted: Sequence[str]) -> str:
         """Type a command, after Ctrl-C if the one before it is still running.
