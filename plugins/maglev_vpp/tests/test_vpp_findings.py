@@ -11,6 +11,7 @@ import pytest
 from maglev.api import (
     AddServer,
     AddVip,
+    DataplaneError,
     DataplaneFindings,
     DeleteVip,
     Encap,
@@ -22,7 +23,8 @@ from maglev.api import (
     VipKey,
 )
 from maglev_vpp import VppDataplane
-from maglev_vpp.routes import DEEPEST, is_reachable
+from maglev_vpp.addresses import pack_prefix
+from maglev_vpp.routes import DEEPEST, LOOKUP, is_reachable, route_of
 from maglev_vpp.session import VppSession
 from plugins.maglev_vpp.tests.controller_setup import config, controller_of, settled, until
 from plugins.maglev_vpp.tests.standin.harness import Process, Standin
@@ -112,6 +114,26 @@ async def test_a_vpp_that_waits_to_be_filled_is_not_kept_waiting(dataplane: VppD
         assert session.api_counts["ip_route_lookup", "tx", "ok"] == 0
         await session.read()
         assert session.api_counts["ip_route_lookup", "tx", "ok"] == 1
+
+
+async def test_routes_are_decoded_as_vpp_defines_them(session: VppSession) -> None:
+    await write(session, AddVip(WEB, GRE4), AddServer(WEB, SERVER, 1))
+    connection = session._connection
+    for address in (WEB.address, SERVER, ip_address("2001:db8::9")):
+        reply = await connection.send(LOOKUP, {"table_id": 0, "exact": 0, "prefix": pack_prefix(address)}).reply()
+        decoded, ours = connection.codec.decode(f"{LOOKUP}_reply", reply).route, route_of(reply)
+        assert ours is not None
+        assert ours.counter == decoded.stats_index
+        assert len(ours.paths) == decoded.n_paths == 1
+        for path, theirs in zip(ours.paths, decoded.paths, strict=True):
+            assert (path.interface, path.kind) == (theirs.sw_if_index, int(theirs.type))
+            assert path.hop.packed == theirs.nh.address.ip6[: len(path.hop.packed)]
+
+
+def test_a_reply_that_is_too_short_is_refused() -> None:
+    for length in range(10 + 27 + 167):
+        with pytest.raises(DataplaneError, match="too short"):
+            route_of((bytes(10 + 26) + b"\1" + bytes(167))[:length])
 
 
 def test_routes_that_go_round_are_not_followed_for_ever() -> None:

@@ -36,7 +36,7 @@ class RouteIndices:
             by_address.setdefault(key.address, set()).add(details.index)
         kept = {a: route for a, (made_for, route) in self._known.items() if made_for & by_address.get(a, set())}
         asked = await look_up(self._connection, [each for each in by_address if each not in kept], exact=True)
-        routes = kept | {address: int(route.stats_index) for address, route in asked.items()}
+        routes = kept | {address: route.counter for address, route in asked.items()}
         self._known = {address: (frozenset(by_address[address]), route) for address, route in routes.items()}
         return routes
 
