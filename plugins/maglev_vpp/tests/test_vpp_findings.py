@@ -13,6 +13,7 @@ from maglev.api import (
     AddVip,
     DataplaneError,
     DataplaneFindings,
+    DeleteServer,
     DeleteVip,
     Encap,
     IPProtocol,
@@ -24,7 +25,7 @@ from maglev.api import (
 )
 from maglev_vpp import VppDataplane
 from maglev_vpp.addresses import pack_prefix
-from maglev_vpp.routes import DEEPEST, LOOKUP, is_reachable, route_of
+from maglev_vpp.routes import DEEPEST, LOOKUP, MOST_A_LOOK, due, is_reachable, route_of
 from maglev_vpp.session import VppSession
 from plugins.maglev_vpp.tests.controller_setup import config, controller_of, settled, until
 from plugins.maglev_vpp.tests.standin.harness import Process, Standin
@@ -114,6 +115,40 @@ async def test_a_vpp_that_waits_to_be_filled_is_not_kept_waiting(dataplane: VppD
         assert session.api_counts["ip_route_lookup", "tx", "ok"] == 0
         await session.read()
         assert session.api_counts["ip_route_lookup", "tx", "ok"] == 1
+
+
+def test_new_servers_are_looked_up_first_then_those_without_a_route_and_all_in_turn() -> None:
+    servers = {IPv4Address(0x0A000000 + number) for number in range(3 * MOST_A_LOOK)}
+    looked_up: dict[IPv4Address | IPv6Address, int] = {}
+    for look in range(1, 4):
+        chosen = due(servers, looked_up, ())
+        assert len(chosen) == MOST_A_LOOK
+        assert not looked_up.keys() & chosen
+        looked_up |= dict.fromkeys(chosen, look)
+    assert looked_up.keys() == servers
+    latest = next(server for server, look in looked_up.items() if look == 3)
+    new = IPv4Address("192.0.2.1")
+    chosen = due({*servers, new}, looked_up, {latest})
+    assert chosen[:2] == [new, latest]
+    assert {looked_up[server] for server in chosen[2:] if server != new} == {1}
+
+
+async def test_one_that_is_not_due_stays_without_a_route_until_it_is_looked_up_or_gone(
+    dataplane: VppDataplane, standin: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maglev_vpp.routes.MOST_A_LOOK", 1)
+    await standin.do("route", prefix="198.51.100.0/24", way="drop")
+    async with dataplane.connect() as session:
+        assert isinstance(session, VppSession)
+        await write(session, AddVip(WEB, GRE4), AddServer(WEB, SERVER, 1), AddServer(WEB, OTHER, 1))
+        counts = []
+        for _ in range(4):
+            await session.read()
+            counts.append(len(session.findings.unrouted))
+        assert counts == [0, 1, 2, 2]
+        await write(session, DeleteServer(WEB, SERVER))
+        await session.read()
+        assert list(session.findings.unrouted) == [OTHER]
 
 
 async def test_routes_are_decoded_as_vpp_defines_them(session: VppSession) -> None:

@@ -32,6 +32,8 @@ ROUTE = struct.Struct(">4xI18xB")
 PATH = struct.Struct(">I10xI4xI16s125x")
 """Of a path: interface, type, family and next hop; not used are tables, weight, flags, and the stack of labels."""
 NORMAL = 0
+MOST_A_LOOK = 256
+"""Servers looked up with one reading: VPP stops its workers for a moment for each, as for most messages of its API."""
 NOWHERE = frozenset({1, 2, 5, 6})
 """Types of paths that lead to no server: VPP itself, drop, and two kinds of ICMP error. An address without a route has
 the path of the default route that VPP makes itself: drop."""
@@ -52,22 +54,43 @@ class RouteWatch:
 
     _connection: ApiConnection
     unrouted: frozenset[Address] = attrs.field(default=frozenset(), init=False)
-    _first: bool = attrs.field(default=True, init=False)
+    _looks: int = attrs.field(default=0, init=False)
+    _looked_up: dict[Address, int] = attrs.field(factory=dict, init=False)
+    """The number of the look at which a server was last looked up."""
 
-    async def look(self, servers: Collection[Address], *, now: bool) -> None:
-        """Look, unless VPP was connected to just now and waits to be filled; `now` looks in any case.
+    async def look(self, servers: Collection[Address], *, everything: bool) -> None:
+        """Look up those that are due, or `everything`; none if VPP was connected to just now and waits to be filled.
 
         Raises:
             DataplaneError: VPP could not be asked.
         """
-        first, self._first = self._first, False
-        if first and not now:
+        self._looks += 1
+        if self._looks == 1 and not everything:
             return
-        found = await find_unrouted(self._connection, servers)
+        looked_up = servers if everything else due(servers, self._looked_up, self.unrouted)
+        missing = await find_unrouted(self._connection, looked_up)
+        found = missing | (self.unrouted & frozenset(servers)).difference(looked_up)
+        known = self._looked_up | dict.fromkeys(looked_up, self._looks)
+        self._looked_up = {server: look for server, look in known.items() if server in servers}
         if new := found - self.unrouted:
             names = ", ".join(sorted(map(str, new)))
             log.warning("VPP has no route to %s: what is sent to these servers is dropped", names)
         self.unrouted = found
+
+
+def due(servers: Collection[Address], looked_up: Mapping[Address, int], unrouted: Collection[Address]) -> list[Address]:
+    """Choose whom to look up: new servers, then those without a route, then whoever was not looked up for longest.
+
+    Args:
+        servers: All servers in use.
+        looked_up: When each was looked up last, as a number that grows.
+        unrouted: Those that had no route then.
+    """
+
+    def order(server: Address) -> tuple[bool, int]:
+        return server in looked_up and server not in unrouted, looked_up.get(server, 0)
+
+    return sorted(servers, key=order)[:MOST_A_LOOK]
 
 
 @attrs.frozen

@@ -72,7 +72,9 @@ class VppSession:
             states = vip_states(self._details.known, vips, servers, flows=details)
             self._vips = set(states)
             self._leaks.found(states)
-            await self._watch.look({server for state in states.values() for server in state.servers}, now=details)
+            await self._watch.look(
+                {server for state in states.values() for server in state.servers}, everything=details
+            )
             return DataplaneState(states, conf)
 
     @property
