@@ -22,6 +22,7 @@ from maglev_cli.views import backends, changes, dataplane, formatting
 from maglev_cli.views.model import Cell, Column, Fields, Line, Style, Table, View, cell, printable, table
 from maglev_grpc.proto.maglev.v1 import maglev_pb2 as pb
 
+WEB, TLS = (api.VipKey(IPv4Address("192.0.2.80"), api.IPProtocol.TCP, port) for port in (80, 443))
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 WIDE = 400
 NAME_AND_WHY = {"name": itemgetter(0), "why": itemgetter(1)}
@@ -300,3 +301,33 @@ def test_show_backend_tells_when_its_certificate_ends(
     assert (ends is None) is (told is None)
     if ends is not None and told is not None:
         assert (ends.text.endswith(told), ends.style) == (True, style)
+
+
+def test_the_counter_of_a_route_is_told_once_for_all_vips_of_its_address() -> None:
+    other = attrs.evolve(WEB, address=IPv4Address("192.0.2.81"))
+    found = [
+        api.VipCounters(WEB, {"first": 5}, 127, 9000),
+        api.VipCounters(TLS, {"first": 7}, 127, 9000),
+        api.VipCounters(other, {"first": 9}, 300, 400),
+    ]
+    vips, routes = dataplane.counters(found, {})
+    assert isinstance(vips, Table)
+    assert isinstance(routes, Table)
+    assert [[cell.text for cell in row] for row in routes.rows] == [
+        ["192.0.2.80", "127", "9000"],
+        ["192.0.2.81", "300", "400"],
+    ]
+    assert "127" not in text_of((vips,))
+
+
+def test_counters_of_a_dataplane_without_routes_have_no_table_of_them() -> None:
+    assert len(dataplane.counters([api.VipCounters(WEB, {"first": 5})], {})) == 1
+
+
+def test_the_dataplane_shows_servers_without_a_route_and_lost_memory() -> None:
+    found = api.DataplaneSnapshot(
+        "vpp", True, False, None, None, (), "", unrouted=(IPv4Address("198.51.100.1"),), lost_bytes=3 * 2**19
+    )
+    text = text_of(dataplane.dataplane(found, 0.0))
+    assert re.search(r"no route to +198\.51\.100\.1", text)
+    assert re.search(r"memory lost +1\.5 MiB, by VIPs removed", text)

@@ -23,6 +23,7 @@ from maglev.api import (
     BackendMetrics,
     BackendState,
     Code,
+    DataplaneFindings,
     DataplaneInfo,
     DataplaneStatus,
     FrontendMetrics,
@@ -56,6 +57,7 @@ def dataplane(**changes: Any) -> DataplaneStatus:
         "observing": False,
         "info": INFO,
         "detail": "",
+        "findings": DataplaneFindings((ip_address("198.51.100.1"),), 65536),
         "api_messages": {("lb_add_del_vip", "tx", "ok"): 3, ("lb_add_del_vip_reply", "rx", "error"): 1},
         "operations": {("fill", "add-vip"): 2, ("transition", "set-weight"): 1_500_000, ("transition", "error"): 1},
     }
@@ -203,7 +205,12 @@ class Model(Collector):
         operations = {**{(scope, "error"): 0 for scope in scopes}, **now.dataplane.operations}
         for (scope, kind), count in sorted(operations.items()):
             syncs.add_metric([kind, scope], count)
-        yield from (connected, uptime, connected_for, info, messages, syncs)
+        unrouted, lost = map(gauge, (catalogue.UNROUTED, catalogue.LOST))
+        if now.dataplane.connected:
+            unrouted.add_metric([], len(now.dataplane.findings.unrouted))
+        if (lost_bytes := now.dataplane.findings.lost_bytes) is not None:
+            lost.add_metric([], lost_bytes)
+        yield from (connected, uptime, connected_for, info, messages, syncs, unrouted, lost)
 
     def _traffic(self) -> Iterator[Metric]:
         packets, routed, octets = map(counter, (catalogue.VIP_PACKETS, catalogue.ROUTE_PACKETS, catalogue.ROUTE_BYTES))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from maglev.api import (
+    AddServer,
     AddVip,
     DataplaneError,
     DeleteVip,
@@ -20,6 +21,7 @@ from maglev.api import (
     VipKey,
 )
 from maglev_vpp import VppDataplane, VppOptions
+from maglev_vpp.session import VppSession
 from maglev_vpp.stats import Segment, StatsError, open_stats
 from plugins.maglev_vpp.tests.conftest import SHORT_TIMINGS
 from plugins.maglev_vpp.tests.standin.harness import Standin
@@ -79,6 +81,10 @@ async def test_a_vpp_without_a_usable_route_lookup_counts_the_rest(folder: Path,
             await session.apply([AddVip(WEB, GRE4)])
             assert of(await session.counters(), WEB).route_packets is None
             assert session.info.missing == ("counters of routes: VPP lacks ip_route_lookup",)
+            await session.apply([AddServer(WEB, IPv4Address("198.51.100.1"), 1)])
+            await session.read(details=True)
+            assert isinstance(session, VppSession)
+            assert session.findings.unrouted == ()
     finally:
         await standin.kill()
 

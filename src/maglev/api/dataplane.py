@@ -258,8 +258,8 @@ class VipCounters:
     Args:
         vip: Whose they are.
         packets: Packets by kind: `existing` (of known flows), `first` (of new flows), `untracked`, `no_server`.
-        route_packets: Packets that its route matched.
-        route_bytes: Bytes that its route matched.
+        route_packets: Packets that the route of its address matched: all VIPs of the address have the same figure.
+        route_bytes: Bytes that the route of its address matched, likewise.
     """
 
     vip: VipKey
@@ -342,6 +342,30 @@ class CountsMessages(Protocol):
     @property
     def api_counts(self) -> Mapping[tuple[str, str, str], int]:
         """Messages of this session so far, by (message, `tx` or `rx`, `ok` or `error`); these only grow."""
+        ...
+
+
+@attrs.frozen
+class DataplaneFindings:
+    """What is wrong with a dataplane and only its operator can put right.
+
+    Args:
+        unrouted: Servers in use that it has no route to, in order: what is sent to them is dropped.
+        lost_bytes: Memory that it never gives back, of VIPs removed or made anew, in bytes: since it started, as far
+            as maglevd was there to see it. `None` if that is not known of this kind of dataplane.
+    """
+
+    unrouted: tuple[IPv4Address | IPv6Address, ...] = ()
+    lost_bytes: int | None = None
+
+
+@runtime_checkable
+class TellsFindings(Protocol):
+    """What a session may have besides: what it found wrong with the dataplane when it last read it."""
+
+    @property
+    def findings(self) -> DataplaneFindings:
+        """What is wrong now."""
         ...
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import attrs
 
-from maglev.api.dataplane import DataplaneInfo, VipKey
+from maglev.api.dataplane import DataplaneFindings, DataplaneInfo, VipKey
 from maglev.api.events import BackendState, FrontendState
 
 
@@ -29,6 +29,7 @@ class DataplaneStatus:
             empty for a dataplane that does not count them.
         operations: Operations sent since maglevd started, by (scope of the pass, kind), and under the kind `error`
             those that failed.
+        findings: What is wrong with the dataplane and only its operator can put right; nothing while not connected.
     """
 
     name: str
@@ -38,6 +39,7 @@ class DataplaneStatus:
     detail: str
     api_messages: Mapping[tuple[str, str, str], int]
     operations: Mapping[tuple[str, str], int]
+    findings: DataplaneFindings = attrs.field(factory=DataplaneFindings)
 
 
 TroubleKind = Literal["exporter", "exporter-options", "reload", "state"]

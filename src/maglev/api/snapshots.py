@@ -158,6 +158,10 @@ class DataplaneSnapshot:
     """Messages to and from it since maglevd started, sorted; empty for a dataplane that does not count them."""
     drift: tuple[str, ...] = ()
     """What differs in the values for the whole dataplane and is not put right by itself, in words."""
+    unrouted: tuple[IPv4Address | IPv6Address, ...] = ()
+    """Servers in use that it has no route to, in order: what is sent to them is dropped."""
+    lost_bytes: int | None = None
+    """Memory that it never gives back, of VIPs removed or made anew, in bytes; `None` if that is not known."""
 
 
 @attrs.frozen

@@ -146,7 +146,8 @@ class LiveControl:
 
     def _frontend(self, name: str) -> FrontendSnapshot:
         in_sync = self.reconciler.in_sync(self.state.frontends[name].vip.address)
-        return frontend_snapshot(self.state, name, in_sync=in_sync)
+        unrouted = self.reconciler.findings().unrouted
+        return frontend_snapshot(self.state, name, in_sync=in_sync, unrouted=unrouted)
 
     async def read_dataplane(self, *, details: bool = False) -> DataplaneState:
         """Read the dataplane afresh; raises `NotConnected` or `DataplaneError`."""

@@ -20,10 +20,12 @@ from maglev.api import (
     DataplaneChange,
     DataplaneError,
     DataplaneEvent,
+    DataplaneFindings,
     DataplaneState,
     NotConnected,
     Session,
     SyncEvent,
+    TellsFindings,
     VipCounters,
 )
 from maglev.domain.state import sync
@@ -172,6 +174,10 @@ class Reconciler:
     def api_messages(self) -> Mapping[tuple[str, str, str], int]:
         """Messages of all sessions so far, by (message, `tx` or `rx`, `ok` or `error`)."""
         return self._counted + _api_counts(self._serving)
+
+    def findings(self) -> DataplaneFindings:
+        """What is wrong with the dataplane and only its operator can put right; nothing while not connected."""
+        return _findings(self.session)
 
     def not_connected(self, why: str = "") -> NotConnected:
         """Say that there is no connection, and why; by default what was seen last."""
@@ -333,6 +339,10 @@ class Reconciler:
         if outcome.operations:
             done = "observed" if self.observe else "synced"
             log.info(done, scope=scope, operations=dict(outcome.operations), errors=len(outcome.errors))
+
+
+def _findings(session: object) -> DataplaneFindings:
+    return session.findings if isinstance(session, TellsFindings) else DataplaneFindings()
 
 
 def _api_counts(session: object) -> Counter[tuple[str, str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -82,13 +82,16 @@ def _in_words(value: Any) -> Any:
     return format_duration(value) if isinstance(value, timedelta) else value
 
 
-def frontend_snapshot(state: State, name: str, *, in_sync: bool | None) -> FrontendSnapshot:
+def frontend_snapshot(
+    state: State, name: str, *, in_sync: bool | None, unrouted: Collection[Address] = ()
+) -> FrontendSnapshot:
     """One frontend now.
 
     Args:
         state: The State.
         name: The frontend.
         in_sync: Whether the dataplane held what was wanted at the last look; `None` while there is no connection.
+        unrouted: Servers that the dataplane has no route to.
     """
     spec, assessment = state.frontends[name], state.assessments[name]
     held = state.dataplane.known_vip(spec.vip)
@@ -111,8 +114,14 @@ def frontend_snapshot(state: State, name: str, *, in_sync: bool | None) -> Front
         holding=assessment.holding,
         released=state.released(spec.vip.address),
         in_sync=in_sync,
-        drift=tuple(item.what for item in drift if item.vip == spec.vip),
+        drift=(*(item.what for item in drift if item.vip == spec.vip), *_without_route(held, unrouted)),
     )
+
+
+def _without_route(held: VipState | None, unrouted: Collection[Address]) -> Iterator[str]:
+    for server in unrouted:
+        if held is not None and server in held.servers:
+            yield f"the dataplane has no route to {server}: what is sent to it is dropped"
 
 
 def _members(state: State, name: str, held: VipState | None) -> tuple[MemberSnapshot, ...]:
@@ -179,7 +188,7 @@ def _member(
 
 def dataplane_snapshot(reconciler: Reconciler, state: State, *, contents: bool) -> DataplaneSnapshot:
     """The connection to the dataplane now, with what it holds or without."""
-    session, view = reconciler.session, state.dataplane
+    session, view, findings = reconciler.session, state.dataplane, reconciler.findings()
     connected = session is not None
     return DataplaneSnapshot(
         name=reconciler.dataplane.name,
@@ -191,6 +200,8 @@ def dataplane_snapshot(reconciler: Reconciler, state: State, *, contents: bool) 
         detail=reconciler.detail,
         drift=tuple(filter(None, (view.conf_drift, view.foreign))) if connected else (),
         api_messages=tuple(MessageCount(*key, count) for key, count in sorted(reconciler.api_messages().items())),
+        unrouted=findings.unrouted,
+        lost_bytes=findings.lost_bytes,
     )
 
 
@@ -205,4 +216,5 @@ def dataplane_status(reconciler: Reconciler) -> DataplaneStatus:
         detail=reconciler.detail,
         api_messages=reconciler.api_messages(),
         operations=dict(reconciler.operations),
+        findings=reconciler.findings(),
     )

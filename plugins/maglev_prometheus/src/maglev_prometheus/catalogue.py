@@ -138,6 +138,20 @@ SYNCS = Family(
     "restarted dataplane). `kind` is the operation (`add-vip`, `set-weight`, …), or `error` for those refused or "
     "unanswered.",
 )
+UNROUTED = Family(
+    "maglev_vpp_servers_without_route",
+    "gauge",
+    "Servers in use that the dataplane has no route to",
+    series="1, while connected",
+    notes="What is sent to them is dropped. `maglevc show vpp info` names them.",
+)
+LOST = Family(
+    "maglev_vpp_lost_bytes",
+    "gauge",
+    "Memory that the dataplane never gives back, of VIPs removed or made anew",
+    series="1, while connected, with VPP",
+    notes="Since the dataplane started, as far as maglevd was there to see it. Only a restart of VPP frees it.",
+)
 VIP_PACKETS = Family(
     "maglev_vpp_vip_packets_total",
     "counter",

@@ -109,6 +109,9 @@ def dataplane_lines(status: Status) -> Iterator[Section]:
     yield catalogue.MESSAGES, lines
     operations = sorted({**_NO_ERRORS, **dataplane.operations}.items())
     yield catalogue.SYNCS, [line(catalogue.SYNCS, n, scope=key[0], kind=key[1]) for key, n in operations]
+    unrouted, lost = dataplane.findings.unrouted, dataplane.findings.lost_bytes
+    yield catalogue.UNROUTED, [line(catalogue.UNROUTED, len(unrouted))] if dataplane.connected else []
+    yield catalogue.LOST, [] if lost is None else [line(catalogue.LOST, lost)]
 
 
 def info_line(info: DataplaneInfo) -> str:

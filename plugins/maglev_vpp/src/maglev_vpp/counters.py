@@ -7,16 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 import attrs
 
 from maglev.api import VipCounters, VipKey
-from maglev_vpp.addresses import Address, pack_prefix
-from maglev_vpp.calls import Call
+from maglev_vpp.addresses import Address
 from maglev_vpp.connection import ApiConnection
+from maglev_vpp.routes import LOOKUP, look_up
 from maglev_vpp.show_vips import VipDetails
 from maglev_vpp.stats import ROUTES, VIP_COUNTERS, Segment, StatsReader
-
-LOOKUP = "ip_route_lookup"
-BATCH = 64
-MAIN_TABLE = 0
-"""VPP's routing table, in which the lb plugin puts its VIPs' routes."""
 
 
 @attrs.define(eq=False)
@@ -40,23 +35,10 @@ class RouteIndices:
         for key, details in vips.items():
             by_address.setdefault(key.address, set()).add(details.index)
         kept = {a: route for a, (made_for, route) in self._known.items() if made_for & by_address.get(a, set())}
-        routes = kept | await self._look_up([address for address in by_address if address not in kept])
+        asked = await look_up(self._connection, [each for each in by_address if each not in kept], exact=True)
+        routes = kept | {address: route.counter for address, route in asked.items()}
         self._known = {address: (frozenset(by_address[address]), route) for address, route in routes.items()}
         return routes
-
-    async def _look_up(self, addresses: Sequence[Address]) -> dict[Address, int]:
-        calls: list[Call] = []
-        for at in range(0, len(addresses), BATCH):
-            await self._connection.until_writable()
-            prefixes = map(pack_prefix, addresses[at : at + BATCH])
-            requests = [(LOOKUP, {"table_id": MAIN_TABLE, "exact": 1, "prefix": prefix}) for prefix in prefixes]
-            calls += self._connection.send_all(requests)
-        found = {}
-        for address, call in zip(addresses, calls, strict=True):
-            reply = self._connection.codec.decode(f"{LOOKUP}_reply", await call.reply())
-            if reply.retval >= 0:
-                found[address] = int(reply.route.stats_index)
-        return found
 
 
 async def read_counters(

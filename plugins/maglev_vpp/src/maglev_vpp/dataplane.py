@@ -13,6 +13,7 @@ import attrs
 
 from maglev.api import Dataplane, DataplaneError, Session
 from maglev_vpp.handshake import VppAbsent, open_api
+from maglev_vpp.leaks import Leaks
 from maglev_vpp.options import Timings, VppOptions
 from maglev_vpp.session import VppSession
 from maglev_vpp.stats import BOOT_TIME, open_stats
@@ -33,6 +34,7 @@ class VppDataplane(Dataplane):
         super().__init__(options)
         self.timings = timings or Timings()
         self._absent = ""
+        self._leaks = Leaks()
 
     @property
     def enabled(self) -> bool:
@@ -77,11 +79,11 @@ class VppDataplane(Dataplane):
         async with open_api(self.options.api_addr, self.timings) as (connection, info):
             if not stats_addr:
                 lacking = "counters, and the time of VPP's start: vpp-stats-addr is empty"
-                yield VppSession(connection, None, attrs.evolve(info, missing=(*info.missing, lacking)))
+                yield VppSession(connection, None, attrs.evolve(info, missing=(*info.missing, lacking)), self._leaks)
                 return
             async with open_stats(stats_addr, self.timings.call_s) as stats:
                 boot_s = await stats.read(lambda segment: int(segment[BOOT_TIME]))
                 capabilities = info.capabilities | {"counters"}
                 boot_id = f"{boot_s}-{info.boot_id}"
                 full = attrs.evolve(info, boot_id=boot_id, boot_time_s=boot_s, capabilities=capabilities)
-                yield VppSession(connection, stats, full)
+                yield VppSession(connection, stats, full, self._leaks)

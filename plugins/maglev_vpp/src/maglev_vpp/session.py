@@ -11,6 +11,7 @@ import anyio.lowlevel
 from maglev.api import (
     AddVip,
     DataplaneError,
+    DataplaneFindings,
     DataplaneInfo,
     DataplaneState,
     DeleteVip,
@@ -30,8 +31,10 @@ from maglev_vpp.codec import retval_of
 from maglev_vpp.connection import ApiConnection
 from maglev_vpp.counters import RouteIndices, read_counters
 from maglev_vpp.dumps import conf_of, server_row, vip_row, vip_states
+from maglev_vpp.leaks import Leaks
 from maglev_vpp.messages import name_of
 from maglev_vpp.requests import request
+from maglev_vpp.routes import RouteWatch
 from maglev_vpp.stats import StatsReader
 from maglev_vpp.vip_details import VipDetailsCache
 
@@ -42,15 +45,18 @@ _T = TypeVar("_T")
 
 
 class VppSession:
-    """A `maglev.api.Session`. There are no statistics where they are switched off."""
+    """A `maglev.api.Session`. There are no statistics where they are switched off; `leaks` is of all sessions."""
 
-    def __init__(self, connection: ApiConnection, stats: StatsReader | None, info: DataplaneInfo) -> None:
+    def __init__(self, connection: ApiConnection, stats: StatsReader | None, info: DataplaneInfo, leaks: Leaks) -> None:
         self.info = info
         self.api_counts = connection.counts
         self._connection = connection
         self._stats = stats
         self._details = VipDetailsCache(connection)
         self._routes = RouteIndices(connection)
+        self._leaks = leaks
+        self._leaks.connected(info.boot_id)
+        self._watch = RouteWatch(connection)
         self._vips: set[VipKey] = set()
         self._reading = anyio.Lock()
 
@@ -65,7 +71,17 @@ class VppSession:
             await self._details.update(vips, servers, refresh=details)
             states = vip_states(self._details.known, vips, servers, flows=details)
             self._vips = set(states)
+            self._leaks.found(states)
+            await self._watch.look(
+                {server for state in states.values() for server in state.servers}, everything=details
+            )
             return DataplaneState(states, conf)
+
+    @property
+    def findings(self) -> DataplaneFindings:
+        """What was wrong with VPP when it was last read."""
+        unrouted = tuple(sorted(self._watch.unrouted, key=lambda each: (each.version, each.packed)))
+        return DataplaneFindings(unrouted, self._leaks.lost_bytes)
 
     async def _rows(self, name: str, details: str, convert: Callable[[Any], _T | None]) -> list[_T]:
         rows = []
@@ -109,7 +125,12 @@ class VppSession:
             return Failed(name_of(retval))
         if isinstance(operation, AddVip | DeleteVip):
             self._details.known.pop(operation.vip, None)
-            (self._vips.add if isinstance(operation, AddVip) else self._vips.discard)(operation.vip)
+            if isinstance(operation, AddVip):
+                self._vips.add(operation.vip)
+                self._leaks.added(operation.vip, operation.attributes.table_length)
+            else:
+                self._vips.discard(operation.vip)
+                self._leaks.removed(operation.vip)
         return Ok()
 
     # ------------------------------------------------------------------------------------------------ counters

@@ -21,6 +21,8 @@ SET_WEIGHT = struct.Struct(">B16sB?")
 CONF = struct.Struct(">4s16sII")
 VIP_DETAILS = struct.Struct(">HIB16sBBHIBIHH")
 SERVER_DETAILS = struct.Struct(">HIB16sBBHB16sBIBI")
+ROUTE = struct.Struct(">IIB16sBB")
+PATH = struct.Struct(">IIIBBIII16sIIIB112s")
 VERSION = b"26.10-standin"
 
 Prefix = tuple[bytes, int]
@@ -133,11 +135,22 @@ class Api:
         yield self._retval("cli_inband", context, 0 if known else -1) + struct.pack(">I", len(reply)) + reply
 
     def _on_ip_route_lookup(self, context: int, body: bytes) -> Iterator[bytes]:
-        _table, _exact, family, raw, length = struct.unpack_from(">IBB16sB", body)
-        number = self.lb.routes.get(wide(family, raw, length))
-        yield self._retval("ip_route_lookup", context, -6 if number is None else 0) + struct.pack(
-            ">IIB16sBB", 0, number or 0, family, raw, length, 0
-        )
+        _table, exact, family, raw, length = struct.unpack_from(">IBB16sB", body)
+        prefix = wide(family, raw, length)
+        number = self.lb.routes.get(prefix)
+        if number is None and exact:
+            yield self._retval("ip_route_lookup", context, -6) + ROUTE.pack(0, 0, family, raw, length, 0)
+            return
+        head = ROUTE.pack(0, number or 0, family, raw, length, 1)
+        yield self._retval("ip_route_lookup", context, 0) + head + self._path(family, *self.lb.way_to(prefix[0]))
+
+    @staticmethod
+    def _path(family: int, way: str, via: bytes) -> bytes:
+        """A path: a server without a route has the path of VPP's own default route, which drops."""
+        interface = 1 if way in {"interface", "local"} else 0xFFFFFFFF
+        hop = via if family else via[12:] + bytes(12)
+        type_ = {"local": 1, "drop": 2}.get(way, 0)
+        return PATH.pack(interface, 0, 0, 1, 0, type_, 0, family, hop, 0, 0, 0, 0, bytes(16 * 7))
 
     # ------------------------------------------------------------------------------------------------ the plugin
 

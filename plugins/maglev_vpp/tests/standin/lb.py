@@ -95,7 +95,14 @@ class Lb:
         self.by_prefix: dict[Prefix, list[Vip]] = {}  # those in use
         self.routes: dict[Prefix, int] = {}
         self.next_route = FIRST_ROUTE
+        self.fib: dict[Prefix, tuple[str, bytes]] = {}  # what a test said of other addresses; else: by an interface
         self.dpos: dict[bytes, int] = {}
+
+    def way_to(self, address: bytes) -> tuple[str, bytes]:
+        """How an address is reached: `interface`, `local`, `drop`, or `via` another, by the longest prefix."""
+        wanted = int.from_bytes(address, "big")
+        fitting = [p for p in self.fib if not (wanted ^ int.from_bytes(p[0], "big")) >> (128 - p[1])]
+        return self.fib[max(fitting, key=lambda p: p[1])] if fitting else ("interface", bytes(16))
 
     def uptime_s(self) -> float:
         """Seconds since VPP started."""

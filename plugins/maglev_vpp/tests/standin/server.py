@@ -10,10 +10,11 @@ import signal
 import socket
 import struct
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-from .api import Api, Client
+from .api import Api, Client, wide, wide_address
 from .definitions import OF_WEIGHTS, Vocabulary
 from .faults import Faults
 from .lb import Abort, Lb
@@ -202,6 +203,15 @@ class Standin:
         if vip is not None:
             self.stats.route_counters[self.lb.routes[vip.prefix]] = (route[0], route[1])
         self.stats.publish(self.lb)
+
+    def do_route(self, prefix: str, way: str, via: str = "::") -> None:
+        """Have addresses reached in some way: `interface`, `local`, `drop`, or `via` another address."""
+        network = ip_network(prefix)
+        hop = ip_address(via)
+        self.lb.fib[wide(network.version == 6, network.network_address.packed, network.prefixlen)] = (
+            way,
+            wide_address(hop.version == 6, hop.packed),
+        )
 
     def do_lock_stats(self, on: bool) -> None:
         """Leave the statistics locked, as in the middle of a change."""

@@ -54,6 +54,12 @@ export function DataplanePanel(props: { daemon: Daemon }) {
             <Show when={plane()!.drift.length}>
               <Fact name="differs" value={plane()!.drift.join(", ")} />
             </Show>
+            <Show when={plane()!.unrouted.length}>
+              <Fact name="no route to" value={plane()!.unrouted.join(", ")} />
+            </Show>
+            <Show when={plane()!.lost_bytes}>
+              <Fact name="memory lost" value={`${(plane()!.lost_bytes! / 2 ** 20).toFixed(1)} MiB, by VIPs removed`} />
+            </Show>
             <Show when={plane()!.unmanaged.length}>
               <Fact name="not ours" value={plane()!.unmanaged.map(vipText).join(", ")} />
             </Show>

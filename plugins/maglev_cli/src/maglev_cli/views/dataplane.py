@@ -71,8 +71,10 @@ def dataplane(found: DataplaneSnapshot, now_s: float) -> View:
     traffic = [("messages", _messages(found.api_messages))] if found.api_messages else []
     drift = (("drift", Cell(what, Style.ERROR)) for what in found.drift)
     unmanaged = (("unmanaged VIP", Cell(str(vip), Style.WARNING)) for vip in found.unmanaged)
+    unrouted = (("no route to", Cell(str(server), Style.ERROR)) for server in found.unrouted)
+    lost = [] if found.lost_bytes is None else [("memory lost", f"{found.lost_bytes / 2**20:.1f} MiB, by VIPs removed")]
     head = [("dataplane", found.name), ("connection", connection), ("writes", writes)]
-    return (fields([*head, *known, *traffic, *drift, *unmanaged]),)
+    return (fields([*head, *known, *traffic, *lost, *drift, *unrouted, *unmanaged]),)
 
 
 def _messages(counts: Sequence[MessageCount]) -> Cell:
@@ -117,13 +119,19 @@ def _share(vip: VipState, server: ServerState | None) -> str | None:
 
 
 def counters(found: Sequence[VipCounters], names: Mapping[VipKey, str]) -> View:
-    """What each VIP carried; `names` are the frontends' names by VIP."""
+    """What each VIP carried, and the routes of their addresses; `names` are the frontends' names by VIP."""
     kinds = sorted({kind for each in found for kind in each.packets})
     columns: dict[str, Callable[[VipCounters], object]] = {
         "VIP": lambda each: each.vip,
         "frontend": lambda each: names.get(each.vip),
         **{f"#{kind}": partial(lambda kind, each: each.packets.get(kind), kind) for kind in kinds},
-        "#route packets": lambda each: each.route_packets,
-        "#route bytes": lambda each: each.route_bytes,
     }
-    return (table(found, columns, "the dataplane counts nothing"),)
+    # All VIPs of an address share its route, and have the same figures for it.
+    routes = list({each.vip.address: each for each in found if each.route_packets is not None}.values())
+    of_routes: dict[str, Callable[[VipCounters], object]] = {
+        "route to": lambda each: each.vip.address,
+        "#packets": lambda each: each.route_packets,
+        "#bytes": lambda each: each.route_bytes,
+    }
+    carried = table(found, columns, "the dataplane counts nothing")
+    return (carried, table(routes, of_routes, "")) if routes else (carried,)
