@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import anyio
 import attrs
 
-from maglev.api import Dataplane, DataplaneError, Session
+from maglev.api import Dataplane, DataplaneError, DataplaneState, Session
+from maglev_vpp import memory
 from maglev_vpp.handshake import VppAbsent, open_api
 from maglev_vpp.options import Timings, VppOptions
 from maglev_vpp.session import VppSession
@@ -33,6 +34,10 @@ class VppDataplane(Dataplane):
         super().__init__(options)
         self.timings = timings or Timings()
         self._absent = ""
+
+    def needs(self, wanted: DataplaneState) -> str:
+        """Say what memory VPP needs."""
+        return memory.needs(wanted)
 
     @property
     def enabled(self) -> bool:

@@ -5,6 +5,8 @@ The command may stop VPP's workers while it runs, so it is run only when a dump 
 
 from __future__ import annotations
 
+import logging
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -16,9 +18,22 @@ from maglev.api import DataplaneError, VipKey
 from maglev_vpp.addresses import Address
 from maglev_vpp.connection import ApiConnection
 from maglev_vpp.dumps import ServerRow, VipRow
+from maglev_vpp.memory import in_words
 from maglev_vpp.messages import name_of
-from maglev_vpp.show_vips import COMMAND, VipDetails, parse_vip, split_vips
+from maglev_vpp.room import Room
+from maglev_vpp.show_vips import COMMAND, VipDetails, longest_output, parse_vip, split_vips
 
+log = logging.getLogger("maglev.vpp")
+
+ASK_FROM, DEFAULT_SEGMENT = 1 << 20, 16 << 20
+"""An output of so many bytes fits whatever VPP has been told; and the size of its API segment if it was told nothing.
+The reply has to fit it, in one piece: 16 MB were seen to hold 14.9 MB. VPP aborts over one that does not."""
+COPIES = 4
+"""So many times an output stands in VPP's main heap: as it grows, and as it waits for us to receive it."""
+MISSING = "flags, indices, counters and established flows of VIPs"
+SEGMENT_COMMAND = "show memory api-segment"
+_SEGMENT = re.compile(r"total: ([\d.]+)([KMG])")
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 VIPS_PER_SLICE = 100
 """VIPs parsed in one turn of the event loop."""
 
@@ -28,24 +43,63 @@ class VipDetailsCache:
     """The sticky flag, index and exact table length of VIPs, and their established flows when last asked."""
 
     _connection: ApiConnection
+    _room: Room
     known: dict[VipKey, VipDetails] = attrs.field(factory=dict, init=False)
+    missing: str = attrs.field(default="", init=False)
+    """What is missing since VPP holds too much to be asked, in words; empty: nothing."""
     _leftovers: Counter[tuple[VipKey, Address, int]] = attrs.field(factory=Counter, init=False)
+    _segment: int | None = attrs.field(default=None, init=False)
+    """The size of VPP's API segment in bytes; `None` as long as it was not asked for."""
 
     async def update(self, vips: Sequence[VipRow], servers: Sequence[ServerRow], *, refresh: bool) -> None:
-        """Make what is known fit the dumps; asks VPP only if it must, or is told to.
+        """Make what is known fit the dumps; asks VPP only if it must, or is told to, and never for too much.
 
         Raises:
             DataplaneError: VPP could not be asked.
         """
         now = leftovers(servers)
-        if refresh or is_outdated(self.known, vips, new_leftovers=bool(now - self._leftovers)):
-            await self.refresh()
-        else:
-            listed = {row.key for row in vips}
+        new = now - self._leftovers
+        asked = False
+        if refresh or self.missing or is_outdated(self.known, vips, new_leftovers=bool(new)):
+            self._note(await self._too_much(vips, servers))
+            if not self.missing:
+                await self._refresh()
+                asked = True
+        if not asked:
+            remade = {vip for vip, _server, _removed_s in new}
+            listed = {row.key for row in vips} - remade
             self.known = {key: details for key, details in self.known.items() if key in listed}
+            if self.missing and not in_order(self.known, vips):
+                self.known = {}
         self._leftovers = now
 
-    async def refresh(self) -> None:
+    def _note(self, missing: str) -> None:
+        if missing and not self.missing:
+            log.warning("VPP is not asked for %s", missing)
+        self.missing = missing
+
+    async def _too_much(self, vips: Sequence[VipRow], servers: Sequence[ServerRow]) -> str:
+        """Say what has to be done without, since VPP would abort over its answer; empty if it would not."""
+        names = {row.key for row in vips} | {row.vip for row in servers}
+        size = longest_output(max(len(names), await self._room.vips()), (row.server for row in servers))
+        if size <= ASK_FROM:
+            return ""
+        if self._segment is None:
+            self._segment = await self._ask_for_segment()
+        limit = self._segment * 3 // 4
+        why = ""
+        if size > limit:
+            why = f"more than {in_words(limit)}, three quarters of its API segment: see api-segment {{ api-size … }}"
+        elif lacking := await self._room.lacking_for_message(COPIES * size):
+            why = lacking
+        return f"{MISSING}: {COMMAND!r} would print some {in_words(size)}, {why}" if why else ""
+
+    async def _ask_for_segment(self) -> int:
+        reply = await self._connection.call("cli_inband", cmd=SEGMENT_COMMAND)
+        found = _SEGMENT.search(reply.reply)
+        return round(float(found[1]) * UNITS[found[2]]) if found and reply.retval >= 0 else DEFAULT_SEGMENT
+
+    async def _refresh(self) -> None:
         """Ask VPP for all VIPs.
 
         Raises:
@@ -84,5 +138,10 @@ def is_outdated(known: Mapping[VipKey, VipDetails], vips: Sequence[VipRow], *, n
     """
     if new_leftovers or any(row.key not in known for row in vips):
         return True
-    indices = [known[row.key].index for row in vips]
-    return any(later <= earlier for earlier, later in pairwise(indices))
+    return not in_order(known, vips)
+
+
+def in_order(known: Mapping[VipKey, VipDetails], vips: Sequence[VipRow]) -> bool:
+    """Tell whether the dump, which is in the order of VPP's indices, agrees with the indices that are known."""
+    indices = [known[row.key].index for row in vips if row.key in known]
+    return all(earlier < later for earlier, later in pairwise(indices))
