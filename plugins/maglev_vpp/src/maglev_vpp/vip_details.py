@@ -25,14 +25,14 @@ from maglev_vpp.show_vips import COMMAND, VipDetails, longest_output, parse_vip,
 
 log = logging.getLogger("maglev.vpp")
 
-ASK_FROM, DEFAULT_SEGMENT = 1 << 20, 16 << 20
-"""An output of so many bytes fits whatever VPP has been told; and the size of its API segment if it was told nothing.
-The reply has to fit it, in one piece: 16 MB were seen to hold 14.9 MB. VPP aborts over one that does not."""
+ASK_FROM, DEFAULT_FREE = 256 << 10, 29 << 19
+"""An output of so many bytes fits whatever VPP has been told; and what is free of its API segment if it was told
+nothing: 14.5 MiB. VPP aborts over a reply that does not fit there in one piece: 14.0 MiB passed, and 15.4 did not."""
 COPIES = 4
 """So many times an output stands in VPP's main heap: as it grows, and as it waits for us to receive it."""
 MISSING = "flags, indices, counters and established flows of VIPs"
 SEGMENT_COMMAND = "show memory api-segment"
-_SEGMENT = re.compile(r"total: ([\d.]+)([KMG])")
+_FREE = re.compile(r", free: ([\d.]+)([KMG])")
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 VIPS_PER_SLICE = 100
 """VIPs parsed in one turn of the event loop."""
@@ -48,8 +48,6 @@ class VipDetailsCache:
     missing: str = attrs.field(default="", init=False)
     """What is missing since VPP holds too much to be asked, in words; empty: nothing."""
     _leftovers: Counter[tuple[VipKey, Address, int]] = attrs.field(factory=Counter, init=False)
-    _segment: int | None = attrs.field(default=None, init=False)
-    """The size of VPP's API segment in bytes; `None` as long as it was not asked for."""
 
     async def update(self, vips: Sequence[VipRow], servers: Sequence[ServerRow], *, refresh: bool) -> None:
         """Make what is known fit the dumps; asks VPP only if it must, or is told to, and never for too much.
@@ -84,20 +82,19 @@ class VipDetailsCache:
         size = longest_output(max(len(names), await self._room.vips()), (row.server for row in servers))
         if size <= ASK_FROM:
             return ""
-        if self._segment is None:
-            self._segment = await self._ask_for_segment()
-        limit = self._segment * 3 // 4
+        limit = await self._free_for_replies() * 5 // 6
         why = ""
         if size > limit:
-            why = f"more than {in_words(limit)}, three quarters of its API segment: see api-segment {{ api-size … }}"
+            why = f"and {in_words(limit)} are what its API can carry (api-segment {{ api-size … }})"
         elif lacking := await self._room.lacking_for_message(COPIES * size):
             why = lacking
         return f"{MISSING}: {COMMAND!r} would print some {in_words(size)}, {why}" if why else ""
 
-    async def _ask_for_segment(self) -> int:
+    async def _free_for_replies(self) -> int:
+        """Ask what is free of VPP's API segment, in bytes."""
         reply = await self._connection.call("cli_inband", cmd=SEGMENT_COMMAND)
-        found = _SEGMENT.search(reply.reply)
-        return round(float(found[1]) * UNITS[found[2]]) if found and reply.retval >= 0 else DEFAULT_SEGMENT
+        found = _FREE.search(reply.reply)
+        return round(float(found[1]) * UNITS[found[2]]) if found else DEFAULT_FREE
 
     async def _refresh(self) -> None:
         """Ask VPP for all VIPs.
