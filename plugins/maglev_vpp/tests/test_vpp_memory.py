@@ -12,6 +12,7 @@ from maglev.api import (
     AddVip,
     DataplaneConf,
     DataplaneState,
+    DeleteVip,
     Encap,
     Failed,
     IPProtocol,
@@ -159,7 +160,10 @@ async def test_where_statistics_are_off_everything_is_sent(standin: Standin) -> 
 async def test_an_address_that_fits_a_real_vpp_is_not_refused(vpp: Process) -> None:
     async with VppDataplane(vpp.options).connect() as session:
         await session.read()
-        operations = [AddVip(web(0), BIG), *(AddServer(web(0), S1 + number, 10) for number in range(500))]
+        operations: list[Operation] = [
+            AddVip(web(0), BIG),
+            *(AddServer(web(0), S1 + number, 10) for number in range(500)),
+        ]
         assert set(await session.apply(operations)) == {Ok()}
 
 
@@ -201,8 +205,6 @@ async def test_a_listing_of_what_was_removed_counts_too(standin: Standin) -> Non
     await listed(standin, segment=16 * MIB)
     async with VppDataplane(standin.options).connect() as session:
         assert isinstance(session, VppSession)
-        from maglev.api import DeleteVip
-
         await session.read()
         await session.apply([DeleteVip(web(number)) for number in range(40)])
         await standin.do("segment", size=2 * MIB)

@@ -101,9 +101,10 @@ class Heap:
         """
         if size + reserve <= self.left and piece <= self.piece:
             return ""
-        needed = f"{in_words(size)} are needed" if size + reserve > self.left else f"{in_words(piece)} in one piece"
+        needed = in_words(size) if size + reserve > self.left else f"{in_words(piece)} in one piece"
         left, of = in_words(max(self.left, 0)), in_words(self.total)
-        return f"{needed}, and {left} of {of} of {self.name} are free, of which {in_words(reserve)} are VPP's own"
+        own = f", of which {in_words(reserve)} are VPP's own" if reserve else ""
+        return f"{needed} are needed, and {left} of {of} of {self.name} are free{own}"
 
 
 def cost(operation: Operation) -> Cost:

@@ -131,7 +131,7 @@ class Room:
     async def lacking_for_message(self, size: int) -> str:
         """Say why the main heap cannot hold so many bytes for a moment; empty if it can. Raises as `vips`."""
         await self._look()
-        return self._figures.main.take(self._taken().main).lacks(0, RESERVE + size) if self._figures else ""
+        return self._figures.main.take(self._taken().main).lacks(size, RESERVE) if self._figures else ""
 
     async def lacking_for_flows(self, buckets: int) -> str:
         """Say why sticky buckets, so many for each thread, do not fit; empty if they do, or are there.
@@ -191,7 +191,7 @@ class Room:
         if found is None:
             return ""
         if not more.main:
-            return found.main.take(taken.main).lacks(0, CHANGE)
+            return found.main.take(taken.main).lacks(CHANGE, 0)
         owed, threads = self._owed() * sticky_size(self._buckets or 0), found.workers + 1
         kept = self._rows + rows
         return found.main.take(taken.main + owed).lacks(more.main, RESERVE, GROWTH * kept) or found.stats.take(
