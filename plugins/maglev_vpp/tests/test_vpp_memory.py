@@ -11,6 +11,7 @@ from maglev.api import (
     AddServer,
     AddVip,
     DataplaneConf,
+    DataplaneError,
     DataplaneState,
     DeleteVip,
     Encap,
@@ -38,6 +39,8 @@ S1 = IPv4Address("198.51.100.1")
 GRE4 = VipAttributes(Encap.GRE4, 1024)
 BIG = VipAttributes(Encap.GRE4, 65536)
 MIB = 1 << 20
+SMALL, LARGE = 7 * MIB // 4, 9 * MIB // 4
+"""API segments that do not hold the listing of `listed`, and that do."""
 
 
 def web(number: int) -> VipKey:
@@ -180,20 +183,17 @@ async def fill(session: VppSession, operations: Sequence[Operation]) -> list[Ope
 
 async def listed(standin: Standin, *, segment: int) -> None:
     """Fill a VPP so that its listing is longer than its API segment can carry."""
-    async with VppDataplane(standin.options).connect() as other:
-        await other.apply([AddVip(web(number), VipAttributes(Encap.GRE4, 16, sticky=True)) for number in range(40)])
-        servers = [AddServer(web(n), S1 + server, 10) for n in range(40) for server in range(400)]
-        assert set(await other.apply(servers)) == {Ok()}
+    await standin.do("plant", vips=10, servers=400)
     await standin.do("segment", size=segment)
     await standin.do("report", clear=True)
 
 
 async def test_a_listing_that_vpp_cannot_carry_is_not_asked_for_and_what_is_missing_is_told(standin: Standin) -> None:
-    await listed(standin, segment=2 * MIB)
+    await listed(standin, segment=SMALL)
     async with VppDataplane(standin.options).connect() as session:
         state = await session.read(details=True)
         assert COMMAND not in (await standin.do("report"))["commands"]
-        assert len(state.vips) == 40
+        assert len(state.vips) == 10
         vip = state.vips[web(0)]
         assert (vip.attributes, vip.index) == (VipAttributes(Encap.GRE4, 16, sticky=None), None)
         assert len(vip.servers) == 400
@@ -206,8 +206,8 @@ async def test_a_listing_of_what_was_removed_counts_too(standin: Standin) -> Non
     async with VppDataplane(standin.options).connect() as session:
         assert isinstance(session, VppSession)
         await session.read()
-        await session.apply([DeleteVip(web(number)) for number in range(40)])
-        await standin.do("segment", size=2 * MIB)
+        await session.apply([DeleteVip(web(number)) for number in range(10)])
+        await standin.do("segment", size=SMALL)
     async with VppDataplane(standin.options).connect() as session:
         await session.apply([AddVip(web(0), GRE4)])
         assert set((await session.read(details=True)).vips) == {web(0)}
@@ -215,12 +215,24 @@ async def test_a_listing_of_what_was_removed_counts_too(standin: Standin) -> Non
 
 
 async def test_a_larger_segment_carries_more(standin: Standin) -> None:
-    await listed(standin, segment=4 * MIB)
+    await listed(standin, segment=LARGE)
     async with VppDataplane(standin.options).connect() as session:
         state = await session.read(details=True)
         assert state.vips[web(0)].attributes.sticky
         assert session.info.missing == ()
-        assert len(await session.counters()) == 40
+        assert len(await session.counters()) == 10
+
+
+async def test_servers_whose_dump_the_heap_cannot_hold_are_not_listed(standin: Standin) -> None:
+    await listed(standin, segment=16 * MIB)
+    for free, readable in ((MIB // 2, False), (6 * MIB, True)):
+        await leave(standin, free)
+        async with VppDataplane(standin.options).connect() as session:
+            if readable:
+                assert len((await session.read()).vips) == 10
+            else:
+                with pytest.raises(DataplaneError, match=r"cannot be listed without harm: 703 KiB are needed"):
+                    await session.read()
 
 
 async def test_details_of_vips_that_were_known_before_are_kept_and_all_are_known_again_when_they_fit(
@@ -229,7 +241,7 @@ async def test_details_of_vips_that_were_known_before_are_kept_and_all_are_known
     async with VppDataplane(standin.options).connect() as session:
         await session.apply([AddVip(web(100), VipAttributes(Encap.GRE4, 16, sticky=True))])
         await session.read()
-        await listed(standin, segment=2 * MIB)
+        await listed(standin, segment=SMALL)
         vips = (await session.read()).vips
         assert vips[web(100)].attributes.sticky
         assert vips[web(0)].attributes.sticky is None

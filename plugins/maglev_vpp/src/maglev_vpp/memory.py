@@ -34,6 +34,10 @@ RESERVE, STATS_RESERVE = 2 << 20, 256 << 10
 """Bytes of the two heaps that are left to VPP."""
 CHANGE = 1 << 20
 """Bytes that must be free for a change of weights: a second table, and the weights sorted for it."""
+ROW = 180
+"""Bytes of the main heap for each row of a dump: 70 that wait to be sent, in an array that grows by half."""
+LEAST_SERVER, LEAST_USED = 100, 24 << 20
+"""Bytes in the main heap that a server takes at least, and VPP without any."""
 DEFAULT_HEAP = 1 << 30
 """The size of the main heap of a VPP that is not told otherwise, in bytes."""
 

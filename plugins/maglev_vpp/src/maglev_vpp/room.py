@@ -14,6 +14,8 @@ from maglev.api import DataplaneConf, Failed, NotSent, Operation, OperationResul
 from maglev_vpp.memory import (
     CHANGE,
     GROWTH,
+    LEAST_SERVER,
+    LEAST_USED,
     RESERVE,
     STATS_GROWTH,
     STATS_RESERVE,
@@ -106,7 +108,6 @@ class Room:
         if self._buckets is None:
             self._buckets = conf.sticky_buckets_per_core
         await self.resized(conf.sticky_buckets_per_core)
-        await self._look()
 
     async def resized(self, buckets: int) -> None:
         """Take the number of sticky buckets: with another one, each thread makes a new table with its next packet.
@@ -119,19 +120,25 @@ class Room:
             self._carrying.clear()
             self._before = await self._stats.read(carried)
 
-    async def vips(self) -> int:
-        """Return how many VIPs VPP has ever had at one time, at least; 0 where it does not tell.
-
-        Raises:
-            DataplaneError: The statistics could not be read.
-        """
-        await self._look()
+    @property
+    def vips(self) -> int:
+        """How many VIPs VPP has ever had at one time, at most; 0 where it does not tell."""
         return self._figures.vips if self._figures else 0
 
-    async def lacking_for_message(self, size: int) -> str:
-        """Say why the main heap cannot hold so many bytes for a moment; empty if it can. Raises as `vips`."""
-        await self._look()
-        return self._figures.main.take(self._taken().main).lacks(size, RESERVE) if self._figures else ""
+    def lacking_for_message(self, size: int) -> str:
+        """Say why the main heap cannot hold so many bytes for a moment; empty if it can. As of the last look."""
+        return self._figures.main.take(self._taken().main).lacks(size, 0) if self._figures else ""
+
+    def most_servers(self, tables: int) -> int:
+        """Return how many servers there are, or can be at most: as many as fit what is used of the main heap.
+
+        Args:
+            tables: Bytes of the VIPs' new-flow tables, which are no servers.
+        """
+        if self._rows or self._figures is None:
+            return self._rows
+        main = self._figures.main
+        return max(0, main.total - main.free - LEAST_USED - tables) // LEAST_SERVER
 
     async def lacking_for_flows(self, buckets: int) -> str:
         """Say why sticky buckets, so many for each thread, do not fit; empty if they do, or are there.
@@ -139,7 +146,7 @@ class Room:
         Raises:
             DataplaneError: The statistics could not be read.
         """
-        await self._look()
+        await self.look()
         if self._figures is None or buckets == self._buckets:
             return ""
         await self._look_for_packets()
@@ -179,7 +186,7 @@ class Room:
         if not more.main:
             lacking = self._lacking_now(more, 0)
         if lacking:
-            await self._look()
+            await self.look()
             lacking = self._lacking_now(more, rows)
         if lacking and more.main:
             await self._look_for_packets()
@@ -214,7 +221,12 @@ class Room:
             self._sent[beat] = self._sent.get(beat, Cost()) + more
             self._rows += rows
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Read the figures.
+
+        Raises:
+            DataplaneError: The statistics could not be read.
+        """
         if self._stats is None:
             return
         self._figures = found = await self._stats.read(figures)

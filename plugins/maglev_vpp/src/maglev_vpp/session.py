@@ -34,9 +34,11 @@ from maglev_vpp.codec import retval_of
 from maglev_vpp.connection import ApiConnection
 from maglev_vpp.counters import RouteIndices, read_counters
 from maglev_vpp.dumps import ServerRow, VipRow, conf_of, server_row, vip_row, vip_states
+from maglev_vpp.memory import BUCKET, ROW
 from maglev_vpp.messages import name_of
 from maglev_vpp.requests import Request, conf_request, request
 from maglev_vpp.room import Room
+from maglev_vpp.show_vips import SERVERS_IN_SUMMARY, SUMMARY_COMMAND
 from maglev_vpp.stats import StatsReader
 from maglev_vpp.vip_details import VipDetailsCache
 
@@ -75,11 +77,24 @@ class VppSession:
 
     async def _dumps(self, *, refresh: bool) -> tuple[Sequence[VipRow], Sequence[ServerRow]]:
         vips = await self._rows("lb_vip_dump", "lb_vip_details", vip_row)
+        if lacking := await self._lacking_for_dump(vips):
+            raise DataplaneError(f"VPP's servers cannot be listed without harm: {lacking}")
         servers = await self._rows("lb_as_v2_dump", "lb_as_v2_details", server_row)
         await self._details.update(vips, servers, refresh=refresh)
         missing = (*self._info.missing, self._details.missing) if self._details.missing else self._info.missing
         self.info = attrs.evolve(self._info, missing=missing)
         return vips, servers
+
+    async def _lacking_for_dump(self, vips: Sequence[VipRow]) -> str:
+        """Say why VPP has no memory for the dump of its servers; empty if it has. Asks how many where it matters."""
+        with self._one_unit():
+            await self._room.look()
+            most = self._room.most_servers(BUCKET * sum(row.table_length for row in vips))
+            if not self._room.lacking_for_message(ROW * most):
+                return ""
+        reply = await self._connection.call("cli_inband", cmd=SUMMARY_COMMAND)
+        count = SERVERS_IN_SUMMARY.search(reply.reply)
+        return self._room.lacking_for_message(ROW * int(count[1])) if count else ""
 
     @contextmanager
     def _one_unit(self) -> Iterator[None]:

@@ -16,6 +16,9 @@ from maglev.api import VipKey
 from maglev_vpp.addresses import Address, vip_key
 
 COMMAND = "show lb vips verbose"
+SUMMARY_COMMAND = "show lb"
+SERVERS_IN_SUMMARY = re.compile(r"#ass: (\d+)")
+"""The number of servers of all VIPs, those that were removed included. VPP counts all established flows for it."""
 BLOCK_BYTES, LINE_BYTES = 360, 64
 """Bytes of the output for one VIP without its servers, and for one server beside its address: at most, while no server
 has more than ten million entries in VPP's tables of flows."""

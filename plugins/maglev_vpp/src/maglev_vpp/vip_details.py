@@ -79,14 +79,14 @@ class VipDetailsCache:
     async def _too_much(self, vips: Sequence[VipRow], servers: Sequence[ServerRow]) -> str:
         """Say what has to be done without, since VPP would abort over its answer; empty if it would not."""
         names = {row.key for row in vips} | {row.vip for row in servers}
-        size = longest_output(max(len(names), await self._room.vips()), (row.server for row in servers))
+        size = longest_output(max(len(names), self._room.vips), (row.server for row in servers))
         if size <= ASK_FROM:
             return ""
         limit = await self._free_for_replies() * 5 // 6
         why = ""
         if size > limit:
             why = f"and {in_words(limit)} are what its API can carry (api-segment {{ api-size … }})"
-        elif lacking := await self._room.lacking_for_message(COPIES * size):
+        elif lacking := self._room.lacking_for_message(COPIES * size):
             why = lacking
         return f"{MISSING}: {COMMAND!r} would print some {in_words(size)}, {why}" if why else ""
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .definitions import Vocabulary
-from .lb import Abort, Lb, Vip
-from .text import show_lb_vips_verbose, show_memory_api_segment
+from .lb import ROW_BYTES, Abort, Lb, Vip
+from .text import show_lb, show_lb_vips_verbose, show_memory_api_segment
 
 REQUEST = struct.Struct(">HII")
 REPLY = struct.Struct(">HIi")
@@ -132,6 +132,7 @@ class Api:
         self.commands.append(command)
         texts = {
             "show lb vips verbose": lambda: show_lb_vips_verbose(self.lb),
+            "show lb": lambda: show_lb(self.lb),
             "show memory api-segment": lambda: show_memory_api_segment(self.segment),
         }
         known = command in texts
@@ -206,6 +207,7 @@ class Api:
         _family, raw, _length, protocol, port = VIP.unpack_from(body)
         wanted = wide(1, raw, 128)[0]  # an IPv4 filter is compared as if it were IPv6, and matches nothing
         number = self.vocabulary.ids["lb_as_v2_details"]
+        self.lb.heap.hold(ROW_BYTES * sum(len(vip.servers) for _number, vip in self.lb.numbered()))
         for _number, vip in self.lb.numbered():
             if any(raw) and (vip.prefix[0], vip.protocol, vip.port) != (wanted, protocol, port):
                 continue

@@ -24,6 +24,8 @@ TABLE_OVERFLOW = 1 << 26
 """From so many sticky buckets on, the size of their table is cut to 32 bits, and VPP writes past what it has."""
 VIP_BYTES, SERVER_BYTES, ADDRESS_BYTES, BUCKET_BYTES, STICKY_BYTES = 640, 110, 390, 4, 64
 """What was measured of a VPP's main heap."""
+ROW_BYTES = 175
+"""What a row of a dump takes while it waits to be sent: all rows are made at once, in a vector that grows by half."""
 BASE_BYTES = 32 << 20
 """What an empty VPP has allocated."""
 
@@ -43,6 +45,11 @@ class Heap:
         if self.used + size > self.total:
             raise Abort
         self.used += size
+
+    def hold(self, size: int) -> None:
+        """Allocate for a moment."""
+        self.take(size)
+        self.used -= size
 
 
 @dataclass

@@ -16,7 +16,7 @@ from typing import Any
 from .api import Api, Client
 from .definitions import OF_WEIGHTS, Vocabulary
 from .faults import Faults
-from .lb import WORKERS, Abort, Lb
+from .lb import GRE4, WORKERS, Abort, Lb, Server, Vip
 from .statseg import StatsSegment
 
 FRAME = struct.Struct(">QII")
@@ -214,6 +214,15 @@ class Standin:
         self.lb.heap.total = total
         self.do_beat()
         return self.lb.heap.used
+
+    def do_plant(self, vips: int, servers: int) -> None:
+        """Make sticky TCP VIPs 192.0.2.80:80 and following, each with servers 198.51.100.1 and following."""
+        for number in range(vips):
+            prefix = bytes(12) + bytes((192, 0, 2, 80 + number)), 128
+            addresses = (198 << 24 | 51 << 16 | 100 << 8 | 1 + each for each in range(servers))
+            made = [Server(bytes(12) + address.to_bytes(4, "big"), 10) for address in addresses]
+            self.lb.add_vip(Vip(prefix, 6, 80, GRE4, 16, sticky=True, servers=made))
+        self.publish_if_new()
 
     def do_segment(self, size: int) -> None:
         """Give the API segment another size."""

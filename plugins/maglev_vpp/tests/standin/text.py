@@ -12,6 +12,14 @@ def address_text(address: bytes) -> str:
     return str(IPv6Address(address) if any(address[:12]) else IPv4Address(address[12:]))
 
 
+def show_lb(lb: Lb) -> str:
+    """`show lb`, before any thread has carried a packet."""
+    servers = sum(len(vip.servers) for _number, vip in lb.numbered())
+    source4, source6 = IPv4Address(lb.ip4_source), IPv6Address(lb.ip6_source)
+    heads = f"lb_main ip4-src-address: {source4} \n ip6-src-address: {source6} \n"
+    return f"{heads} #vips: {sum(1 for _ in lb.numbered()) + 1}\n #ass: {servers}\n"
+
+
 def show_memory_api_segment(size: int) -> str:
     """`show memory api-segment`."""
     total = f"{size / 2**20:.2f}M"
