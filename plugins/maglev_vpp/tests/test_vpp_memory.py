@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from ipaddress import IPv4Address, ip_address
 
 import pytest
@@ -24,14 +24,17 @@ from maglev.api import (
     ServerState,
     SetConf,
     SetWeight,
+    SyncDataplane,
     VipAttributes,
     VipKey,
     VipState,
 )
+from maglev.config import FrontendConfig
 from maglev_vpp import VppDataplane, VppOptions
 from maglev_vpp.memory import Cost, Heap, cost, footprint, in_words, needs, sticky_size
 from maglev_vpp.session import VppSession
 from maglev_vpp.show_vips import COMMAND, longest_output
+from plugins.maglev_vpp.tests.controller_setup import ACTOR, config, controller_of, pool, until
 from plugins.maglev_vpp.tests.standin.harness import Process, Standin
 
 SOURCES = IPv4Address("192.0.2.1"), ip_address("2001:db8::1")
@@ -260,6 +263,24 @@ async def test_no_output_is_longer_than_was_reckoned(vpp: Process) -> None:
         reply = await session._connection.call("cli_inband", cmd=COMMAND)
         reckoned = longest_output(len(state.vips), [server for vip in state.vips.values() for server in vip.servers])
         assert len(reply.reply) <= reckoned
+
+
+async def test_a_controller_works_on_beside_others_whose_listing_vpp_cannot_carry(standin: Standin) -> None:
+    await listed(standin, segment=SMALL)
+    before = await read_of(standin)
+    one = config(web=FrontendConfig("203.0.113.80", [pool("only", a=10)], protocol="tcp", port=80, src_ip_sticky=True))
+    async with controller_of(VppDataplane(standin.options), one) as controller:
+        await until(lambda: all(each.in_sync for each in controller.snapshot().frontends.values()), "in sync")
+        await controller.command(SyncDataplane(), ACTOR)
+        assert all(each.in_sync and not each.drift for each in controller.snapshot().frontends.values())
+        assert set(controller.snapshot().dataplane.unmanaged) == set(before)
+    after = await read_of(standin)
+    assert {key: after[key].servers for key in before} == {key: vip.servers for key, vip in before.items()}
+
+
+async def read_of(standin: Standin) -> Mapping[VipKey, VipState]:
+    async with VppDataplane(standin.options).connect() as session:
+        return (await session.read()).vips
 
 
 # --------------------------------------------------------------------------------------------- the reckoning
