@@ -158,6 +158,12 @@ def test_version_names_version_commit_and_date(plugins: PluginManager) -> None:
         assert run(plugins, word).output == f"maglevd {build.version} (commit {build.commit}, {build.date})\n"
 
 
+def test_check_says_what_memory_vpp_needs(tmp_path: Path) -> None:
+    file = tmp_path / "maglev.yaml"
+    file.write_text("maglev: {vpp: {lb: {ipv4-src-address: 192.0.2.1, ipv6-src-address: '2001:db8::1'}}}")
+    assert "4 MiB for the established flows of each worker" in run(installed(), "check", file).output
+
+
 @pytest.mark.parametrize(
     "text, status, words",
     [

@@ -108,3 +108,10 @@ def test_all_backends_of_a_check_share_its_values() -> None:
 def test_dataplane_conf() -> None:
     lb = LbConfig(ipv4_src_address="192.0.2.1", flow_timeout=timedelta(seconds=60), sticky_buckets_per_core=1024)
     assert resolve.dataplane_conf(Config(lb=lb)) == DataplaneConf(IPv4Address("192.0.2.1"), None, 1024, 60)
+
+
+def test_everything_is_all_vips_with_the_servers_of_all_their_pools(config: Config) -> None:
+    whole = resolve.everything(resolve.resolve(config))
+    (vip,) = whole.vips.values()
+    assert set(vip.servers) == {ip_address("192.0.2.1"), ip_address("192.0.2.2")}
+    assert whole.conf == resolve.dataplane_conf(config)

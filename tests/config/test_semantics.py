@@ -162,7 +162,7 @@ def test_wrong_sense_is_refused(old: str, new: str, message: str) -> None:
         ("new-flow-table-length: 1000", "1000 is not allowed: a power of two from 16 to 65536 is"),
         ("new-flow-table-length: 8", "8 is not allowed: a power of two from 16 to 65536 is"),
         ("new-flow-table-length: 131072", "131072 is not allowed"),
-        ("sticky-buckets-per-core: 3", "3 is not allowed: a power of two from 1 to 2147483648 is"),
+        ("sticky-buckets-per-core: 3", "3 is not allowed: a power of two from 1 to 33554432 is"),
         ("flow-timeout: 500ms", "500ms is out of range: 1s to 2m is allowed"),
         ("flow-timeout: 121s", "2m1s is out of range: 1s to 2m is allowed"),
         ("flow-timeout: 1500ms", "1.5s is not in whole seconds"),

@@ -82,7 +82,7 @@ def test_nothing_in_the_runtime_imports_what_stands_above_it() -> None:
         ("sync_run", "saving"),
         ("checkers", "settings", "overrides", "restart_only", "metrics", "tables"),
         ("state_store",),
-        ("bus", "notify", "troubles", "void_log", "on_disk"),
+        ("bus", "notify", "troubles", "void_log", "on_disk", "filling"),
         ("logging",),
     ]
     height = {f"maglev.runtime.{name}": at for at, names in enumerate(order) for name in names}

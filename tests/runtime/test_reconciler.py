@@ -6,6 +6,7 @@ from ipaddress import ip_address
 
 import anyio
 import attrs
+import pytest
 
 from maglev.api import (
     AddVip,
@@ -94,6 +95,21 @@ async def test_a_vip_found_with_another_table_is_drift_until_recreated(env: Env)
         assert env.store.vip(web).attributes.table_length == 16384
         assert held(env)[WEB] == SERVING
         assert controller.snapshot().frontends["web"].drift == ()
+
+
+@pytest.mark.parametrize("sticky", [True, False])
+async def test_a_flag_that_the_dataplane_does_not_tell_is_taken_as_wanted(env: Env, sticky: bool) -> None:
+    web = VipKey(ip_address("10.9.0.1"), IPProtocol.TCP, 80)
+    servers = {ip_address(address): ServerState(weight) for address, weight in SERVING.items()}
+    env.store.add_foreign_vip(web, VipState(VipAttributes(Encap.GRE4, 16384, sticky=None), servers))
+    pools = [("primary", {"a": 100, "b": 100}), ("fallback", {"spare": 100})]
+    wanted = frontend("10.9.0.1", pools, src_ip_sticky=sticky)
+    async with env.open(config(frontends={"web": wanted, "api": config().frontends["api"]})) as controller:
+        await serving(env, controller)
+        await controller.command(SyncDataplane("web", recreate=True), ACTOR)
+        assert controller.snapshot().frontends["web"].drift == ()
+        assert controller.snapshot().frontends["web"].sticky is sticky
+        assert web not in {getattr(write, "vip", None) for write in writes_of(env) if isinstance(write, AddVip)}
 
 
 async def test_another_number_of_sticky_buckets_is_drift_until_recreated(env: Env) -> None:

@@ -35,7 +35,7 @@ def vips_of(sizes: tuple[int, ...]) -> ForkStore:
     return store
 
 
-async def portions_of(*sizes: int) -> list[list[int]]:
+async def portions_of(*sizes: int, divisor: int = 1) -> list[list[int]]:
     """Make one sync run over everything; return the sizes of the VIPs written in each of its portions."""
     store, portions, seen = vips_of(sizes), [], 0
     async with MemoryStore().session() as session:
@@ -46,7 +46,7 @@ async def portions_of(*sizes: int) -> list[list[int]]:
             portions.append(held[seen:])
             seen = len(held)
 
-        await SyncRun(store).run(session, SyncRequest("periodic"), between)
+        await SyncRun(store).run(session, SyncRequest("periodic"), between, divisor=divisor)
         await between()
     return portions
 
@@ -64,3 +64,8 @@ async def test_portions_of_a_sync_run_are_bounded_in_addresses() -> None:
 
 async def test_an_address_that_is_larger_than_a_portion_is_planned_whole_and_alone() -> None:
     assert await portions_of(1, 2 * PORTION_SERVERS, 1) == [[1], [2 * PORTION_SERVERS], [1]]
+
+
+async def test_portions_can_be_had_smaller() -> None:
+    assert await portions_of(*(1,) * 33, divisor=4) == [[1] * (PORTION // 4), [1] * (PORTION // 4), [1]]
+    assert await portions_of(1, 1, divisor=10 * PORTION) == [[1], [1]]

@@ -90,12 +90,13 @@ class VipAttributes:
     Args:
         encap: GRE over IPv4 or IPv6.
         table_length: Buckets of the new-flow table, a power of two.
-        sticky: Hash the source address only (`src-ip-sticky`).
+        sticky: Hash the source address only (`src-ip-sticky`); `None` if the dataplane did not say. What is wanted is
+            never `None`.
     """
 
     encap: Encap
     table_length: int
-    sticky: bool = False
+    sticky: bool | None = False
 
 
 @attrs.frozen
@@ -120,7 +121,7 @@ class DataplaneConf:
     Args:
         ipv4_source: Outer source address of GRE over IPv4; `None` if the dataplane has no use for one.
         ipv6_source: Outer source address of GRE over IPv6, likewise.
-        sticky_buckets_per_core: Size of each worker's table of established flows, a power of two.
+        sticky_buckets_per_core: Size of each worker's table of established flows, a power of two up to 33 554 432.
         flow_timeout_s: How long an idle flow is remembered, 1 to 120 seconds.
     """
 
@@ -227,7 +228,7 @@ class Ok:
 
 @attrs.frozen
 class Failed:
-    """The dataplane refused, and nothing was changed.
+    """The dataplane refused, or could not do all of it.
 
     Args:
         error: The dataplane's own name of the error (`NO_SUCH_ENTRY`), or what was wrong in words.
@@ -387,6 +388,15 @@ class Dataplane(ABC):
     def __init__(self, options: Any) -> None:
         """Take the options, an instance of `Options`. Must not touch the outside world."""
         self.options = options
+
+    def needs(self, wanted: DataplaneState) -> str:
+        """Say what the dataplane needs, such as memory, to hold what is wanted; empty if that is no matter.
+
+        Args:
+            wanted: All VIPs of a configuration, with all servers of all their pools. Nothing was asked or read.
+        """
+        del wanted
+        return ""
 
     @property
     def enabled(self) -> bool:

@@ -10,7 +10,7 @@ from maglev.cli.options import Invocation
 
 
 def run(invocation: Invocation, file: str | None = None) -> int:
-    """Check a configuration and print what is wrong with it on standard error.
+    """Check a configuration and print what is wrong with it on standard error, and what the dataplane needs for it.
 
     Args:
         invocation: Names the file, and the options that win over it.
@@ -21,6 +21,7 @@ def run(invocation: Invocation, file: str | None = None) -> int:
         an address that cannot be used.
     """
     from maglev.config import ConfigError, load
+    from maglev.config.resolve import everything, resolve
     from maglev.config.serving import exporter_problems
 
     path = Path(file) if file is not None else invocation.config
@@ -37,4 +38,7 @@ def run(invocation: Invocation, file: str | None = None) -> int:
             click.echo(str(problem), err=True)
         return 2
     click.echo(f"{path}: valid: {len(config.frontends)} frontends, {len(config.backends)} backends")
+    dataplane = invocation.plugins.dataplanes[config.dataplane](config.dataplane_options)
+    if needs := dataplane.needs(everything(resolve(config))):
+        click.echo(needs)
     return 0

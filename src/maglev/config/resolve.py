@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from maglev.api import DataplaneConf, IPProtocol, VipAttributes, VipKey
+from maglev.api import (
+    DataplaneConf,
+    DataplaneState,
+    IPProtocol,
+    ServerState,
+    VipAttributes,
+    VipKey,
+    VipState,
+)
 from maglev.config.schema import Config, FrontendConfig, HealthCheckConfig, LbConfig, PoolConfig
 from maglev.config.values import nanoseconds
 from maglev.domain.model import (
@@ -50,6 +58,17 @@ def resolve(config: Config) -> ResolvedConfig:
         probes_in_netns=config.healthchecker.netns is not None,
         sync_interval_s=config.lb.sync_interval.total_seconds(),
     )
+
+
+def everything(config: ResolvedConfig) -> DataplaneState:
+    """Return what a dataplane has to hold at most: all VIPs, with the servers of all their pools."""
+    vips = {
+        each.vip: VipState(
+            each.attributes, {m.address: ServerState(m.weight) for pool in each.pools for m in pool.members}
+        )
+        for each in config.frontends.values()
+    }
+    return DataplaneState(vips, config.conf)
 
 
 def _backend(config: Config, name: str, rules: Mapping[str, tuple[HealthRule, Intervals]]) -> Backend:

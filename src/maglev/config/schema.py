@@ -74,8 +74,8 @@ class LbConfig:
     )
     sticky_buckets_per_core: int = option(
         65_536,
-        help="Size of each worker's table of established flows",
-        validator=power_of_two(1, 1 << 31),
+        help="Size of each worker's table of established flows, four to a bucket; VPP takes 64 bytes for a bucket",
+        validator=power_of_two(1, 1 << 25),
     )
     flow_timeout: timedelta = attrs.field(
         default=40 * _S,
@@ -101,7 +101,7 @@ class LbConfig:
     )
     new_flow_table_length: int = option(
         16_384,
-        help="Buckets of the table that new flows are spread by, for VIPs made from now on",
+        help="Buckets of the table that new flows are spread by, for VIPs made from now on; VPP takes 4 bytes for each",
         validator=power_of_two(16, 65_536),
     )
     weight_step: int | Literal["auto"] = option(

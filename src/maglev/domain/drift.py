@@ -74,5 +74,5 @@ def _compared(desired: VipAttributes, found: VipAttributes) -> Iterator[tuple[st
         yield "encapsulation", found.encap, desired.encap
     if desired.table_length != found.table_length:
         yield "table length", found.table_length, desired.table_length
-    if desired.sticky != found.sticky:
+    if found.sticky is not None and desired.sticky != found.sticky:
         yield "src-ip-sticky", *(("on", "off") if found.sticky else ("off", "on"))

@@ -186,7 +186,7 @@ class _Side:
         weights, attributes = _table_weights(state, spec.vip)
         own = Shares(effective, {}, {}, assessment.state, assessment.active_pool)
         made = attributes or spec.attributes
-        return cls(spec.vip, own, weights, made.table_length, made.sticky)
+        return cls(spec.vip, own, weights, made.table_length, bool(made.sticky))
 
     @property
     def table(self) -> tuple[Mapping[Address, int], int, bool]:

@@ -31,6 +31,7 @@ from maglev.api import (
 from maglev.domain.state import sync
 from maglev.domain.state.sync import SyncRequest
 from maglev.runtime.bus import Bus
+from maglev.runtime.filling import Filling, told
 from maglev.runtime.logging import get_logger
 from maglev.runtime.state_store import Address, StateStore, SyncQueue
 from maglev.runtime.sync_run import SyncOutcome, SyncProgress, SyncRun, within_deadline
@@ -39,6 +40,8 @@ FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 5.0
 """Back-off between attempts to connect."""
 STEADY_S, AGAIN_S = 5.0, 0.1
 """A session that lasted this long is made anew almost at once; less than that, and there may be something wrong."""
+ERRORS_LOGGED = 20
+"""Of one sync run: it can have one for each server of each VIP, over and over."""
 RETRY_FIRST_S, RETRY_LONGEST_S = 1.0, 60.0
 """Back-off for an address whose operations failed."""
 
@@ -119,6 +122,7 @@ class Reconciler:
         self._store = store
         self._queue = queue
         self._run = SyncRun(store, observe=observe)
+        self._filling = Filling()
         self._bus = bus
         self._boot_id: str | None = None
         self._serving: Session | None = None
@@ -202,7 +206,9 @@ class Reconciler:
             finally:
                 steady = self.session is not None and time.monotonic() - self._since_s > STEADY_S
                 self._disconnected()
-            if steady:
+            if self._filling.losses > 1:
+                delay = max(delay, self._filling.delay_s())
+            elif steady:
                 # It worked until now: most likely it is being restarted, and is to be filled as soon as it is there.
                 delay = AGAIN_S
             log.info("dataplane-retry", dataplane=self.dataplane.name, why=self.detail, delay_s=delay)
@@ -242,7 +248,9 @@ class Reconciler:
         state = self._store.state
         if restarted or not state.dataplane.addresses():
             self._store.step(sync.dataplane_empty)
+            self._filling.begins()
             await self._sync(session, SyncRequest("fill"))
+            self._filling.ends(time.monotonic())
         else:
             # What was removed from the configuration meanwhile is still there.
             self._queue.put((*state.at, *state.dataplane.addresses()))
@@ -251,6 +259,8 @@ class Reconciler:
     def _disconnected(self) -> None:
         if self.session is not None:
             self.session = None
+            if self._filling.lost(time.monotonic()):
+                self.detail = f"{self.detail}; {told(self._filling.losses, self._run.writing)}"
             self._tell(DataplaneChange.LOST, self.detail)
         self._counted, self._serving = self._counted + _api_counts(self._serving), None
         self._store.step(sync.dataplane_lost)
@@ -258,7 +268,8 @@ class Reconciler:
             self._waiting.popleft().done.set()
 
     def _tell(self, change: DataplaneChange, detail: str) -> None:
-        log_it = log.warning if change is DataplaneChange.LOST else log.info
+        lost = log.error if self._filling.losses > 1 else log.warning
+        log_it = lost if change is DataplaneChange.LOST else log.info
         log_it(f"dataplane-{change}", dataplane=self.dataplane.name, detail=detail)
         self._bus.publish(DataplaneEvent(time.time(), self.dataplane.name, change, detail))
 
@@ -309,7 +320,8 @@ class Reconciler:
         wanted = None if request.addresses is None else set(request.addresses)
         released = self._store.state.released
         self._queue.take(lambda address: (wanted is None or address in wanted) and released(address))
-        progress = await self._run.run(session, request, lambda: self._between(session, request))
+        divisor = self._filling.divisor if request.scope == "fill" else 1
+        progress = await self._run.run(session, request, lambda: self._between(session, request), divisor=divisor)
         self._report(request, progress)
         return progress.outcome()
 
@@ -334,8 +346,10 @@ class Reconciler:
         frontends = () if request.addresses is None else state.names(request.addresses)
         event = SyncEvent(time.time(), scope, frontends, outcome.operations, outcome.errors, progress.duration_s)
         self._bus.publish(event)
-        for error in outcome.errors:
+        for error in outcome.errors[:ERRORS_LOGGED]:
             log.error("sync-failed", scope=scope, error=error)
+        if len(outcome.errors) > ERRORS_LOGGED:
+            log.error("sync-failed", scope=scope, error=f"and {len(outcome.errors) - ERRORS_LOGGED} more")
         if outcome.operations:
             done = "observed" if self.observe else "synced"
             log.info(done, scope=scope, operations=dict(outcome.operations), errors=len(outcome.errors))

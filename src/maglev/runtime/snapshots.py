@@ -108,7 +108,7 @@ def frontend_snapshot(
         members=_members(state, name, held),
         table_length=attributes.table_length,
         weight_step=state.weight_step(spec),
-        sticky=attributes.sticky,
+        sticky=bool(attributes.sticky),
         flush_on_down=spec.flush_on_down,
         when_none_up=str(spec.when_none_up),
         holding=assessment.holding,

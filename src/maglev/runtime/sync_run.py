@@ -114,6 +114,8 @@ class SyncRun:
 
     def __init__(self, store: Store, *, observe: bool = False) -> None:
         self.observe = observe
+        self.writing: Sequence[Address] = ()
+        """The addresses of the portion that is written; after a run that was broken off, of its last one."""
         self._store = store
 
     async def read(self, writer: Writer) -> None:
@@ -133,7 +135,12 @@ class SyncRun:
                 await anyio.lowlevel.checkpoint()
 
     async def run(
-        self, writer: Writer, request: SyncRequest, between: Callable[[], Awaitable[None]] = _nothing
+        self,
+        writer: Writer,
+        request: SyncRequest,
+        between: Callable[[], Awaitable[None]] = _nothing,
+        *,
+        divisor: int = 1,
     ) -> SyncProgress:
         """Carry one run out.
 
@@ -141,6 +148,7 @@ class SyncRun:
             writer: The dataplane.
             request: What for.
             between: Called between portions, so that what is urgent need not wait for the whole run.
+            divisor: By how much the portions are to be smaller than usual.
 
         Raises:
             DataplaneError: The dataplane could not be read.
@@ -152,23 +160,26 @@ class SyncRun:
             await self._conf(writer, progress)
         rest, progress.held = sync.in_scope(self._store.state, request)
         while rest:
-            portion = self._portion(rest)
+            portion = self._portion(rest, divisor)
+            self.writing = portion
             await self._write_portion(writer, portion, progress)
             rest = rest[len(portion) :]
             if rest:
                 await anyio.lowlevel.checkpoint()
                 await between()
+        self.writing = ()
         if progress.errors:
             self._store.step(sync.uncertain)
         return progress
 
-    def _portion(self, addresses: Sequence[Address]) -> Sequence[Address]:
+    def _portion(self, addresses: Sequence[Address], divisor: int) -> Sequence[Address]:
         servers = 0
-        for count, address in enumerate(addresses[:PORTION]):
+        longest = max(1, PORTION // divisor)
+        for count, address in enumerate(addresses[:longest]):
             servers += self._store.state.size(address)
-            if count and servers > PORTION_SERVERS:
+            if count and servers > PORTION_SERVERS // divisor:
                 return addresses[:count]
-        return addresses[:PORTION]
+        return addresses[:longest]
 
     async def _write_portion(self, writer: Writer, addresses: Sequence[Address], progress: SyncProgress) -> None:
         state, request = self._store.state, progress.request
@@ -226,7 +237,9 @@ class SyncRun:
             case Unknown(why=why):
                 progress.errors.append(f"{describe(operation)}: no answer: {why}")
             case NotSent():
-                progress.errors.append(f"{describe(operation)}: not sent")
+                # Of one that follows a failure at the same address, there is nothing to be told.
+                if address not in progress.failed:
+                    progress.errors.append(f"{describe(operation)}: not sent")
         if address is not None:
             progress.failed.add(address)
 

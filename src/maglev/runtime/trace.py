@@ -47,7 +47,7 @@ class Traces:
         attributes = held.attributes if held else spec.attributes
         kind = session.info.flow_hash if session is not None else "crc32c"
         hashed = flow_hash(
-            flow.source, spec.vip.address, flow.source_port, port, protocol, sticky=attributes.sticky, kind=kind
+            flow.source, spec.vip.address, flow.source_port, port, protocol, sticky=bool(attributes.sticky), kind=kind
         )
         bucket = hashed & (attributes.table_length - 1)
         weights, servers = _weights(state, spec), {m.address: m.backend for p in spec.pools for m in p.members}

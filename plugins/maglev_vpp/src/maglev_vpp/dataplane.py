@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import anyio
 import attrs
 
-from maglev.api import Dataplane, DataplaneError, Session
+from maglev.api import Dataplane, DataplaneError, DataplaneState, Session
+from maglev_vpp import memory
 from maglev_vpp.handshake import VppAbsent, open_api
 from maglev_vpp.leaks import Leaks
 from maglev_vpp.options import Timings, VppOptions
@@ -35,6 +36,10 @@ class VppDataplane(Dataplane):
         self.timings = timings or Timings()
         self._absent = ""
         self._leaks = Leaks()
+
+    def needs(self, wanted: DataplaneState) -> str:
+        """Say what memory VPP needs."""
+        return memory.needs(wanted)
 
     @property
     def enabled(self) -> bool:

@@ -77,21 +77,35 @@ def conf_of(reply: Any) -> DataplaneConf:
 
 
 def vip_states(
-    known: Mapping[VipKey, VipDetails], vips: Sequence[VipRow], servers: Sequence[ServerRow], *, flows: bool
+    known: Mapping[VipKey, VipDetails],
+    vips: Sequence[VipRow],
+    servers: Sequence[ServerRow],
+    *,
+    flows: bool,
+    partial: bool = False,
 ) -> dict[VipKey, VipState]:
     """Combine dumps and details into what VPP holds, with or without established flows.
 
-    A VIP that is not known is left out: it was removed meanwhile.
+    Args:
+        known: The details, by VIP.
+        vips: The VIPs in the dump.
+        servers: The servers in the dump.
+        flows: Whether the details' flows are wanted.
+        partial: Whether VPP could not be asked for the details of all: a VIP without details is there all the same.
+            Otherwise it is left out, since it was removed meanwhile.
     """
-    in_use: dict[VipKey, dict[Address, ServerState]] = {row.key: {} for row in vips if row.key in known}
+    there = [row for row in vips if partial or row.key in known]
+    in_use: dict[VipKey, dict[Address, ServerState]] = {row.key: {} for row in there}
     for row in servers:
         if row.used and row.vip in in_use:
-            count = known[row.vip].flows.get(row.server) if flows else None
+            count = known[row.vip].flows.get(row.server) if flows and row.vip in known else None
             in_use[row.vip][row.server] = row.state if count is None else attrs.evolve(row.state, flows=count)
-    return {row.key: _state(row, known[row.key], in_use[row.key]) for row in vips if row.key in known}
+    return {row.key: _state(row, known.get(row.key), in_use[row.key]) for row in there}
 
 
-def _state(row: VipRow, details: VipDetails, servers: Mapping[Address, ServerState]) -> VipState:
+def _state(row: VipRow, details: VipDetails | None, servers: Mapping[Address, ServerState]) -> VipState:
+    if details is None:
+        return VipState(VipAttributes(row.encap, row.table_length, sticky=None), servers)
     # The dump's length has only its last 16 bits: the details' is exact, unless they are of an older VIP.
     same = details.table_length & 0xFFFF == row.table_length & 0xFFFF
     length = details.table_length if same else row.table_length

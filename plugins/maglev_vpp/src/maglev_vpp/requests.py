@@ -1,7 +1,7 @@
 """Encodes operations as VPP's messages, and refuses those that VPP would accept and should not.
 
-VPP aborts over a new-flow table of length 0, and over 0 sticky buckets at the next packet. It accepts weights above
-100 and a timeout of 0. All of this was seen on a running VPP.
+VPP aborts over a new-flow table of length 0; over 0 sticky buckets, or 1 << 26 and more, it aborts at the next packet.
+It accepts weights above 100 and a timeout of 0. All of this was seen on a running VPP.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ from maglev.api import (
     SetWeight,
 )
 from maglev_vpp.addresses import ALL_ONES_4, ALL_ONES_6, ENCAPS, pack_address, pack_vip
+from maglev_vpp.dumps import MAX_TABLE_LENGTH
+from maglev_vpp.memory import MAX_STICKY_BUCKETS
 
 ANY_TABLE_LENGTH = 1024
 """Sent as the table length of a VIP that is deleted: VPP ignores it, but it must never be 0."""
 INVALID_SIZE = "INVALID_MEMORY_SIZE"
 """VPP's error for sizes that are not a power of two. It should be the one for 0 too."""
 MAX_WEIGHT, MAX_FLOW_TIMEOUT_S = 100, 120
+UNCHANGED = 0xFFFFFFFF
+"""Sent as a number of sticky buckets: VPP keeps what it has."""
 
 Request = tuple[str, Mapping[str, Any]]
 
@@ -47,20 +51,20 @@ def request(operation: Operation) -> Request | Failed:
         case SetWeight():
             return _weighted("lb_as_set_weight", operation, {"is_flush": operation.flush})
         case SetConf(conf=conf):
-            return _conf(conf)
+            return conf_request(conf)
 
 
 def _add_vip(operation: AddVip) -> Request | Failed:
     attributes = operation.attributes
     if attributes.encap not in ENCAPS:
         return Failed(f"INVALID_VALUE: encapsulation {attributes.encap}, allowed are gre4 and gre6")
-    if attributes.table_length < 1:
+    if not 1 <= attributes.table_length <= MAX_TABLE_LENGTH:
         return Failed(INVALID_SIZE)
     return "lb_add_del_vip_v2", {
         **pack_vip(operation.vip),
         "encap": ENCAPS.index(attributes.encap),
         "new_flows_table_length": attributes.table_length,
-        "src_ip_sticky": attributes.sticky,
+        "src_ip_sticky": bool(attributes.sticky),
     }
 
 
@@ -71,8 +75,9 @@ def _weighted(name: str, operation: AddServer | SetWeight, more: Mapping[str, An
     return name, {**pack_vip(operation.vip), **server, **more}
 
 
-def _conf(conf: DataplaneConf) -> Request | Failed:
-    if conf.sticky_buckets_per_core < 1:
+def conf_request(conf: DataplaneConf, *, keep_buckets: bool = False) -> Request | Failed:
+    """Return the message that sets the configuration, all but the number of sticky buckets if that is to be kept."""
+    if not 1 <= conf.sticky_buckets_per_core <= MAX_STICKY_BUCKETS:
         return Failed(INVALID_SIZE)
     if not 1 <= conf.flow_timeout_s <= MAX_FLOW_TIMEOUT_S:
         return Failed(f"INVALID_VALUE: flow timeout {conf.flow_timeout_s} s, allowed are 1 to {MAX_FLOW_TIMEOUT_S} s")
@@ -80,6 +85,6 @@ def _conf(conf: DataplaneConf) -> Request | Failed:
     return "lb_conf", {
         "ip4_src_address": conf.ipv4_source.packed if conf.ipv4_source else ALL_ONES_4,
         "ip6_src_address": conf.ipv6_source.packed if conf.ipv6_source else ALL_ONES_6,
-        "sticky_buckets_per_core": conf.sticky_buckets_per_core,
+        "sticky_buckets_per_core": UNCHANGED if keep_buckets else conf.sticky_buckets_per_core,
         "flow_timeout": conf.flow_timeout_s,
     }

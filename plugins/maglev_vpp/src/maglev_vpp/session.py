@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import groupby
 from typing import Any, TypeVar
 
 import anyio
 import anyio.lowlevel
+import attrs
 
 from maglev.api import (
     AddVip,
@@ -22,6 +25,7 @@ from maglev.api import (
     Ok,
     Operation,
     OperationResult,
+    SetConf,
     Unknown,
     VipCounters,
     VipKey,
@@ -30,11 +34,14 @@ from maglev_vpp.calls import Call
 from maglev_vpp.codec import retval_of
 from maglev_vpp.connection import ApiConnection
 from maglev_vpp.counters import RouteIndices, read_counters
-from maglev_vpp.dumps import conf_of, server_row, vip_row, vip_states
+from maglev_vpp.dumps import ServerRow, VipRow, conf_of, server_row, vip_row, vip_states
 from maglev_vpp.leaks import Leaks
+from maglev_vpp.memory import BUCKET, ROW
 from maglev_vpp.messages import name_of
-from maglev_vpp.requests import request
+from maglev_vpp.requests import Request, conf_request, request
+from maglev_vpp.room import Room
 from maglev_vpp.routes import RouteWatch
+from maglev_vpp.show_vips import SERVERS_IN_SUMMARY, SUMMARY_COMMAND
 from maglev_vpp.stats import StatsReader
 from maglev_vpp.vip_details import VipDetailsCache
 
@@ -48,11 +55,12 @@ class VppSession:
     """A `maglev.api.Session`. There are no statistics where they are switched off; `leaks` is of all sessions."""
 
     def __init__(self, connection: ApiConnection, stats: StatsReader | None, info: DataplaneInfo, leaks: Leaks) -> None:
-        self.info = info
+        self.info = self._info = info
         self.api_counts = connection.counts
         self._connection = connection
         self._stats = stats
-        self._details = VipDetailsCache(connection)
+        self._room = Room(stats)
+        self._details = VipDetailsCache(connection, self._room)
         self._routes = RouteIndices(connection)
         self._leaks = leaks
         self._leaks.connected(info.boot_id)
@@ -66,10 +74,10 @@ class VppSession:
         """Read everything; with `details` also established flows, from VPP's command line."""
         async with self._reading:
             conf = conf_of(await self._connection.call("lb_conf_get"))
-            vips = await self._rows("lb_vip_dump", "lb_vip_details", vip_row)
-            servers = await self._rows("lb_as_v2_dump", "lb_as_v2_details", server_row)
-            await self._details.update(vips, servers, refresh=details)
-            states = vip_states(self._details.known, vips, servers, flows=details)
+            vips, servers = await self._dumps(refresh=details)
+            with self._one_unit():
+                await self._room.found(conf, len(vips) + len(servers))
+            states = vip_states(self._details.known, vips, servers, flows=details, partial=bool(self._details.missing))
             self._vips = set(states)
             self._leaks.found(states)
             await self._watch.look(
@@ -82,6 +90,36 @@ class VppSession:
         """What was wrong with VPP when it was last read."""
         unrouted = tuple(sorted(self._watch.unrouted, key=lambda each: (each.version, each.packed)))
         return DataplaneFindings(unrouted, self._leaks.lost_bytes)
+
+    async def _dumps(self, *, refresh: bool) -> tuple[Sequence[VipRow], Sequence[ServerRow]]:
+        vips = await self._rows("lb_vip_dump", "lb_vip_details", vip_row)
+        if lacking := await self._lacking_for_dump(vips):
+            raise DataplaneError(f"VPP's servers cannot be listed without harm: {lacking}")
+        servers = await self._rows("lb_as_v2_dump", "lb_as_v2_details", server_row)
+        await self._details.update(vips, servers, refresh=refresh)
+        missing = (*self._info.missing, self._details.missing) if self._details.missing else self._info.missing
+        self.info = attrs.evolve(self._info, missing=missing)
+        return vips, servers
+
+    async def _lacking_for_dump(self, vips: Sequence[VipRow]) -> str:
+        """Say why VPP has no memory for the dump of its servers; empty if it has. Asks how many where it matters."""
+        with self._one_unit():
+            await self._room.look()
+            most = self._room.most_servers(BUCKET * sum(row.table_length for row in vips))
+            if not self._room.lacking_for_message(ROW * most):
+                return ""
+        reply = await self._connection.call("cli_inband", cmd=SUMMARY_COMMAND)
+        count = SERVERS_IN_SUMMARY.search(reply.reply)
+        return self._room.lacking_for_message(ROW * int(count[1])) if count else ""
+
+    @contextmanager
+    def _one_unit(self) -> Iterator[None]:
+        """Take API and statistics as one unit: a VPP that lost one of them is not trusted."""
+        try:
+            yield
+        except DataplaneError as error:
+            self._connection.lose(LostKind.SILENT, str(error))
+            raise
 
     async def _rows(self, name: str, details: str, convert: Callable[[Any], _T | None]) -> list[_T]:
         rows = []
@@ -96,21 +134,53 @@ class VppSession:
     # ------------------------------------------------------------------------------------------------ writing
 
     async def apply(self, phase: Sequence[Operation]) -> Sequence[OperationResult]:
-        """Apply operations, pipelined and in order."""
+        """Apply operations, pipelined and in order; those that VPP has no memory for are refused."""
+        results: list[OperationResult] = []
+        for of_conf, operations in groupby(phase, lambda operation: isinstance(operation, SetConf)):
+            if of_conf:
+                results += [await self._set_conf(each) for each in operations if isinstance(each, SetConf)]
+            else:
+                results += await self._apply([*operations])
+        return results
+
+    async def _apply(self, phase: Sequence[Operation]) -> Sequence[OperationResult]:
+        try:
+            with self._one_unit():
+                refused = await self._room.refuse(phase)
+        except DataplaneError:
+            return [NotSent()] * len(phase)
         sent: list[Call | OperationResult] = []
         for at in range(0, len(phase), BATCH):
             await self._connection.until_writable()
             if at:
                 await anyio.lowlevel.checkpoint()
-            sent += self._send(phase[at : at + BATCH])
+            batch = range(at, min(at + BATCH, len(phase)))
+            sent += self._send([request(phase[n]) if n not in refused else refused[n] for n in batch])
         return [await self._result(*pair) for pair in zip(phase, sent, strict=True)]
 
-    def _send(self, operations: Sequence[Operation]) -> list[Call | OperationResult]:
+    async def _set_conf(self, operation: SetConf) -> OperationResult:
+        """Set the configuration; all but the sticky buckets where these do not fit, which is a failure all the same."""
+        buckets = operation.conf.sticky_buckets_per_core
+        try:
+            with self._one_unit():
+                lacking = await self._room.lacking_for_flows(buckets)
+        except DataplaneError:
+            return NotSent()
+        (sent,) = self._send([conf_request(operation.conf, keep_buckets=bool(lacking))])
+        result = await self._result(operation, sent)
+        if not isinstance(result, Ok):
+            return result
+        if lacking:
+            return Failed(f"INVALID_MEMORY_SIZE: {buckets} sticky buckets are not set: {lacking}")
+        with suppress(DataplaneError), self._one_unit():
+            await self._room.resized(buckets)
+        return result
+
+    def _send(self, requests: Sequence[Request | OperationResult]) -> list[Call | OperationResult]:
         if self._connection.lost_reason is not None:
-            return [NotSent()] * len(operations)
-        requests = [request(operation) for operation in operations]
-        calls = iter(self._connection.send_all([each for each in requests if not isinstance(each, Failed)]))
-        return [each if isinstance(each, Failed) else next(calls) for each in requests]
+            return [NotSent()] * len(requests)
+        calls = iter(self._connection.send_all([each for each in requests if isinstance(each, tuple)]))
+        return [next(calls) if isinstance(each, tuple) else each for each in requests]
 
     async def _result(self, operation: Operation, sent: Call | OperationResult) -> OperationResult:
         if not isinstance(sent, Call):
@@ -141,17 +211,12 @@ class VppSession:
         if self._stats is None:
             return ()
         async with self._reading:
-            if not self._vips <= self._details.known.keys():
-                await self._details.refresh()
+            if not self._details.missing and not self._vips <= self._details.known.keys():
+                await self._dumps(refresh=True)
             details = self._details.known
-            self._vips &= details.keys()
             routes = await self._routes.get(details)
-            try:
-                return await read_counters(self._stats, details, sorted(self._vips), routes)
-            except DataplaneError as error:
-                # API and statistics are one unit: a VPP that lost one of them is not trusted.
-                self._connection.lose(LostKind.SILENT, str(error))
-                raise
+            with self._one_unit():
+                return await read_counters(self._stats, details, sorted(self._vips & details.keys()), routes)
 
     async def lost(self) -> LostReason:
         """Wait until the connection is lost; returns why."""

@@ -7,7 +7,7 @@ established flows.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 
 import attrs
@@ -16,6 +16,12 @@ from maglev.api import VipKey
 from maglev_vpp.addresses import Address, vip_key
 
 COMMAND = "show lb vips verbose"
+SUMMARY_COMMAND = "show lb"
+SERVERS_IN_SUMMARY = re.compile(r"#ass: (\d+)")
+"""The number of servers of all VIPs, those that were removed included. VPP counts all established flows for it."""
+BLOCK_BYTES, LINE_BYTES = 360, 64
+"""Bytes of the output for one VIP without its servers, and for one server beside its address: at most, while no server
+has more than ten million entries in VPP's tables of flows."""
 ALL_PROTOCOLS = 255
 """The protocol of a VIP of all ports, for which the output has no line."""
 
@@ -42,6 +48,16 @@ class VipDetails:
     sticky: bool
     table_length: int
     flows: Mapping[Address, int]
+
+
+def longest_output(vips: int, servers: Iterable[Address]) -> int:
+    """Return how long the output can become, in bytes.
+
+    Args:
+        vips: How many VIPs there are, the removed ones included.
+        servers: The addresses of their servers, the removed ones included.
+    """
+    return vips * BLOCK_BYTES + sum(LINE_BYTES + (15 if server.version == 4 else 39) for server in servers)
 
 
 def split_vips(text: str) -> Iterator[str]:

@@ -112,21 +112,35 @@ class Segment(VPPStats):  # type: ignore[misc]  # vpp_papi has no types
             return ()
         return [sum(column) for column in zip_longest(*threads, fillvalue=0)]
 
+    def width(self, name: str) -> int:
+        """Return how many indices a simple counter has, without reading it; 0 if there is none of that name."""
+        return self._at_rest(lambda: self._width(name))
+
     def pairs(self, name: str, indices: Iterable[int]) -> dict[int, tuple[int, int]]:
         """Read some (packets, bytes) of a combined counter, summed over the threads.
 
         vpp_papi would read the whole counter: with a full table of routes it has a million entries.
         """
         wanted = sorted(set(indices))
+        return self._at_rest(lambda: self._pairs(name, wanted))
+
+    def _at_rest(self, call: Callable[[], _T]) -> _T:
+        """Read until nothing was written meanwhile."""
         while True:
             self.check_deadline()
             try:
                 if self.last_epoch != self.epoch:
                     self.refresh()
                 with self.lock:
-                    return self._pairs(name, wanted)
+                    return call()
             except OSError:
                 continue
+
+    def _width(self, name: str) -> int:
+        if name not in self.directory:
+            return 0
+        threads = StatsVector(self, self.directory[name].value, "P")
+        return max((int(StatsVector(self, thread[0], "Q").vec_len) for thread in threads), default=0)
 
     def _pairs(self, name: str, wanted: Sequence[int]) -> dict[int, tuple[int, int]]:
         if name not in self.directory:

@@ -5,6 +5,8 @@ The command may stop VPP's workers while it runs, so it is run only when a dump 
 
 from __future__ import annotations
 
+import logging
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -16,9 +18,22 @@ from maglev.api import DataplaneError, VipKey
 from maglev_vpp.addresses import Address
 from maglev_vpp.connection import ApiConnection
 from maglev_vpp.dumps import ServerRow, VipRow
+from maglev_vpp.memory import in_words
 from maglev_vpp.messages import name_of
-from maglev_vpp.show_vips import COMMAND, VipDetails, parse_vip, split_vips
+from maglev_vpp.room import Room
+from maglev_vpp.show_vips import COMMAND, VipDetails, longest_output, parse_vip, split_vips
 
+log = logging.getLogger("maglev.vpp")
+
+ASK_FROM, DEFAULT_FREE = 256 << 10, 29 << 19
+"""An output of so many bytes fits whatever VPP has been told; and what is free of its API segment if it was told
+nothing: 14.5 MiB. VPP aborts over a reply that does not fit there in one piece: 14.0 MiB passed, and 15.4 did not."""
+COPIES = 4
+"""So many times an output stands in VPP's main heap: as it grows, and as it waits for us to receive it."""
+MISSING = "flags, indices, counters and established flows of VIPs"
+SEGMENT_COMMAND = "show memory api-segment"
+_FREE = re.compile(r", free: ([\d.]+)([KMG])")
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 VIPS_PER_SLICE = 100
 """VIPs parsed in one turn of the event loop."""
 
@@ -28,24 +43,60 @@ class VipDetailsCache:
     """The sticky flag, index and exact table length of VIPs, and their established flows when last asked."""
 
     _connection: ApiConnection
+    _room: Room
     known: dict[VipKey, VipDetails] = attrs.field(factory=dict, init=False)
+    missing: str = attrs.field(default="", init=False)
+    """What is missing since VPP holds too much to be asked, in words; empty: nothing."""
     _leftovers: Counter[tuple[VipKey, Address, int]] = attrs.field(factory=Counter, init=False)
 
     async def update(self, vips: Sequence[VipRow], servers: Sequence[ServerRow], *, refresh: bool) -> None:
-        """Make what is known fit the dumps; asks VPP only if it must, or is told to.
+        """Make what is known fit the dumps; asks VPP only if it must, or is told to, and never for too much.
 
         Raises:
             DataplaneError: VPP could not be asked.
         """
         now = leftovers(servers)
-        if refresh or is_outdated(self.known, vips, new_leftovers=bool(now - self._leftovers)):
-            await self.refresh()
-        else:
-            listed = {row.key for row in vips}
+        new = now - self._leftovers
+        asked = False
+        if refresh or self.missing or is_outdated(self.known, vips, new_leftovers=bool(new)):
+            self._note(await self._too_much(vips, servers))
+            if not self.missing:
+                await self._refresh()
+                asked = True
+        if not asked:
+            remade = {vip for vip, _server, _removed_s in new}
+            listed = {row.key for row in vips} - remade
             self.known = {key: details for key, details in self.known.items() if key in listed}
+            if self.missing and not in_order(self.known, vips):
+                self.known = {}
         self._leftovers = now
 
-    async def refresh(self) -> None:
+    def _note(self, missing: str) -> None:
+        if missing and not self.missing:
+            log.warning("VPP is not asked for %s", missing)
+        self.missing = missing
+
+    async def _too_much(self, vips: Sequence[VipRow], servers: Sequence[ServerRow]) -> str:
+        """Say what has to be done without, since VPP would abort over its answer; empty if it would not."""
+        names = {row.key for row in vips} | {row.vip for row in servers}
+        size = longest_output(max(len(names), self._room.vips), (row.server for row in servers))
+        if size <= ASK_FROM:
+            return ""
+        limit = await self._free_for_replies() * 5 // 6
+        why = ""
+        if size > limit:
+            why = f"and {in_words(limit)} are what its API can carry (api-segment {{ api-size … }})"
+        elif lacking := self._room.lacking_for_message(COPIES * size):
+            why = lacking
+        return f"{MISSING}: {COMMAND!r} would print some {in_words(size)}, {why}" if why else ""
+
+    async def _free_for_replies(self) -> int:
+        """Ask what is free of VPP's API segment, in bytes."""
+        reply = await self._connection.call("cli_inband", cmd=SEGMENT_COMMAND)
+        found = _FREE.search(reply.reply)
+        return round(float(found[1]) * UNITS[found[2]]) if found else DEFAULT_FREE
+
+    async def _refresh(self) -> None:
         """Ask VPP for all VIPs.
 
         Raises:
@@ -84,5 +135,10 @@ def is_outdated(known: Mapping[VipKey, VipDetails], vips: Sequence[VipRow], *, n
     """
     if new_leftovers or any(row.key not in known for row in vips):
         return True
-    indices = [known[row.key].index for row in vips]
-    return any(later <= earlier for earlier, later in pairwise(indices))
+    return not in_order(known, vips)
+
+
+def in_order(known: Mapping[VipKey, VipDetails], vips: Sequence[VipRow]) -> bool:
+    """Tell whether the dump, which is in the order of VPP's indices, agrees with the indices that are known."""
+    indices = [known[row.key].index for row in vips if row.key in known]
+    return all(earlier < later for earlier, later in pairwise(indices))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .definitions import Vocabulary
-from .lb import Lb, Vip
-from .text import show_lb_vips_verbose
+from .lb import ROW_BYTES, Abort, Lb, Vip
+from .text import show_lb, show_lb_vips_verbose, show_memory_api_segment
 
 REQUEST = struct.Struct(">HII")
 REPLY = struct.Struct(">HIi")
@@ -24,6 +24,8 @@ SERVER_DETAILS = struct.Struct(">HIB16sBBHB16sBIBI")
 ROUTE = struct.Struct(">IIB16sBB")
 PATH = struct.Struct(">IIIBBIII16sIIIB112s")
 VERSION = b"26.10-standin"
+SEGMENT_USED = 1536 << 10
+"""What VPP itself keeps in its API segment, through which every reply goes in one piece."""
 
 Prefix = tuple[bytes, int]
 
@@ -67,6 +69,7 @@ class Api:
         self.writes: list[dict[str, Any]] = []
         self.commands: list[str] = []
         self.kept_alive = 0
+        self.segment = 16 << 20
         self.clients: list[str] = []
         self._handlers: dict[str, Callable[[int, bytes], Iterator[bytes]]] = {
             name.removeprefix("_on_"): getattr(self, name) for name in dir(self) if name.startswith("_on_")
@@ -129,9 +132,15 @@ class Api:
     def _on_cli_inband(self, context: int, body: bytes) -> Iterator[bytes]:
         command = body[4:].decode()
         self.commands.append(command)
-        known = command == "show lb vips verbose"
-        text = show_lb_vips_verbose(self.lb) if known else f"unknown input `{command}'\n"
-        reply = text.encode()
+        texts = {
+            "show lb vips verbose": lambda: show_lb_vips_verbose(self.lb),
+            "show lb": lambda: show_lb(self.lb),
+            "show memory api-segment": lambda: show_memory_api_segment(self.segment),
+        }
+        known = command in texts
+        reply = (texts[command]() if known else f"unknown input `{command}'\n").encode()
+        if len(reply) > self.segment - SEGMENT_USED:
+            raise Abort
         yield self._retval("cli_inband", context, 0 if known else -1) + struct.pack(">I", len(reply)) + reply
 
     def _on_ip_route_lookup(self, context: int, body: bytes) -> Iterator[bytes]:
@@ -211,6 +220,7 @@ class Api:
         _family, raw, _length, protocol, port = VIP.unpack_from(body)
         wanted = wide(1, raw, 128)[0]  # an IPv4 filter is compared as if it were IPv6, and matches nothing
         number = self.vocabulary.ids["lb_as_v2_details"]
+        self.lb.heap.hold(ROW_BYTES * sum(len(vip.servers) for _number, vip in self.lb.numbered()))
         for _number, vip in self.lb.numbered():
             if any(raw) and (vip.prefix[0], vip.protocol, vip.port) != (wanted, protocol, port):
                 continue

@@ -19,8 +19,37 @@ Prefix = tuple[bytes, int]
 KINDS = ("packet from existing sessions", "first session packet", "untracked packet", "no server configured")
 
 
+WORKERS = 1
+TABLE_OVERFLOW = 1 << 26
+"""From so many sticky buckets on, the size of their table is cut to 32 bits, and VPP writes past what it has."""
+VIP_BYTES, SERVER_BYTES, ADDRESS_BYTES, BUCKET_BYTES, STICKY_BYTES = 640, 110, 390, 4, 64
+"""What was measured of a VPP's main heap."""
+ROW_BYTES = 175
+"""What a row of a dump takes while it waits to be sent: all rows are made at once, in a vector that grows by half."""
+BASE_BYTES = 32 << 20
+"""What an empty VPP has allocated."""
+
+
 class Abort(Exception):
     """VPP aborts."""
+
+
+class Heap:
+    """VPP's main heap. What is told of it is as old as the last heartbeat."""
+
+    def __init__(self) -> None:
+        self.total, self.used, self.told = 1 << 30, BASE_BYTES, BASE_BYTES
+
+    def take(self, size: int) -> None:
+        """Allocate."""
+        if self.used + size > self.total:
+            raise Abort
+        self.used += size
+
+    def hold(self, size: int) -> None:
+        """Allocate for a moment."""
+        self.take(size)
+        self.used -= size
 
 
 @dataclass
@@ -97,6 +126,18 @@ class Lb:
         self.next_route = FIRST_ROUTE
         self.fib: dict[Prefix, tuple[str, bytes]] = {}  # what a test said of other addresses; else: by an interface
         self.dpos: dict[bytes, int] = {}
+        self.heap = Heap()
+        self.sticky_tables: dict[int, int] = {}  # by thread, each made with a packet
+
+    def packet(self, thread: int) -> None:
+        """A thread carries a packet: it makes its table of established flows if there is none of the right size."""
+        if self.sticky_tables.get(thread) == self.sticky_buckets:
+            return
+        if not 0 < self.sticky_buckets < TABLE_OVERFLOW:
+            raise Abort
+        self.heap.used -= STICKY_BYTES * self.sticky_tables.pop(thread, 0)
+        self.heap.take(STICKY_BYTES * self.sticky_buckets)
+        self.sticky_tables[thread] = self.sticky_buckets
 
     def way_to(self, address: bytes) -> tuple[str, bytes]:
         """How an address is reached: `interface`, `local`, `drop`, or `via` another, by the longest prefix."""
@@ -161,6 +202,7 @@ class Lb:
         return OK
 
     def _insert(self, vip: Vip) -> None:
+        self.heap.take(VIP_BYTES + BUCKET_BYTES * vip.length)  # never freed
         number = self.free.pop() if self.free else len(self.pool)
         if number == len(self.pool):
             self.pool.append(None)
@@ -200,6 +242,7 @@ class Lb:
         if looks_like_ip4(address) != (vip.encap in (GRE4, L3DSR, NAT4)):
             return WRONG_FAMILY
         if server is None:
+            self.heap.take(SERVER_BYTES + (0 if address in self.dpos else ADDRESS_BYTES))
             dpo = self.dpos.setdefault(address, 9 + len(self.dpos))
             vip.servers.append(Server(address, weight, dpo=dpo))
         else:

@@ -17,11 +17,11 @@ from typing import Any
 from .api import Api, Client, wide, wide_address
 from .definitions import OF_WEIGHTS, Vocabulary
 from .faults import Faults
-from .lb import Abort, Lb
+from .lb import GRE4, WORKERS, Abort, Lb, Server, Vip
 from .statseg import StatsSegment
 
 FRAME = struct.Struct(">QII")
-COLLECTION_S = 60.0
+COLLECTION_S, HEARTBEAT_S = 60.0, 10.0
 POINTER = 0x7F0000001234
 """VPP's frames start with a pointer, which is meaningless to others."""
 
@@ -108,6 +108,12 @@ class Standin:
         while True:
             await asyncio.sleep(COLLECTION_S)
             self.lb.collect()
+
+    async def beat(self) -> None:
+        """Renew the statistics, as often as VPP does."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            self.do_beat()
 
     def publish_if_new(self) -> None:
         """Write the statistics anew where there are VIPs that they do not know yet."""
@@ -213,6 +219,43 @@ class Standin:
             wide_address(hop.version == 6, hop.packed),
         )
 
+    def do_heap(self, total: int) -> int:
+        """Give the main heap another size; returns what is allocated of it."""
+        self.lb.heap.total = total
+        self.do_beat()
+        return self.lb.heap.used
+
+    def do_plant(self, vips: int, servers: int) -> None:
+        """Make sticky TCP VIPs 192.0.2.80:80 and following, each with servers 198.51.100.1 and following."""
+        for number in range(vips):
+            prefix = bytes(12) + bytes((192, 0, 2, 80 + number)), 128
+            addresses = (198 << 24 | 51 << 16 | 100 << 8 | 1 + each for each in range(servers))
+            made = [Server(bytes(12) + address.to_bytes(4, "big"), 10) for address in addresses]
+            self.lb.add_vip(Vip(prefix, 6, 80, GRE4, 16, sticky=True, servers=made))
+        self.publish_if_new()
+
+    def do_segment(self, size: int) -> None:
+        """Give the API segment another size."""
+        self.api.segment = size
+
+    def do_beat(self) -> None:
+        """Renew the statistics."""
+        self.lb.heap.told = self.lb.heap.used
+        self.stats.heartbeat += 1
+        self.stats.publish(self.lb)
+
+    def do_packet(self) -> None:
+        """Have every thread carry a packet for a VIP, if there is one; VPP may die of it."""
+        number = next((number for number, _vip in self.lb.live()), None)
+        if number is None:
+            return
+        try:
+            self.lb.packet(WORKERS)
+        except Abort:
+            os.abort()
+        self.lb.counters[1][number] += 1
+        self.stats.publish(self.lb)
+
     def do_lock_stats(self, on: bool) -> None:
         """Leave the statistics locked, as in the middle of a change."""
         self.stats.locked = on
@@ -232,9 +275,9 @@ async def run(folder: Path, vocabulary: Vocabulary) -> None:
     loop = asyncio.get_running_loop()
     loop.add_reader(stats, lambda: standin.stats.hand_out(stats.accept()[0]))
     await asyncio.start_unix_server(standin.serve_control, folder / "control.sock")
-    collector = asyncio.create_task(standin.collect())
+    tasks = [asyncio.create_task(standin.collect()), asyncio.create_task(standin.beat())]
     server = await asyncio.start_unix_server(standin.serve_api, folder / "api.sock", limit=1 << 20)
-    await asyncio.gather(server.serve_forever(), collector)
+    await asyncio.gather(server.serve_forever(), *tasks)
 
 
 def vocabulary_of(kind: str) -> Vocabulary:

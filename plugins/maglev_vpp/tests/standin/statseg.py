@@ -9,7 +9,7 @@ import struct
 import time
 from collections.abc import Sequence
 
-from .lb import FIRST_ROUTE, KINDS, Lb
+from .lb import FIRST_ROUTE, KINDS, WORKERS, Lb
 
 HEADER = struct.Struct("QPQQPP")
 ENTRY = struct.Struct("IQ128s")
@@ -17,8 +17,6 @@ BASE = 0x130000000
 """Where VPP has the memory in its own address space: pointers in it count from here."""
 SIZE = 4 * 1024 * 1024
 SCALAR, SIMPLE, COMBINED = 1, 2, 3
-WORKERS = 2
-"""The main thread, which counts nothing here, and one worker."""
 
 
 class StatsSegment:
@@ -33,12 +31,16 @@ class StatsSegment:
         self.boot_time_s = int(time.time())
         self.route_counters: dict[int, tuple[int, int]] = {}
         self.locked = False
+        self.heartbeat = 1
 
     def publish(self, lb: Lb) -> None:
         """Rewrite everything."""
         self._head(in_progress=1, directory=0)
         self._at = HEADER.size
-        entries = [(SCALAR, self.boot_time_s, "/sys/boottime"), (SCALAR, 1, "/sys/heartbeat")]
+        entries = [(SCALAR, self.boot_time_s, "/sys/boottime"), (SCALAR, self.heartbeat, "/sys/heartbeat")]
+        entries += [(SCALAR, WORKERS, "/sys/num_worker_threads")]
+        entries += [(SIMPLE, self._heap(lb.heap.total, lb.heap.told), "/mem/main heap")]
+        entries += [(SIMPLE, self._heap(1 << 26, 1 << 20), "/mem/stat segment")]
         for name, column in zip(KINDS, lb.counters, strict=False):
             entries.append((SIMPLE, self._simple(column), name))
         entries.append(
@@ -51,8 +53,14 @@ class StatsSegment:
     def _head(self, *, in_progress: int, directory: int) -> None:
         HEADER.pack_into(self._memory, 0, 2, BASE, self.epoch, in_progress, directory, 0)
 
+    def _heap(self, total: int, used: int) -> int:
+        free = total - used
+        figures = (total, used, free, 0, total, 4, free)
+        row = self._vector(struct.Struct("Q"), [(figure,) for figure in figures])
+        return self._vector(struct.Struct("P"), [(row,)])
+
     def _simple(self, column: Sequence[int]) -> int:
-        threads = ([0] * len(column), column)
+        threads = ([0] * len(column), column)  # the main thread counts nothing here
         rows = [self._vector(struct.Struct("Q"), [(count,) for count in counts]) for counts in threads]
         return self._vector(struct.Struct("P"), [(row,) for row in rows])
 

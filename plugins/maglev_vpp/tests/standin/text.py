@@ -12,6 +12,26 @@ def address_text(address: bytes) -> str:
     return str(IPv6Address(address) if any(address[:12]) else IPv4Address(address[12:]))
 
 
+def show_lb(lb: Lb) -> str:
+    """`show lb`, before any thread has carried a packet."""
+    servers = sum(len(vip.servers) for _number, vip in lb.numbered())
+    source4, source6 = IPv4Address(lb.ip4_source), IPv6Address(lb.ip6_source)
+    heads = f"lb_main ip4-src-address: {source4} \n ip6-src-address: {source6} \n"
+    return f"{heads} #vips: {sum(1 for _ in lb.numbered()) + 1}\n #ass: {servers}\n"
+
+
+def show_memory_api_segment(size: int) -> str:
+    """`show memory api-segment`."""
+    total = f"{size / 2**20:.2f}M"
+    return (
+        f"API segment\nbase 0x130051000, size {size >> 20}m, locked, name 'svm data'\n"
+        f"  page stats: page-size 4K, total {size >> 12}, populated 322, not-populated {(size >> 12) - 322}\n"
+        f"    numa 0: 322 pages, 1.26m bytes\n"
+        f"  total: {total}, used: 1.50M, free: {size / 2**20 - 1.5:.2f}M, trimmable: {size / 2**20 - 1.5:.2f}M\n"
+        f"    free chunks 4 free fastbin blks 0\n    max total allocated {total}\n"
+    )
+
+
 def show_lb_vips_verbose(lb: Lb) -> str:
     """`show lb vips verbose`: a block for each VIP, an empty line after each."""
     return "".join(f"{_block(lb, number, vip)}\n" for number, vip in lb.numbered())

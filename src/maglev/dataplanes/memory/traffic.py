@@ -120,7 +120,7 @@ class Traffic:
             flow.source_port,
             key.port if flow.destination_port is None else flow.destination_port,
             (flow.protocol or key.protocol).number,
-            sticky=vip.attributes.sticky,
+            sticky=bool(vip.attributes.sticky),
             kind=self._contents.flow_hash,
         )
         return vip.index or 0, hashed

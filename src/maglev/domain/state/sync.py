@@ -18,6 +18,7 @@ from maglev.api import (
     Operation,
     SyncDataplane,
     VipKey,
+    VipState,
 )
 from maglev.domain import warmup
 from maglev.domain.conf import ConfPlan, plan_conf
@@ -220,7 +221,19 @@ def dataplane_read(state: State, out: Collector, held: DataplaneState, *, writin
     view.foreign = foreign_writes(view.vips(), held.vips, view.owned) if writing and view.known else ""
     if view.foreign:
         out.note("warning", "foreign-writes", what=view.foreign)
+    if any(vip.attributes.sticky is None for vip in held.vips.values()):
+        held = attrs.evolve(held, vips={key: _with_flags(state, key, vip) for key, vip in held.vips.items()})
     view.read(held)
+
+
+def _with_flags(state: State, key: VipKey, vip: VipState) -> VipState:
+    """Take a flag that the dataplane did not tell to be what it was before, or else what is wanted."""
+    if vip.attributes.sticky is not None:
+        return vip
+    before = state.dataplane.vip(key)
+    wanted = next((spec.attributes for spec in state.specs_at(key.address) if spec.vip == key), None)
+    sticky = before.attributes.sticky if before is not None else wanted.sticky if wanted is not None else None
+    return attrs.evolve(vip, attributes=attrs.evolve(vip.attributes, sticky=sticky))
 
 
 def dataplane_lost(state: State, _out: Collector) -> None:

@@ -95,7 +95,7 @@ def state(found: DataplaneState, names: Mapping[VipKey, str]) -> View:
         "frontend": lambda row: names.get(row[0]) or Cell("unmanaged", Style.WARNING),
         "encap": lambda row: row[1].attributes.encap,
         "#buckets": lambda row: row[1].attributes.table_length,
-        "sticky": lambda row: formatting.yes(row[1].attributes.sticky),
+        "sticky": lambda row: _flag(row[1].attributes.sticky),
         "server": lambda row: row[2],
         "#weight": lambda row: row[3] and row[3].weight,
         "#its buckets": lambda row: row[3] and row[3].buckets,
@@ -110,6 +110,11 @@ def state(found: DataplaneState, names: Mapping[VipKey, str]) -> View:
         ]
     )
     return (conf, table(rows, columns, "the dataplane holds no such VIPs"))
+
+
+def _flag(value: bool | None) -> str | None:  # noqa: FBT001  (what it words)
+    """`yes` or `no`; nothing where the dataplane did not say."""
+    return None if value is None else formatting.yes(value)
 
 
 def _share(vip: VipState, server: ServerState | None) -> str | None:
