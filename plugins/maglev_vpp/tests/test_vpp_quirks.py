@@ -80,6 +80,37 @@ async def test_what_vpp_would_take_and_should_not_is_refused(session: VppSession
     assert result.error.startswith("INVALID_VALUE: ")
 
 
+COMPATIBLE = IPv6Address("::192.0.2.80")
+OTHERS = [
+    AddVip(VipKey(COMPATIBLE, IPProtocol.TCP, 80), VipAttributes(Encap.GRE6, 1024)),
+    AddVip(VipKey(IPv6Address("::1"), IPProtocol.TCP, 80), GRE4),
+    AddVip(VipKey(IPv6Address("fe80::80%eth0"), IPProtocol.TCP, 80), GRE4),
+    AddVip(VipKey(V4, IPProtocol.TCP, 0), GRE4),
+    AddVip(VipKey(V4, IPProtocol.ANY, 80), GRE4),
+    AddVip(VipKey(V4, IPProtocol.TCP, 65_536), GRE4),
+    DeleteVip(VipKey(COMPATIBLE, IPProtocol.TCP, 80)),
+    AddServer(VipKey(COMPATIBLE, IPProtocol.TCP, 80), S1, 10),
+    AddServer(WEB, IPv6Address("::198.51.100.2"), 10),
+    AddServer(WEB, IPv6Address("fe80::2%eth0"), 10),
+    SetWeight(WEB, IPv6Address("::198.51.100.1"), 0),
+    DeleteServer(WEB, IPv6Address("::198.51.100.1")),
+    SetConf(DataplaneConf(ipv4_source=IPv4Address("255.255.255.255"))),
+    SetConf(DataplaneConf(ipv6_source=IPv6Address((1 << 128) - 1))),
+]
+
+
+@pytest.mark.parametrize("operation", OTHERS, ids=str)
+async def test_what_vpp_would_take_for_another_is_refused_and_leaves_the_other_alone(
+    session: VppSession, operation: Operation
+) -> None:
+    await write(session, SetConf(DataplaneConf()), AddVip(WEB, GRE4), AddServer(WEB, S1, 10))
+    before = await session.read()
+    (result,) = await session.apply([operation])
+    assert isinstance(result, Failed)
+    assert result.error.startswith("INVALID_VALUE: ")
+    assert await session.read() == before
+
+
 async def test_a_dump_of_servers_by_an_ipv4_prefix_says_nothing_so_none_is_asked(session: VppSession) -> None:
     await write(session, AddVip(WEB, GRE4), AddServer(WEB, S1, 10))
     filtered = await session._connection.dump("lb_as_v2_dump", "lb_as_v2_details", **pack_vip(WEB))

@@ -358,7 +358,7 @@ class Dataplane(ABC):
     """Whether probes in a configured `netns` travel through it, so that they prove nothing while it is lost."""
 
     needs_routed_servers: ClassVar[bool] = False
-    """Whether a server's address may not have a zone (`fe80::1%eth0`): one in a pool is then refused."""
+    """Whether servers must be routed to: one with a zone (`fe80::1%eth0`), and `::1`, is then refused in a pool."""
 
     def __init__(self, options: Any) -> None:
         """Take the options, an instance of `Options`. Must not touch the outside world."""

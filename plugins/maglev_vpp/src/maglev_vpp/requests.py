@@ -20,7 +20,16 @@ from maglev.api import (
     SetConf,
     SetWeight,
 )
-from maglev_vpp.addresses import ALL_ONES_4, ALL_ONES_6, ENCAPS, pack_address, pack_vip
+from maglev_vpp.addresses import (
+    ALL_ONES_4,
+    ALL_ONES_6,
+    ENCAPS,
+    NEVER_SET,
+    address_objection,
+    pack_address,
+    pack_vip,
+    vip_objection,
+)
 
 ANY_TABLE_LENGTH = 1024
 """Sent as the table length of a VIP that is deleted: VPP ignores it, but it must never be 0."""
@@ -33,6 +42,8 @@ Request = tuple[str, Mapping[str, Any]]
 
 def request(operation: Operation) -> Request | Failed:
     """Return the message for one operation, or the reason to refuse it."""
+    if objection := _objection(operation):
+        return Failed(f"INVALID_VALUE: {objection}")
     match operation:
         case AddVip():
             return _add_vip(operation)
@@ -48,6 +59,17 @@ def request(operation: Operation) -> Request | Failed:
             return _weighted("lb_as_set_weight", operation, {"is_flush": operation.flush})
         case SetConf(conf=conf):
             return _conf(conf)
+
+
+def _objection(operation: Operation) -> str:
+    """Say why VPP would take an operation for one on another VIP, server or source address; empty if it would not."""
+    if isinstance(operation, SetConf):
+        sources = (operation.conf.ipv4_source, operation.conf.ipv6_source)
+        never = [f"source address {each}, which VPP takes for none" for each in sources if each in NEVER_SET]
+        return never[0] if never else ""
+    if isinstance(operation, AddServer | DeleteServer | SetWeight) and (found := address_objection(operation.server)):
+        return found
+    return vip_objection(operation.vip)
 
 
 def _add_vip(operation: AddVip) -> Request | Failed:
