@@ -315,7 +315,7 @@ class Session(Protocol):
         """Apply one phase, in its order; pipelined where the dataplane can.
 
         Args:
-            phase: Operations that do not hang on one another's success.
+            phase: Operations none of which does harm where one before it was refused.
 
         Returns:
             One result for each operation, in the same order. Does not raise: a loss gives `Unknown` and `NotSent`.
