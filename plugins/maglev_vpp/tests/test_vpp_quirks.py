@@ -203,6 +203,28 @@ async def test_a_vip_with_servers_that_another_made_anew_is_noticed(vpp: Process
     assert await asked(session) == before
 
 
+@pytest.mark.parametrize("theirs", [[], [AddServer(WEB, S2, 10)]], ids=["without servers", "with another server"])
+async def test_a_vip_that_another_made_anew_otherwise_is_noticed(
+    vpp: Process, session: VppSession, theirs: list[Operation]
+) -> None:
+    await write(session, AddVip(WEB, GRE4), AddServer(WEB, S1, 10))
+    assert not (await session.read()).vips[WEB].attributes.sticky
+    async with VppDataplane(vpp.options).connect() as other:
+        await other.apply([DeleteVip(WEB), AddVip(WEB, STICKY), *theirs])
+    assert (await session.read()).vips[WEB].attributes.sticky
+
+
+async def test_a_vip_without_servers_that_another_made_anew_is_noticed_when_it_has_some(
+    vpp: Process, session: VppSession
+) -> None:
+    await write(session, AddVip(WEB, GRE4))
+    await session.read()
+    async with VppDataplane(vpp.options).connect() as other:
+        await other.apply([DeleteVip(WEB), AddVip(WEB, STICKY)])
+    await write(session, AddServer(WEB, S1, 10))
+    assert (await session.read()).vips[WEB].attributes.sticky
+
+
 async def test_a_vip_that_another_made_anew_is_noticed_by_its_place(vpp: Process, session: VppSession) -> None:
     await write(session, AddVip(WEB, GRE4), AddVip(TLS, GRE4))
     await session.read()

@@ -107,8 +107,8 @@ class VppSession:
             return Unknown(f"VPP's reply to {sent.name} is too short")
         if retval < 0:
             return Failed(name_of(retval))
+        self._details.follow(operation)
         if isinstance(operation, AddVip | DeleteVip):
-            self._details.known.pop(operation.vip, None)
             (self._vips.add if isinstance(operation, AddVip) else self._vips.discard)(operation.vip)
         return Ok()
 

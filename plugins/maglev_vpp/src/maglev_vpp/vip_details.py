@@ -12,10 +12,11 @@ from itertools import pairwise
 import anyio.lowlevel
 import attrs
 
-from maglev.api import DataplaneError, VipKey
+from maglev.api import AddVip, DataplaneError, DeleteVip, Operation, VipKey
 from maglev_vpp.addresses import Address
 from maglev_vpp.connection import ApiConnection
 from maglev_vpp.dumps import ServerRow, VipRow
+from maglev_vpp.expected import ExpectedServers
 from maglev_vpp.messages import name_of
 from maglev_vpp.show_vips import COMMAND, VipDetails, parse_vip, split_vips
 
@@ -29,6 +30,9 @@ class VipDetailsCache:
 
     _connection: ApiConnection
     known: dict[VipKey, VipDetails] = attrs.field(factory=dict, init=False)
+    _remade: set[VipKey] = attrs.field(factory=set, init=False)
+    """VIPs that we made or removed since VPP was asked last."""
+    _expected: ExpectedServers = attrs.field(factory=ExpectedServers, init=False)
     _leftovers: Counter[tuple[VipKey, Address, int]] = attrs.field(factory=Counter, init=False)
 
     async def update(self, vips: Sequence[VipRow], servers: Sequence[ServerRow], *, refresh: bool) -> None:
@@ -38,12 +42,20 @@ class VipDetailsCache:
             DataplaneError: VPP could not be asked.
         """
         now = leftovers(servers)
-        if refresh or is_outdated(self.known, vips, new_leftovers=bool(now - self._leftovers)):
+        changed = self._expected.differ({row.key for row in vips}, servers)
+        if refresh or is_outdated(self.known, vips, new_leftovers=changed or bool(now - self._leftovers)):
             await self.refresh()
         else:
             listed = {row.key for row in vips}
             self.known = {key: details for key, details in self.known.items() if key in listed}
         self._leftovers = now
+
+    def follow(self, operation: Operation) -> None:
+        """Take an operation of our own that VPP acknowledged."""
+        self._expected.follow(operation)
+        if isinstance(operation, AddVip | DeleteVip):
+            self.known.pop(operation.vip, None)
+            self._remade.add(operation.vip)
 
     async def refresh(self) -> None:
         """Ask VPP for all VIPs.
@@ -51,6 +63,7 @@ class VipDetailsCache:
         Raises:
             DataplaneError: VPP could not be asked, or its answer cannot be parsed.
         """
+        self._remade.clear()
         reply = await self._connection.call("cli_inband", cmd=COMMAND)
         if reply.retval < 0:
             raise DataplaneError(f"VPP refused {COMMAND!r}: {name_of(reply.retval)}: {reply.reply.strip()}")
@@ -63,7 +76,8 @@ class VipDetailsCache:
                     known[details.key] = details
         except ValueError as error:
             raise DataplaneError(f"the output of VPP's command line cannot be parsed: {error}") from error
-        self.known = known
+        # What was said of a VIP that we made or removed meanwhile may be of the one before.
+        self.known = {key: details for key, details in known.items() if key not in self._remade}
 
 
 def leftovers(servers: Sequence[ServerRow]) -> Counter[tuple[VipKey, Address, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .lb import Lb, Vip
@@ -70,16 +70,11 @@ def _conf(lb: Lb, buckets: int, timeout_s: int) -> None:
     lb.conf(lb.ip4_source, lb.ip6_source, buckets, timeout_s)
 
 
-def _collect(lb: Lb) -> None:
-    lb.collect(0.0)
-
-
-_DEEDS = {
+_DEEDS: Mapping[str, Callable[..., None]] = {
     "add_vip": _add_vip,
     "delete_vip": _delete_vip,
     "add_server": _add_server,
     "delete_server": _delete_server,
     "set_weight": _set_weight,
     "conf": _conf,
-    "collect": _collect,
 }
