@@ -242,15 +242,15 @@ async def test_counters_of_new_vips_cost_one_question(session: VppSession) -> No
     assert await asked(session) == before + 1
 
 
-async def test_flows_are_counted_and_flushed(standin: Standin) -> None:
+async def test_entries_are_counted_and_flushed(standin: Standin) -> None:
     async with VppDataplane(standin.options).connect() as session:
         await session.apply([AddVip(WEB, GRE4), AddServer(WEB, S1, 10), AddServer(WEB, S2, 10)])
         await standin.do("flows", count=7)
-        assert [s.flows for s in (await session.read(details=True)).vips[WEB].servers.values()] == [7, 7]
-        assert [s.flows for s in (await session.read()).vips[WEB].servers.values()] == [None, None]
+        assert [s.entries for s in (await session.read(details=True)).vips[WEB].servers.values()] == [7, 7]
+        assert [s.entries for s in (await session.read()).vips[WEB].servers.values()] == [None, None]
         await session.apply([SetWeight(WEB, S1, 0, flush=True), SetWeight(WEB, S2, 0)])
-        flows = {a: s.flows for a, s in (await session.read(details=True)).vips[WEB].servers.items()}
-        assert flows == {S1: 0, S2: 7}
+        entries = {a: s.entries for a, s in (await session.read(details=True)).vips[WEB].servers.items()}
+        assert entries == {S1: 0, S2: 7}
 
 
 async def test_leaving_changes_nothing(standin: Standin) -> None:

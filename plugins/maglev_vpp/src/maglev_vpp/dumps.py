@@ -77,17 +77,17 @@ def conf_of(reply: Any) -> DataplaneConf:
 
 
 def vip_states(
-    known: Mapping[VipKey, VipDetails], vips: Sequence[VipRow], servers: Sequence[ServerRow], *, flows: bool
+    known: Mapping[VipKey, VipDetails], vips: Sequence[VipRow], servers: Sequence[ServerRow], *, entries: bool
 ) -> dict[VipKey, VipState]:
-    """Combine dumps and details into what VPP holds, with or without established flows.
+    """Combine dumps and details into what VPP holds, with or without entries of flows.
 
     A VIP that is not known is left out: it was removed meanwhile.
     """
     in_use: dict[VipKey, dict[Address, ServerState]] = {row.key: {} for row in vips if row.key in known}
     for row in servers:
         if row.used and row.vip in in_use:
-            count = known[row.vip].flows.get(row.server) if flows else None
-            in_use[row.vip][row.server] = row.state if count is None else attrs.evolve(row.state, flows=count)
+            count = known[row.vip].entries.get(row.server) if entries else None
+            in_use[row.vip][row.server] = row.state if count is None else attrs.evolve(row.state, entries=count)
     return {row.key: _state(row, known[row.key], in_use[row.key]) for row in vips if row.key in known}
 
 

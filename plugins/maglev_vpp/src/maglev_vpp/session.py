@@ -57,13 +57,13 @@ class VppSession:
     # ------------------------------------------------------------------------------------------------ reading
 
     async def read(self, *, details: bool = False) -> DataplaneState:
-        """Read everything; with `details` also established flows, from VPP's command line."""
+        """Read everything; with `details` also the entries of each server, from VPP's command line."""
         async with self._reading:
             conf = conf_of(await self._connection.call("lb_conf_get"))
             vips = await self._rows("lb_vip_dump", "lb_vip_details", vip_row)
             servers = await self._rows("lb_as_v2_dump", "lb_as_v2_details", server_row)
             await self._details.update(vips, servers, refresh=details)
-            states = vip_states(self._details.known, vips, servers, flows=details)
+            states = vip_states(self._details.known, vips, servers, entries=details)
             self._vips = set(states)
             return DataplaneState(states, conf)
 

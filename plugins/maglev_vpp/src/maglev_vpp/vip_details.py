@@ -26,7 +26,7 @@ VIPS_PER_SLICE = 100
 
 @attrs.define(eq=False)
 class VipDetailsCache:
-    """The sticky flag, index and exact table length of VIPs, and their established flows when last asked."""
+    """The sticky flag, index and exact table length of VIPs, and their entries of flows when last asked."""
 
     _connection: ApiConnection
     known: dict[VipKey, VipDetails] = attrs.field(factory=dict, init=False)
