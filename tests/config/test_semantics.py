@@ -210,6 +210,33 @@ def test_link_local_backends_may_serve_where_the_dataplane_can_reach_them() -> N
     assert len(loaded(unused).backends) == 3
 
 
+def test_a_backend_on_the_host_itself_may_serve_where_the_dataplane_can_reach_it() -> None:
+    text = with_frontends(FRONTEND % ("2001:db8::80", "tcp", 80, "a"), backends='a: {address: "::1"}')
+    assert loaded(text).backends["a"].address == ip_address("::1")
+    assert only(text.replace("maglev:\n", f"maglev:\n  dataplane: vpp\n{SOURCES}")) == (
+        "maglev.frontends.f0.pools[0].backends.a: backend 'a' has the address ::1, and the dataplane vpp cannot send "
+        "to the host itself: one that routes is needed, or leave it out of the pools to probe it only"
+    )
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ('frontends: {f: {address: "::192.0.2.1", pools: []}}', "frontends.f.address: ::c000:201 is an IPv4 address"),
+        ('frontends: {f: {address: "::1", pools: []}}', "frontends.f.address: ::1 is the host itself"),
+        ('backends: {a: {address: "::192.0.2.1"}}', "backends.a.address: ::c000:201 is an IPv4 address"),
+        ('backends: {a: {address: "::0.0.0.2"}}', "backends.a.address: ::2 is an IPv4 address"),
+        ("vpp: {lb: {ipv4-src-address: 255.255.255.255}}", "vpp.lb.ipv4-src-address: 255.255.255.255 is no host's"),
+        ("vpp: {lb: {ipv4-src-address: 0.0.0.0}}", "vpp.lb.ipv4-src-address: 0.0.0.0 is no host's address"),
+        ("vpp: {lb: {ipv4-src-address: 224.0.0.5}}", "vpp.lb.ipv4-src-address: 224.0.0.5 is no host's address"),
+        ('vpp: {lb: {ipv6-src-address: "::"}}', "vpp.lb.ipv6-src-address: :: is no host's address"),
+        ('vpp: {lb: {ipv6-src-address: "::192.0.2.1"}}', "vpp.lb.ipv6-src-address: ::c000:201 is an IPv4 address"),
+    ],
+)
+def test_what_a_dataplane_would_take_for_another_address_is_refused(text: str, message: str) -> None:
+    assert any(each.startswith(f"maglev.{message}") for each in complaints(f"maglev: {{dataplane: vpp, {text}}}"))
+
+
 def test_one_link_local_address_on_two_links_serves_once_in_a_frontend() -> None:
     frontends = [FRONTEND % ("2001:db8::80", "tcp", port, who) for port, who in ((80, "a"), (81, "c"))]
     assert len(loaded(with_frontends(*frontends, backends=LINK_LOCAL)).frontends) == 2

@@ -76,10 +76,25 @@ def test_code_may_give_durations_in_any_form() -> None:
             duration(wrong)
 
 
-@pytest.mark.parametrize("wrong", ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "fe80::1%eth0", "::ffff:192.0.2.1", "x"])
+NO_HOSTS = ["0.0.0.0", "255.255.255.255", "::", "224.0.0.1", "ff02::1", "x"]
+WRITTEN_AS_IPV6 = ["::ffff:192.0.2.1", "::192.0.2.1", "::c000:201", "::0.0.0.2", "::ffff", "::255.255.255.255"]
+
+
+@pytest.mark.parametrize("wrong", [*NO_HOSTS, *WRITTEN_AS_IPV6, "fe80::1%eth0", "::1"])
 def test_only_addresses_of_hosts_are_taken(wrong: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         address(wrong)
+
+
+@pytest.mark.parametrize("wrong", WRITTEN_AS_IPV6)
+def test_an_ipv4_address_written_as_ipv6_is_told_how_to_be_written(wrong: str) -> None:
+    with pytest.raises(ValueError, match=rf": write {ip_address(int(ip_address(wrong)) & 0xFFFFFFFF)}$"):
+        server_address(wrong)
+
+
+@pytest.mark.parametrize("right", ["::1", "::1:0:0", "::1:192.0.2.1", "::fffe:0:1", "2001:db8::192.0.2.1"])
+def test_what_only_looks_like_ipv4_is_taken(right: str) -> None:
+    assert server_address(right) == ip_address(right)
 
 
 def test_address_may_be_text() -> None:

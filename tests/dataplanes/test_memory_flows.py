@@ -156,8 +156,11 @@ async def test_reading_details_tells_the_flows_of_each_server(dataplane: MemoryD
     async with dataplane.connect() as session:
         plain = (await session.read()).vips[WEB].servers
         detailed = (await session.read(details=True)).vips[WEB].servers
-    assert {state.flows for state in plain.values()} == {None}
-    assert {server: state.flows for server, state in detailed.items()} == {S1: servers.count(S1), S2: servers.count(S2)}
+    assert {state.entries for state in plain.values()} == {None}
+    assert {server: state.entries for server, state in detailed.items()} == {
+        S1: servers.count(S1),
+        S2: servers.count(S2),
+    }
 
 
 async def test_building_a_large_table_lets_others_have_their_turn() -> None:

@@ -35,7 +35,7 @@ def words(plan: Plan) -> list[str]:
 
 def test_a_new_vip_gets_the_servers_that_carry_weight_first() -> None:
     plan = plan_address(VIP, {WEB: wanted(GRE4, s1=0, s2=10)}, {})
-    assert plan.phases == ((AddVip(WEB, GRE4), AddServer(WEB, S2, 10), AddServer(WEB, S1, 0)),)
+    assert plan.phases == ((AddVip(WEB, GRE4),), (AddServer(WEB, S2, 10), AddServer(WEB, S1, 0)))
 
 
 def test_a_server_is_raised_before_another_is_lowered() -> None:
@@ -73,7 +73,7 @@ def test_another_encapsulation_is_reported_and_nothing_of_the_vip_is_touched() -
 def test_another_sticky_flag_is_put_right_where_the_vip_may_be_made_anew() -> None:
     sticky = attrs.evolve(GRE4, sticky=True)
     plan = plan_address(VIP, {WEB: wanted(sticky, s1=10)}, {WEB: found(GRE4, s1=10)}, recreate=[WEB])
-    assert plan.phases == ((DeleteVip(WEB),), (AddVip(WEB, sticky), AddServer(WEB, S1, 10)))
+    assert plan.phases == ((DeleteVip(WEB), AddVip(WEB, sticky)), (AddServer(WEB, S1, 10),))
     assert plan.drift == ()
 
 
@@ -81,10 +81,10 @@ def test_one_vip_is_back_before_the_next_one_goes() -> None:
     desired = {key: wanted(LONGER, s1=10) for key in (WEB, TLS)}
     plan = plan_address(VIP, desired, {key: found(GRE4, s1=10) for key in (WEB, TLS)}, recreate=[WEB, TLS])
     assert plan.phases == (
-        (DeleteVip(WEB),),
-        (AddVip(WEB, LONGER), AddServer(WEB, S1, 10)),
-        (DeleteVip(TLS),),
-        (AddVip(TLS, LONGER), AddServer(TLS, S1, 10)),
+        (DeleteVip(WEB), AddVip(WEB, LONGER)),
+        (AddServer(WEB, S1, 10),),
+        (DeleteVip(TLS), AddVip(TLS, LONGER)),
+        (AddServer(TLS, S1, 10),),
     )
 
 
@@ -93,7 +93,8 @@ def test_a_prefix_changes_its_encapsulation_as_a_whole() -> None:
     plan = plan_address(VIP, desired, {key: found(GRE4, s1=10) for key in (WEB, TLS)}, recreate=[WEB, TLS])
     assert plan.phases == (
         (DeleteVip(WEB), DeleteVip(TLS)),
-        (AddVip(WEB, GRE6), AddServer(WEB, T1, 10), AddVip(TLS, GRE6), AddServer(TLS, T1, 10)),
+        (AddVip(WEB, GRE6), AddVip(TLS, GRE6)),
+        (AddServer(WEB, T1, 10), AddServer(TLS, T1, 10)),
     )
 
 
@@ -106,7 +107,7 @@ def test_a_vip_that_may_be_made_anew_stays_when_its_neighbour_may_not() -> None:
 
 def test_a_vip_of_all_ports_makes_way_for_vips_of_one_port_when_it_is_ours() -> None:
     plan = plan_address(VIP, {WEB: wanted(GRE4, s1=10)}, {ALL_PORTS: found(GRE4, s1=10)}, owned=[ALL_PORTS])
-    assert plan.phases == ((DeleteVip(ALL_PORTS),), (AddVip(WEB, GRE4), AddServer(WEB, S1, 10)))
+    assert plan.phases == ((DeleteVip(ALL_PORTS),), (AddVip(WEB, GRE4),), (AddServer(WEB, S1, 10),))
 
 
 def test_a_vip_of_somebody_else_in_the_way_is_named_and_stays() -> None:
@@ -124,7 +125,7 @@ def test_prune_removes_what_was_never_configured() -> None:
 
 def test_a_vip_that_is_no_longer_configured_goes_last() -> None:
     plan = plan_address(VIP, {WEB: wanted(GRE4, s1=10)}, {TLS: found(GRE4, s1=10)}, owned=[TLS])
-    assert plan.phases == ((AddVip(WEB, GRE4), AddServer(WEB, S1, 10)), (DeleteVip(TLS),))
+    assert plan.phases == ((AddVip(WEB, GRE4),), (AddServer(WEB, S1, 10),), (DeleteVip(TLS),))
 
 
 def test_weights_on_another_step_are_reported() -> None:

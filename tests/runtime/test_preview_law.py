@@ -298,7 +298,7 @@ class Seen:
             effective = weights[name] = {}
             for member in assessment.members:
                 effective[member.backend] = max(member.weight, effective.get(member.backend, 0))
-        held = await parts.memory.traffic.with_details(parts.memory.vips, flows=False)
+        held = await parts.memory.traffic.with_details(parts.memory.vips, entries=False)
         return cls(
             weights,
             {key: {a: s.buckets for a, s in vip.servers.items()} for key, vip in held.items()},

@@ -67,7 +67,7 @@ async def test_without_statistics_there_are_no_counters_and_that_is_told(standin
     async with VppDataplane(options, SHORT_TIMINGS).connect() as session:
         await session.apply([AddVip(WEB, GRE4)])
         assert list(await session.counters()) == []
-        assert session.info.capabilities == {"flows"}
+        assert session.info.capabilities == {"entries"}
         assert "vpp-stats-addr is empty" in session.info.missing[0]
         assert session.info.boot_id == str(standin.pid)
 

@@ -83,12 +83,12 @@ VERBOSE = """\
 def test_the_command_line_is_read() -> None:
     web, everything = VipKey(IPv4Address("192.0.2.80"), IPProtocol.TCP, 80), IPv6Address("2001:db8:80::1")
     nat = VipKey(IPv4Address("192.0.2.82"), IPProtocol.TCP, 80)
-    flows = {ip_address("198.51.100.1"): 12, ip_address("198.51.100.2"): 0}
+    entries = {ip_address("198.51.100.1"): 12, ip_address("198.51.100.2"): 0}
     assert [parse_vip(block) for block in split_vips(VERBOSE)] == [
-        VipDetails(web, 1, sticky=True, table_length=65536, flows=flows),
-        VipDetails(VipKey(everything, IPProtocol.ANY, 0), 3, sticky=False, table_length=512, flows={}),
+        VipDetails(web, 1, sticky=True, table_length=65536, entries=entries),
+        VipDetails(VipKey(everything, IPProtocol.ANY, 0), 3, sticky=False, table_length=512, entries={}),
         None,
-        VipDetails(nat, 5, sticky=False, table_length=1024, flows={}),
+        VipDetails(nat, 5, sticky=False, table_length=1024, entries={}),
         None,
     ]
     assert list(split_vips("")) == []

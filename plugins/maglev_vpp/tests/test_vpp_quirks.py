@@ -80,6 +80,37 @@ async def test_what_vpp_would_take_and_should_not_is_refused(session: VppSession
     assert result.error.startswith("INVALID_VALUE: ")
 
 
+COMPATIBLE = IPv6Address("::192.0.2.80")
+OTHERS = [
+    AddVip(VipKey(COMPATIBLE, IPProtocol.TCP, 80), VipAttributes(Encap.GRE6, 1024)),
+    AddVip(VipKey(IPv6Address("::1"), IPProtocol.TCP, 80), GRE4),
+    AddVip(VipKey(IPv6Address("fe80::80%eth0"), IPProtocol.TCP, 80), GRE4),
+    AddVip(VipKey(V4, IPProtocol.TCP, 0), GRE4),
+    AddVip(VipKey(V4, IPProtocol.ANY, 80), GRE4),
+    AddVip(VipKey(V4, IPProtocol.TCP, 65_536), GRE4),
+    DeleteVip(VipKey(COMPATIBLE, IPProtocol.TCP, 80)),
+    AddServer(VipKey(COMPATIBLE, IPProtocol.TCP, 80), S1, 10),
+    AddServer(WEB, IPv6Address("::198.51.100.2"), 10),
+    AddServer(WEB, IPv6Address("fe80::2%eth0"), 10),
+    SetWeight(WEB, IPv6Address("::198.51.100.1"), 0),
+    DeleteServer(WEB, IPv6Address("::198.51.100.1")),
+    SetConf(DataplaneConf(ipv4_source=IPv4Address("255.255.255.255"))),
+    SetConf(DataplaneConf(ipv6_source=IPv6Address((1 << 128) - 1))),
+]
+
+
+@pytest.mark.parametrize("operation", OTHERS, ids=str)
+async def test_what_vpp_would_take_for_another_is_refused_and_leaves_the_other_alone(
+    session: VppSession, operation: Operation
+) -> None:
+    await write(session, SetConf(DataplaneConf()), AddVip(WEB, GRE4), AddServer(WEB, S1, 10))
+    before = await session.read()
+    (result,) = await session.apply([operation])
+    assert isinstance(result, Failed)
+    assert result.error.startswith("INVALID_VALUE: ")
+    assert await session.read() == before
+
+
 async def test_a_dump_of_servers_by_an_ipv4_prefix_says_nothing_so_none_is_asked(session: VppSession) -> None:
     await write(session, AddVip(WEB, GRE4), AddServer(WEB, S1, 10))
     filtered = await session._connection.dump("lb_as_v2_dump", "lb_as_v2_details", **pack_vip(WEB))
@@ -172,6 +203,28 @@ async def test_a_vip_with_servers_that_another_made_anew_is_noticed(vpp: Process
     assert await asked(session) == before
 
 
+@pytest.mark.parametrize("theirs", [[], [AddServer(WEB, S2, 10)]], ids=["without servers", "with another server"])
+async def test_a_vip_that_another_made_anew_otherwise_is_noticed(
+    vpp: Process, session: VppSession, theirs: list[Operation]
+) -> None:
+    await write(session, AddVip(WEB, GRE4), AddServer(WEB, S1, 10))
+    assert not (await session.read()).vips[WEB].attributes.sticky
+    async with VppDataplane(vpp.options).connect() as other:
+        await other.apply([DeleteVip(WEB), AddVip(WEB, STICKY), *theirs])
+    assert (await session.read()).vips[WEB].attributes.sticky
+
+
+async def test_a_vip_without_servers_that_another_made_anew_is_noticed_when_it_has_some(
+    vpp: Process, session: VppSession
+) -> None:
+    await write(session, AddVip(WEB, GRE4))
+    await session.read()
+    async with VppDataplane(vpp.options).connect() as other:
+        await other.apply([DeleteVip(WEB), AddVip(WEB, STICKY)])
+    await write(session, AddServer(WEB, S1, 10))
+    assert (await session.read()).vips[WEB].attributes.sticky
+
+
 async def test_a_vip_that_another_made_anew_is_noticed_by_its_place(vpp: Process, session: VppSession) -> None:
     await write(session, AddVip(WEB, GRE4), AddVip(TLS, GRE4))
     await session.read()
@@ -189,15 +242,15 @@ async def test_counters_of_new_vips_cost_one_question(session: VppSession) -> No
     assert await asked(session) == before + 1
 
 
-async def test_flows_are_counted_and_flushed(standin: Standin) -> None:
+async def test_entries_are_counted_and_flushed(standin: Standin) -> None:
     async with VppDataplane(standin.options).connect() as session:
         await session.apply([AddVip(WEB, GRE4), AddServer(WEB, S1, 10), AddServer(WEB, S2, 10)])
         await standin.do("flows", count=7)
-        assert [s.flows for s in (await session.read(details=True)).vips[WEB].servers.values()] == [7, 7]
-        assert [s.flows for s in (await session.read()).vips[WEB].servers.values()] == [None, None]
+        assert [s.entries for s in (await session.read(details=True)).vips[WEB].servers.values()] == [7, 7]
+        assert [s.entries for s in (await session.read()).vips[WEB].servers.values()] == [None, None]
         await session.apply([SetWeight(WEB, S1, 0, flush=True), SetWeight(WEB, S2, 0)])
-        flows = {a: s.flows for a, s in (await session.read(details=True)).vips[WEB].servers.items()}
-        assert flows == {S1: 0, S2: 7}
+        entries = {a: s.entries for a, s in (await session.read(details=True)).vips[WEB].servers.items()}
+        assert entries == {S1: 0, S2: 7}
 
 
 async def test_leaving_changes_nothing(standin: Standin) -> None:

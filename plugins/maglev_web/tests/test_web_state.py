@@ -39,7 +39,7 @@ def member(name: str = "alpha", **changes: Any) -> api.MemberSnapshot:
     values: dict[str, Any] = {
         "pool": "primary", "backend": name, "address": ADDRESS, "state": UP, "configured_weight": 100, "weight": 100,
         "overridden": False, "effective_weight": 100, "table_weight": 10, "reason": "configured",
-        "dataplane_weight": 10, "buckets": 64, "flows": None,
+        "dataplane_weight": 10, "buckets": 64, "entries": None,
     }  # fmt: skip
     return api.MemberSnapshot(**values | changes)
 

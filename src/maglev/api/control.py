@@ -169,7 +169,7 @@ class Control(Protocol):
         ...
 
     async def read_dataplane(self, *, details: bool = False) -> DataplaneState:
-        """Read the dataplane afresh; `details` also what is costly (established flows per server).
+        """Read the dataplane afresh; `details` also what is costly (the entries of each server).
 
         Raises:
             NotConnected: There is no connection.

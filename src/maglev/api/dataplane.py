@@ -73,13 +73,14 @@ class ServerState:
     Args:
         weight: Its weight in the new-flow table, 0 to 100.
         buckets: How many buckets of the table are its own; `None` if the dataplane does not say.
-        flows: How many established flows are pinned to it; `None` if not asked or not known.
+        entries: How many entries of the tables of established flows name it: an upper bound of its flows, since an
+            entry stays when its flow ends, until another needs its place. `None` if not asked or not known.
         since_s: When it was added or last changed, in seconds since the epoch; `None` if the dataplane does not say.
     """
 
     weight: int
     buckets: int | None = None
-    flows: int | None = None
+    entries: int | None = None
     since_s: int | None = None
 
 
@@ -148,7 +149,7 @@ class DataplaneInfo:
         version: The dataplane's own version.
         boot_id: Another value after every restart of the dataplane, and the same until then.
         flow_hash: How it hashes flows to buckets.
-        capabilities: What it can beside the basics: `flows` (established flows per server), `counters`.
+        capabilities: What it can beside the basics: `entries` (of established flows, by server), `counters`.
         missing: What it lacks and maglevd would have used, in words.
         build_date: When it was built; empty if it does not say.
         pid: Its process id; `None` if it has none.
@@ -305,7 +306,7 @@ class Session(Protocol):
         """Read everything the dataplane holds.
 
         Args:
-            details: Also what is costly to ask (established flows per server); never set by a periodic sync.
+            details: Also what is costly to ask (the entries of each server); never set by a periodic sync.
 
         Raises:
             DataplaneError: It could not be read within its deadline.
@@ -316,7 +317,7 @@ class Session(Protocol):
         """Apply one phase, in its order; pipelined where the dataplane can.
 
         Args:
-            phase: Operations that do not hang on one another's success.
+            phase: Operations none of which does harm where one before it was refused.
 
         Returns:
             One result for each operation, in the same order. Does not raise: a loss gives `Unknown` and `NotSent`.
@@ -383,7 +384,7 @@ class Dataplane(ABC):
     """Whether probes in a configured `netns` travel through it, so that they prove nothing while it is lost."""
 
     needs_routed_servers: ClassVar[bool] = False
-    """Whether a server's address may not have a zone (`fe80::1%eth0`): one in a pool is then refused."""
+    """Whether servers must be routed to: one with a zone (`fe80::1%eth0`), and `::1`, is then refused in a pool."""
 
     def __init__(self, options: Any) -> None:
         """Take the options, an instance of `Options`. Must not touch the outside world."""

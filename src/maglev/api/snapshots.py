@@ -89,7 +89,8 @@ class MemberSnapshot:
     """What the dataplane holds, on the scale of the table; `None` if it has no such server, or is not connected."""
     buckets: int | None
     """What the dataplane says of its buckets, if it does."""
-    flows: int | None
+    entries: int | None
+    """Its entries in the tables of established flows, when last asked: an upper bound of its flows."""
 
 
 @attrs.frozen

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from maglev.api import option_info
-from maglev.config.values import format_duration, zone_objection
+from maglev.config.values import format_duration, host_objection, routed_objection, zone_objection
 
 
 @attrs.frozen
@@ -77,10 +77,10 @@ def on_a_link() -> Rule:
 
 
 def routed() -> Rule:
-    """Allow addresses without a zone, and `None`."""
+    """Allow addresses of hosts that packets are routed to, without a zone; and `None`."""
 
     def objection(value: Any) -> str:
-        return f"{value} has a zone: an address that routes without one is needed" if "%" in str(value) else ""
+        return "" if value is None else host_objection(value) or routed_objection(value)
 
     return Rule("", objection, {"not": {"type": "string", "pattern": "%"}})
 

@@ -58,6 +58,7 @@ class LbConfig:
     ipv4_src_address: IPv4Address | None = attrs.field(
         default=None,
         converter=optional(IPv4Address),
+        validator=routed(),
         metadata=about("Outer source address of GRE over IPv4; `vpp` requires it", examples=("192.0.2.1",)),
     )
     ipv6_src_address: IPv6Address | None = attrs.field(

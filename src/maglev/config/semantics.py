@@ -13,7 +13,7 @@ from maglev.config.draft import Draft
 from maglev.config.faults import Fault, Path
 from maglev.config.resolve import vip_key
 from maglev.config.schema import FrontendConfig, PoolConfig
-from maglev.config.values import without_zone
+from maglev.config.values import routed_objection, without_zone
 
 _NAME = re.compile(r"(?! )(?:[^\s\x00-\x1f\x7f-\x9f]| ){1,200}(?<! )")
 _FRONTENDS: Path = ("maglev", "frontends")
@@ -115,10 +115,11 @@ def _members(draft: Draft, name: str, frontend: FrontendConfig) -> Iterator[Faul
         if other != member:
             message = f"backends {other!r} and {member!r} have one address, {backend.address}: only one may serve here"
             yield Fault(path, message, "meaning", at_key=True)
-        if routed_only and without_zone(backend.address) != backend.address:
+        if routed_only and routed_objection(backend.address):
+            kind = "a link-local address" if backend.address.is_link_local else "the host itself"
             message = (
                 f"backend {member!r} has the address {backend.address}, and the dataplane {draft.dataplane} cannot "
-                "send to a link-local address: one that routes is needed, or leave it out of the pools to probe it only"
+                f"send to {kind}: one that routes is needed, or leave it out of the pools to probe it only"
             )
             yield Fault(path, message, "meaning", at_key=True)
         version = backend.address.version

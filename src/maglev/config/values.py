@@ -6,7 +6,7 @@ import math
 import re
 from datetime import timedelta
 from fractions import Fraction
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
 Duration = timedelta | float | str
@@ -19,6 +19,8 @@ DURATION_PATTERN = (
 
 ALLOWED_DURATION = "a duration such as 500ms, 2s, 1m30s, 1h or 14d, or a number of seconds"
 
+_BROADCAST, _LOOPBACK = IPv4Address("255.255.255.255"), IPv6Address("::1")
+_COMPATIBLE, _MAPPED = IPv6Network("::/96"), IPv6Network("::ffff:0:0/96")
 _ZONE = re.compile(r"[1-9][0-9]{0,8}|(?![0-9]+$)[!-$&-.0-9;-~]{1,15}")
 """An interface by its number or its name."""
 _PART = re.compile(r"([0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(ns|us|µs|μs|ms|s|m|h|d)")
@@ -120,19 +122,41 @@ def server_address(value: Address | str) -> Address:
         ValueError: It is no address, or not one that a host can have.
     """
     found = value if isinstance(value, IPv4Address | IPv6Address) else ip_address(str(value))
-    if found.is_unspecified or found.is_multicast:
-        raise ValueError(f"{found} is no host's address")
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        raise ValueError(f"{found} is an IPv4 address written as IPv6: write {found.ipv4_mapped}")
+    if objection := host_objection(found):
+        raise ValueError(objection)
     return found
 
 
 def address(value: Address | str) -> Address:
-    """As `server_address`; one with a zone is refused."""
+    """As `server_address`; one with a zone is refused, and so is the loopback address of IPv6."""
     found = server_address(value)
-    if isinstance(found, IPv6Address) and found.scope_id is not None:
-        raise ValueError(f"{found} has a zone: an address that routes without one is needed")
+    if objection := routed_objection(found):
+        raise ValueError(objection)
     return found
+
+
+def host_objection(found: Address) -> str:
+    """Say why an address is not one that a host can have; empty if it is.
+
+    `::ffff:0:0/96` (RFC 4291, 2.5.5.2) and `::/96` (2.5.5.1, deprecated) hold IPv4 addresses. Whoever keeps both
+    families in sixteen bytes, as VPP does, takes such an address for the IPv4 one. Of `::/96` only `::1` is a host's.
+    """
+    if found.is_unspecified or found.is_multicast or found == _BROADCAST:
+        return f"{found} is no host's address"
+    if not isinstance(found, IPv6Address) or without_zone(found) == _LOOPBACK:
+        return ""
+    if found in _COMPATIBLE or found in _MAPPED:
+        return f"{found} is an IPv4 address written as IPv6: write {IPv4Address(int(found) & 0xFFFFFFFF)}"
+    return ""
+
+
+def routed_objection(found: Address) -> str:
+    """Say why packets cannot be routed to a host's address; empty if they can."""
+    if not isinstance(found, IPv6Address):
+        return ""
+    if found.scope_id is not None:
+        return f"{found} has a zone: an address that routes without one is needed"
+    return f"{found} is the host itself: an address that routes is needed" if found == _LOOPBACK else ""
 
 
 def zone_objection(found: Address | None) -> str:

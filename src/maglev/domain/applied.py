@@ -30,7 +30,7 @@ def applied_all(vips: Mapping[VipKey, VipState], operations: Iterable[Operation]
     """Return what the VIPs are after acknowledged operations, in their order.
 
     What a write makes unknown becomes `None`: the buckets of all servers of its VIP, and when a server was last
-    changed; a flushed server has no flows.
+    changed; a flushed server has no entries.
 
     Args:
         vips: What the dataplane held before; not changed.
@@ -72,7 +72,7 @@ def _change(servers: dict[Address, ServerState], operation: AddServer | DeleteSe
         servers.pop(operation.server, None)
         return
     before = servers.get(operation.server)
-    flows = before.flows if before else None
-    if isinstance(operation, SetWeight) and operation.flush and flows is not None:
-        flows = 0
-    servers[operation.server] = ServerState(operation.weight, flows=flows)
+    entries = before.entries if before else None
+    if isinstance(operation, SetWeight) and operation.flush and entries is not None:
+        entries = 0
+    servers[operation.server] = ServerState(operation.weight, entries=entries)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from maglev.api import AddServer, AddVip, DeleteServer, Operation, SetWeight, VipKey, VipState
+from maglev.api import AddServer, DeleteServer, Operation, SetWeight, VipKey, VipState
 from maglev.domain.desired import DesiredVip
 from maglev.domain.table import numeric_order
 
 
-def making(vip: VipKey, desired: DesiredVip) -> Iterator[Operation]:
-    """Yield what makes a VIP that is not there: the VIP, then its servers, those that carry weight first.
+def filling(vip: VipKey, desired: DesiredVip) -> Iterator[Operation]:
+    """Yield the servers of a VIP that was just made, those that carry weight first.
 
     A flush needs no operation: nothing is established yet.
     """
-    yield AddVip(vip, desired.attributes)
     for server in sorted(desired.servers, key=lambda a: (desired.servers[a].weight == 0, numeric_order(a))):
         yield AddServer(vip, server, desired.servers[server].weight)
 

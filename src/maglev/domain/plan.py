@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterator, Mapping
 
 import attrs
 
-from maglev.api import DeleteVip, Operation, VipKey, VipState
-from maglev.domain.changes import lowering, making, raising
+from maglev.api import AddVip, DeleteVip, Operation, VipKey, VipState
+from maglev.domain.changes import filling, lowering, raising
 from maglev.domain.coexistence import Survey, survey
 from maglev.domain.desired import DesiredVip
 from maglev.domain.drift import Drift, blocked_drift, drift_of
@@ -55,9 +55,12 @@ def plan_address(
 ) -> Plan:
     """Plan one VIP address.
 
-    The phases: for each VIP that is made anew on its own, its removal and then its return; removals that stand in the
-    way of what another VIP needs; adding and raising; lowering and removing, where flushes come last, so that no
-    flushed flow settles on a server that is itself about to be drained.
+    The phases: for each VIP that is made anew on its own, its removal and return, and then its servers; removals that
+    stand in the way of what another VIP needs; new VIPs and raising; the servers of new VIPs; lowering and removing,
+    where flushes come last, so that no flushed flow settles on a server that is itself about to be drained.
+
+    A VIP and its servers are never in one phase: where somebody else has made that VIP meanwhile, ours is refused, and
+    the servers would go to theirs.
 
     What established flows hang on (sticky flag, encapsulation, table length) is never touched but in `recreate`. What
     cannot be reached without removing something that may not be removed is left alone and reported.
@@ -78,6 +81,7 @@ def plan_address(
         *_replacing_alone(ground, desired, actual),
         tuple(_clearing_the_way(ground, actual)),
         tuple(_growing(ground, desired, actual)),
+        tuple(_filling(ground, desired, actual)),
         tuple(_shrinking(ground, desired, actual)),
     )
     return Plan(
@@ -95,8 +99,8 @@ def _replacing_alone(
     if not ground.entangled:
         for key in ground.made:
             if key in actual:
-                yield (DeleteVip(key),)
-                yield tuple(making(key, desired[key]))
+                yield DeleteVip(key), AddVip(key, desired[key].attributes)
+                yield tuple(filling(key, desired[key]))
 
 
 def _clearing_the_way(ground: Survey, actual: Mapping[VipKey, VipState]) -> Iterator[Operation]:
@@ -109,11 +113,22 @@ def _clearing_the_way(ground: Survey, actual: Mapping[VipKey, VipState]) -> Iter
 def _growing(
     ground: Survey, desired: Mapping[VipKey, DesiredVip], actual: Mapping[VipKey, VipState]
 ) -> Iterator[Operation]:
-    for key in ground.made:
-        if ground.entangled or key not in actual:
-            yield from making(key, desired[key])
+    for key in _added(ground, actual):
+        yield AddVip(key, desired[key].attributes)
     for key in _kept(ground, desired, actual):
         yield from raising(key, desired[key], actual[key])
+
+
+def _filling(
+    ground: Survey, desired: Mapping[VipKey, DesiredVip], actual: Mapping[VipKey, VipState]
+) -> Iterator[Operation]:
+    for key in _added(ground, actual):
+        yield from filling(key, desired[key])
+
+
+def _added(ground: Survey, actual: Mapping[VipKey, VipState]) -> Iterator[VipKey]:
+    """Yield the VIPs that are made, but for those that return on their own."""
+    return (key for key in ground.made if ground.entangled or key not in actual)
 
 
 def _shrinking(

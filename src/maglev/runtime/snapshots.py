@@ -182,7 +182,7 @@ def _member(
         reason=effective.reason,
         dataplane_weight=server.weight if server else None,
         buckets=buckets,
-        flows=server.flows if server else None,
+        entries=server.entries if server else None,
     )
 
 

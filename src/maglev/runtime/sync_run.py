@@ -229,9 +229,11 @@ class SyncRun:
         self, address: Address | None, operation: Operation, result: OperationResult, progress: SyncProgress
     ) -> None:
         match result:
-            case Ok():
+            case Ok() if self._store.state.dataplane.expects(operation):
                 self._store.step(sync.acknowledged, operation)
                 return
+            case Ok():
+                progress.errors.append(f"{describe(operation)}: done on a VIP that somebody else has made meanwhile")
             case Failed(error=error):
                 progress.errors.append(f"{describe(operation)}: {error}")
             case Unknown(why=why):

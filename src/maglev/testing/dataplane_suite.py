@@ -239,11 +239,11 @@ class DataplaneSuite:
             assert set((await session.read()).vips) == {WEB, TLS}
             assert await self.weights(session, WEB) == {S2: 77}
 
-    async def test_details_tell_the_flows_of_each_server_where_the_dataplane_can(self, dataplane: Dataplane) -> None:
+    async def test_details_tell_the_entries_of_each_server_where_the_dataplane_can(self, dataplane: Dataplane) -> None:
         async with self.emptied(dataplane, *WEB_OF_TWO) as session:
             servers = (await session.read(details=True)).vips[WEB].servers
-            expected = 0 if "flows" in session.info.capabilities else None
-            assert {state.flows for state in servers.values()} == {expected}
+            expected = 0 if "entries" in session.info.capabilities else None
+            assert {state.entries for state in servers.values()} == {expected}
 
     async def test_counters_tell_of_every_vip_where_the_dataplane_can(self, dataplane: Dataplane) -> None:
         async with self.emptied(dataplane, *WEB_OF_TWO, AddVip(TLS, GRE4)) as session:

@@ -11,6 +11,8 @@ Address = IPv4Address | IPv6Address
 
 ALL_ONES_4, ALL_ONES_6 = b"\xff" * 4, b"\xff" * 16
 """An outer source address that was never set."""
+NEVER_SET = (IPv4Address(ALL_ONES_4), IPv6Address(ALL_ONES_6))
+MAX_PORT = 65535
 
 ENCAPS = (Encap.GRE4, Encap.GRE6)
 """By VPP's numbers; it has others, which maglevd never makes."""
@@ -32,6 +34,28 @@ def pack_vip(vip: VipKey) -> dict[str, Any]:
 def pack_prefix(address: Address) -> dict[str, Any]:
     """Return a host address as the fields of `vl_api_prefix_t`."""
     return {"address": pack_address(address), "len": address.max_prefixlen}
+
+
+def vip_objection(vip: VipKey) -> str:
+    """Say why VPP would take a VIP for another one; empty if it would not."""
+    if not 0 <= vip.port <= MAX_PORT:
+        return f"port {vip.port}, allowed are 0 to {MAX_PORT}"
+    if (vip.protocol is IPProtocol.ANY) != (vip.port == 0):
+        return f"protocol {vip.protocol} and port {vip.port}: all protocols go with all ports, and only with them"
+    return address_objection(vip.address)
+
+
+def address_objection(address: Address) -> str:
+    """Say why VPP would take an address for another one; empty if it would not.
+
+    VPP keeps an IPv4 address in the last four of sixteen bytes, zeros before it: `::192.0.2.1` is 192.0.2.1 to it, and
+    a VIP of the one is a VIP of the other. No message has a zone.
+    """
+    if not isinstance(address, IPv6Address):
+        return ""
+    if address.scope_id is not None:
+        return f"address {address}, whose zone would get lost"
+    return f"address {address}, which VPP takes for {IPv4Address(int(address))}" if int(address) < 1 << 32 else ""
 
 
 def unpack_address(field: Any) -> Address:

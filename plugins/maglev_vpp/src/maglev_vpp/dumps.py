@@ -81,16 +81,16 @@ def vip_states(
     vips: Sequence[VipRow],
     servers: Sequence[ServerRow],
     *,
-    flows: bool,
+    entries: bool,
     partial: bool = False,
 ) -> dict[VipKey, VipState]:
-    """Combine dumps and details into what VPP holds, with or without established flows.
+    """Combine dumps and details into what VPP holds, with or without entries of flows.
 
     Args:
         known: The details, by VIP.
         vips: The VIPs in the dump.
         servers: The servers in the dump.
-        flows: Whether the details' flows are wanted.
+        entries: Whether the details' entries of flows are wanted.
         partial: Whether VPP could not be asked for the details of all: a VIP without details is there all the same.
             Otherwise it is left out, since it was removed meanwhile.
     """
@@ -98,8 +98,8 @@ def vip_states(
     in_use: dict[VipKey, dict[Address, ServerState]] = {row.key: {} for row in there}
     for row in servers:
         if row.used and row.vip in in_use:
-            count = known[row.vip].flows.get(row.server) if flows and row.vip in known else None
-            in_use[row.vip][row.server] = row.state if count is None else attrs.evolve(row.state, flows=count)
+            count = known[row.vip].entries.get(row.server) if entries and row.vip in known else None
+            in_use[row.vip][row.server] = row.state if count is None else attrs.evolve(row.state, entries=count)
     return {row.key: _state(row, known.get(row.key), in_use[row.key]) for row in there}
 
 

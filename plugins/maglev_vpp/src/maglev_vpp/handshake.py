@@ -84,7 +84,7 @@ async def _handshake(connection: ApiConnection) -> DataplaneInfo:
         version=version,
         boot_id=str(ping.vpe_pid),
         flow_hash=await anyio.to_thread.run_sync(flow_hash),
-        capabilities=frozenset({"flows"}),
+        capabilities=frozenset({"entries"}),
         missing=tuple(f"counters of routes: VPP lacks {name}" for name in missing),
         build_date=build_date,
         pid=ping.vpe_pid,

@@ -20,7 +20,16 @@ from maglev.api import (
     SetConf,
     SetWeight,
 )
-from maglev_vpp.addresses import ALL_ONES_4, ALL_ONES_6, ENCAPS, pack_address, pack_vip
+from maglev_vpp.addresses import (
+    ALL_ONES_4,
+    ALL_ONES_6,
+    ENCAPS,
+    NEVER_SET,
+    address_objection,
+    pack_address,
+    pack_vip,
+    vip_objection,
+)
 from maglev_vpp.dumps import MAX_TABLE_LENGTH
 from maglev_vpp.memory import MAX_STICKY_BUCKETS
 
@@ -35,8 +44,15 @@ UNCHANGED = 0xFFFFFFFF
 Request = tuple[str, Mapping[str, Any]]
 
 
-def request(operation: Operation) -> Request | Failed:
-    """Return the message for one operation, or the reason to refuse it."""
+def request(operation: Operation, *, keep_buckets: bool = False) -> Request | Failed:
+    """Return the message for one operation, or the reason to refuse it.
+
+    Args:
+        operation: The operation.
+        keep_buckets: Whether one that sets the configuration leaves the number of sticky buckets as it is.
+    """
+    if objection := _objection(operation):
+        return Failed(f"INVALID_VALUE: {objection}")
     match operation:
         case AddVip():
             return _add_vip(operation)
@@ -51,7 +67,18 @@ def request(operation: Operation) -> Request | Failed:
         case SetWeight():
             return _weighted("lb_as_set_weight", operation, {"is_flush": operation.flush})
         case SetConf(conf=conf):
-            return conf_request(conf)
+            return _set_conf(conf, keep_buckets=keep_buckets)
+
+
+def _objection(operation: Operation) -> str:
+    """Say why VPP would take an operation for one on another VIP, server or source address; empty if it would not."""
+    if isinstance(operation, SetConf):
+        sources = (operation.conf.ipv4_source, operation.conf.ipv6_source)
+        never = [f"source address {each}, which VPP takes for none" for each in sources if each in NEVER_SET]
+        return never[0] if never else ""
+    if isinstance(operation, AddServer | DeleteServer | SetWeight) and (found := address_objection(operation.server)):
+        return found
+    return vip_objection(operation.vip)
 
 
 def _add_vip(operation: AddVip) -> Request | Failed:
@@ -75,8 +102,7 @@ def _weighted(name: str, operation: AddServer | SetWeight, more: Mapping[str, An
     return name, {**pack_vip(operation.vip), **server, **more}
 
 
-def conf_request(conf: DataplaneConf, *, keep_buckets: bool = False) -> Request | Failed:
-    """Return the message that sets the configuration, all but the number of sticky buckets if that is to be kept."""
+def _set_conf(conf: DataplaneConf, *, keep_buckets: bool) -> Request | Failed:
     if not 1 <= conf.sticky_buckets_per_core <= MAX_STICKY_BUCKETS:
         return Failed(INVALID_SIZE)
     if not 1 <= conf.flow_timeout_s <= MAX_FLOW_TIMEOUT_S:

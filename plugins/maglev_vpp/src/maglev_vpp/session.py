@@ -38,7 +38,7 @@ from maglev_vpp.dumps import ServerRow, VipRow, conf_of, server_row, vip_row, vi
 from maglev_vpp.leaks import Leaks
 from maglev_vpp.memory import BUCKET, ROW
 from maglev_vpp.messages import name_of
-from maglev_vpp.requests import Request, conf_request, request
+from maglev_vpp.requests import Request, request
 from maglev_vpp.room import Room
 from maglev_vpp.routes import RouteWatch
 from maglev_vpp.show_vips import SERVERS_IN_SUMMARY, SUMMARY_COMMAND
@@ -71,13 +71,15 @@ class VppSession:
     # ------------------------------------------------------------------------------------------------ reading
 
     async def read(self, *, details: bool = False) -> DataplaneState:
-        """Read everything; with `details` also established flows, from VPP's command line."""
+        """Read everything; with `details` also the entries of each server, from VPP's command line."""
         async with self._reading:
             conf = conf_of(await self._connection.call("lb_conf_get"))
             vips, servers = await self._dumps(refresh=details)
             with self._one_unit():
                 await self._room.found(conf, len(vips) + len(servers))
-            states = vip_states(self._details.known, vips, servers, flows=details, partial=bool(self._details.missing))
+            states = vip_states(
+                self._details.known, vips, servers, entries=details, partial=bool(self._details.missing)
+            )
             self._vips = set(states)
             self._leaks.found(states)
             await self._watch.look(
@@ -166,7 +168,7 @@ class VppSession:
                 lacking = await self._room.lacking_for_flows(buckets)
         except DataplaneError:
             return NotSent()
-        (sent,) = self._send([conf_request(operation.conf, keep_buckets=bool(lacking))])
+        (sent,) = self._send([request(operation, keep_buckets=bool(lacking))])
         result = await self._result(operation, sent)
         if not isinstance(result, Ok):
             return result
@@ -193,8 +195,8 @@ class VppSession:
             return Unknown(f"VPP's reply to {sent.name} is too short")
         if retval < 0:
             return Failed(name_of(retval))
+        self._details.follow(operation)
         if isinstance(operation, AddVip | DeleteVip):
-            self._details.known.pop(operation.vip, None)
             if isinstance(operation, AddVip):
                 self._vips.add(operation.vip)
                 self._leaks.added(operation.vip, operation.attributes.table_length)

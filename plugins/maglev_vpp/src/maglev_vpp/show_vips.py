@@ -1,7 +1,7 @@
 """Parses `show lb vips verbose`, for what only VPP's command line tells of a VIP.
 
 No message of the API has a VIP's sticky flag, its index in VPP (which its counters are kept by) or a server's number of
-established flows.
+entries in the tables of established flows.
 """
 
 from __future__ import annotations
@@ -40,14 +40,16 @@ class VipDetails:
         index: Its index in VPP.
         sticky: Whether only the source address is hashed.
         table_length: Buckets of its new-flow table.
-        flows: Established flows by server, of the servers in use.
+        entries: Entries in the workers' tables of established flows by server, of the servers in use. VPP calls them
+            flows, but one stays there when its flow has ended or moved, until another flow takes its place or it is
+            flushed. So this is an upper bound of the flows.
     """
 
     key: VipKey
     index: int
     sticky: bool
     table_length: int
-    flows: Mapping[Address, int]
+    entries: Mapping[Address, int]
 
 
 def longest_output(vips: int, servers: Iterable[Address]) -> int:
@@ -90,5 +92,5 @@ def parse_vip(block: str) -> VipDetails | None:
         index=int(head["index"]),
         sticky="src_ip_sticky" in flags,
         table_length=int(length[1]) if length else 0,
-        flows={ip_address(address): int(flows) for address, flows in _SERVER.findall(rest)},
+        entries={ip_address(address): int(entries) for address, entries in _SERVER.findall(rest)},
     )

@@ -14,10 +14,11 @@ from itertools import pairwise
 import anyio.lowlevel
 import attrs
 
-from maglev.api import DataplaneError, VipKey
+from maglev.api import AddVip, DataplaneError, DeleteVip, Operation, VipKey
 from maglev_vpp.addresses import Address
 from maglev_vpp.connection import ApiConnection
 from maglev_vpp.dumps import ServerRow, VipRow
+from maglev_vpp.expected import ExpectedServers
 from maglev_vpp.memory import in_words
 from maglev_vpp.messages import name_of
 from maglev_vpp.room import Room
@@ -30,7 +31,7 @@ ASK_FROM, DEFAULT_FREE = 256 << 10, 29 << 19
 nothing: 14.5 MiB. VPP aborts over a reply that does not fit there in one piece: 14.0 MiB passed, and 15.4 did not."""
 COPIES = 4
 """So many times an output stands in VPP's main heap: as it grows, and as it waits for us to receive it."""
-MISSING = "flags, indices, counters and established flows of VIPs"
+MISSING = "flags, indices, counters and entries of flows of VIPs"
 SEGMENT_COMMAND = "show memory api-segment"
 _FREE = re.compile(r", free: ([\d.]+)([KMG])")
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -40,14 +41,19 @@ VIPS_PER_SLICE = 100
 
 @attrs.define(eq=False)
 class VipDetailsCache:
-    """The sticky flag, index and exact table length of VIPs, and their established flows when last asked."""
+    """The sticky flag, index and exact table length of VIPs, and their entries of flows when last asked."""
 
     _connection: ApiConnection
     _room: Room
     known: dict[VipKey, VipDetails] = attrs.field(factory=dict, init=False)
     missing: str = attrs.field(default="", init=False)
     """What is missing since VPP holds too much to be asked, in words; empty: nothing."""
+    _remade: set[VipKey] = attrs.field(factory=set, init=False)
+    """VIPs that we made or removed since VPP was asked last."""
+    _expected: ExpectedServers = attrs.field(factory=ExpectedServers, init=False)
     _leftovers: Counter[tuple[VipKey, Address, int]] = attrs.field(factory=Counter, init=False)
+    _rows: Mapping[VipKey, VipRow] = attrs.field(factory=dict, init=False)
+    """The last dump. A VIP that has another encapsulation or table length was made anew."""
 
     async def update(self, vips: Sequence[VipRow], servers: Sequence[ServerRow], *, refresh: bool) -> None:
         """Make what is known fit the dumps; asks VPP only if it must, or is told to, and never for too much.
@@ -57,19 +63,22 @@ class VipDetailsCache:
         """
         now = leftovers(servers)
         new = now - self._leftovers
+        rows = {row.key: row for row in vips}
+        changed = self._expected.differ(rows.keys(), servers)
+        changed |= {key for key, row in rows.items() if self._rows.get(key, row) != row}
         asked = False
-        if refresh or self.missing or is_outdated(self.known, vips, new_leftovers=bool(new)):
+        if refresh or self.missing or is_outdated(self.known, vips, new_leftovers=bool(changed or new)):
             self._note(await self._too_much(vips, servers))
             if not self.missing:
                 await self._refresh()
                 asked = True
         if not asked:
-            remade = {vip for vip, _server, _removed_s in new}
-            listed = {row.key for row in vips} - remade
+            remade = changed | {vip for vip, _server, _removed_s in new}
+            listed = rows.keys() - remade
             self.known = {key: details for key, details in self.known.items() if key in listed}
             if self.missing and not in_order(self.known, vips):
                 self.known = {}
-        self._leftovers = now
+        self._leftovers, self._rows = now, rows
 
     def _note(self, missing: str) -> None:
         if missing and not self.missing:
@@ -96,12 +105,20 @@ class VipDetailsCache:
         found = _FREE.search(reply.reply)
         return round(float(found[1]) * UNITS[found[2]]) if found else DEFAULT_FREE
 
+    def follow(self, operation: Operation) -> None:
+        """Take an operation of our own that VPP acknowledged."""
+        self._expected.follow(operation)
+        if isinstance(operation, AddVip | DeleteVip):
+            self.known.pop(operation.vip, None)
+            self._remade.add(operation.vip)
+
     async def _refresh(self) -> None:
         """Ask VPP for all VIPs.
 
         Raises:
             DataplaneError: VPP could not be asked, or its answer cannot be parsed.
         """
+        self._remade.clear()
         reply = await self._connection.call("cli_inband", cmd=COMMAND)
         if reply.retval < 0:
             raise DataplaneError(f"VPP refused {COMMAND!r}: {name_of(reply.retval)}: {reply.reply.strip()}")
@@ -114,7 +131,8 @@ class VipDetailsCache:
                     known[details.key] = details
         except ValueError as error:
             raise DataplaneError(f"the output of VPP's command line cannot be parsed: {error}") from error
-        self.known = known
+        # What was said of a VIP that we made or removed meanwhile may be of the one before.
+        self.known = {key: details for key, details in known.items() if key not in self._remade}
 
 
 def leftovers(servers: Sequence[ServerRow]) -> Counter[tuple[VipKey, Address, int]]:

@@ -18,6 +18,7 @@ from .api import Api, Client, wide, wide_address
 from .definitions import OF_WEIGHTS, Vocabulary
 from .faults import Faults
 from .lb import GRE4, WORKERS, Abort, Lb, Server, Vip
+from .meddler import Meddler
 from .statseg import StatsSegment
 
 FRAME = struct.Struct(">QII")
@@ -45,6 +46,7 @@ class Standin:
         self.api = Api(vocabulary, self.lb)
         self.stats = StatsSegment()
         self.faults = Faults()
+        self.meddler = Meddler()
         self.clients: dict[asyncio.StreamWriter, Client] = {}
         self._go_on = asyncio.Event()
         self._go_on.set()
@@ -90,7 +92,10 @@ class Standin:
         if name == "memclnt_keepalive_reply":
             self.api.kept_alive += 1
         try:
-            replies = [framed(reply) for reply in self.api.answer(message, self.clients[writer])]
+            self.meddler.before(name, self.lb)
+            answers = self.api.answer(message, self.clients[writer])
+            self.meddler.after(name, message, answers)
+            replies = [framed(reply) for reply in answers]
         except Abort:
             os.abort()
         if name and name == self.faults.die_in:
@@ -186,6 +191,21 @@ class Standin:
             api.writes.clear()
             api.commands.clear()
         return report
+
+    def do_reset(self) -> None:
+        """Forget all VIPs and what was written, as if newly started."""
+        self.lb = self.api.lb = Lb()
+        self.api.writes.clear()
+        self._published = -1
+        self.publish_if_new()
+
+    def do_meddle(self, deeds: dict[str, list[list[Any]]]) -> None:
+        """Have somebody else write between messages; see `Meddler`."""
+        self.meddler = Meddler({int(number): each for number, each in deeds.items()})
+
+    def do_conversation(self) -> list[list[Any]]:
+        """Return the messages to the lb plugin since then."""
+        return self.meddler.conversation
 
     def do_collect(self) -> None:
         """Collect what was removed, now."""

@@ -69,11 +69,11 @@ class Contents:
 
     @property
     def vips(self) -> Mapping[VipKey, VipState]:
-        """All VIPs, their servers without buckets and flows."""
+        """All VIPs, their servers without buckets and entries."""
         return {key: vip for prefix in self._prefixes.values() for key, vip in prefix.items()}
 
     def vip(self, key: VipKey) -> VipState:
-        """Return one VIP, its servers without buckets and flows.
+        """Return one VIP, its servers without buckets and entries.
 
         Raises:
             KeyError: There is no such VIP.

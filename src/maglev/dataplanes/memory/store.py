@@ -135,7 +135,7 @@ class MemorySession:
             version="1",
             boot_id=self._store.boot_id,
             flow_hash=self._store.flow_hash,
-            capabilities=frozenset({"flows", "counters"}),
+            capabilities=frozenset({"entries", "counters"}),
             boot_time_s=self._store.boot_time_s,
             connected_at_s=self._store.clock_s(),
         )
@@ -143,7 +143,7 @@ class MemorySession:
     async def read(self, *, details: bool = False) -> DataplaneState:
         await self.check("reading")
         conf = self._store.conf
-        vips = await self._store.traffic.with_details(self._store.vips, flows=details)
+        vips = await self._store.traffic.with_details(self._store.vips, entries=details)
         if self._reason:
             raise self._error("reading")
         return DataplaneState(vips, conf)

@@ -79,14 +79,14 @@ class Traffic:
         self._contents.packets[index][kind] += 1
         return server
 
-    async def with_details(self, vips: Mapping[VipKey, VipState], *, flows: bool) -> dict[VipKey, VipState]:
-        """Add to VIPs how many buckets each of their servers has, and on request how many established flows."""
+    async def with_details(self, vips: Mapping[VipKey, VipState], *, entries: bool) -> dict[VipKey, VipState]:
+        """Add to VIPs how many buckets each of their servers has, and on request how many entries of flows."""
         counted = {}
         for position, (key, vip) in enumerate(vips.items()):
             counted[key] = self._with_buckets(key, vip)
             if position % _VIPS_PER_SLICE == _VIPS_PER_SLICE - 1:
                 await checkpoint()
-        return _with_flows(counted, self._contents.flows.count()) if flows else counted
+        return _with_entries(counted, self._contents.flows.count()) if entries else counted
 
     def counters(self) -> tuple[VipCounters, ...]:
         """Return what each VIP carried; every packet has 64 bytes."""
@@ -140,12 +140,14 @@ def _weights(vip: VipState) -> dict[Address, int]:
     return {server: state.weight for server, state in vip.servers.items()}
 
 
-def _with_flows(vips: Mapping[VipKey, VipState], flows: Mapping[tuple[int, Address], int]) -> dict[VipKey, VipState]:
+def _with_entries(
+    vips: Mapping[VipKey, VipState], entries: Mapping[tuple[int, Address], int]
+) -> dict[VipKey, VipState]:
     return {
         key: attrs.evolve(
             vip,
             servers={
-                server: attrs.evolve(state, flows=flows.get((vip.index or 0, server), 0))
+                server: attrs.evolve(state, entries=entries.get((vip.index or 0, server), 0))
                 for server, state in vip.servers.items()
             },
         )

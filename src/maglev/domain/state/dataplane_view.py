@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from maglev.api import (
+    AddServer,
     AddVip,
     DataplaneConf,
     DataplaneState,
@@ -71,8 +72,15 @@ class DataplaneView:
         self.conf = state.conf
         self.known = True
 
+    def expects(self, operation: Operation) -> bool:
+        """Tell whether an operation can be done: one on a server of a VIP that is not there cannot, as far as we know.
+
+        Where it is acknowledged all the same, somebody else has made that VIP.
+        """
+        return not isinstance(operation, AddServer | DeleteServer | SetWeight) or self.vip(operation.vip) is not None
+
     def acknowledged(self, operation: Operation) -> None:
-        """Take what the dataplane says it has done."""
+        """Take what the dataplane says it has done; one operation that `expects` is true of."""
         if isinstance(operation, SetConf):
             self.conf = operation.conf
             return

@@ -100,7 +100,7 @@ def state(found: DataplaneState, names: Mapping[VipKey, str]) -> View:
         "#weight": lambda row: row[3] and row[3].weight,
         "#its buckets": lambda row: row[3] and row[3].buckets,
         "#share": lambda row: _share(row[1], row[3]),
-        "#flows": lambda row: row[3] and row[3].flows,
+        "#entries": lambda row: row[3] and row[3].entries,
     }
     conf = fields(
         [

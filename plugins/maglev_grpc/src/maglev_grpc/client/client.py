@@ -115,7 +115,7 @@ class Client:
         return await self._values(api.Problem, "CheckConfig")
 
     async def read_dataplane(self, *, details: bool = False) -> api.DataplaneState:
-        """Read the dataplane afresh; `details` also what is costly (established flows per server)."""
+        """Read the dataplane afresh; `details` also what is costly (the entries of each server)."""
         return await self._value(api.DataplaneState, "GetDataplaneState", details=details)
 
     async def counters(self) -> Sequence[api.VipCounters]:
