@@ -118,8 +118,10 @@ def test_a_process_that_was_stopped_declares_nobody_dead(listener: socket.socket
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watch.prober.run)
             await watch.until(lambda: sum(code is Code.L7OK for code in watch.codes) == 20)
+            # Where it was stopped within a turn, the next one notices.
+            await watch.until(lambda: any(lag_ns >= 10**9 for lag_ns, _ in watch.lags))
             say(*watch.codes)
-            say(*[f"{lag_ns // 10**9} {voided}" for lag_ns, voided in watch.lags])
+            say(*[voided for _, voided in watch.lags])
             tasks.cancel_scope.cancel()
         await watch.prober.aclose()
 
@@ -140,12 +142,11 @@ def test_a_process_that_was_stopped_declares_nobody_dead(listener: socket.socket
             connection.sendall(b"ok\n")
         assert process.stdout is not None
         codes = process.stdout.readline().split()
-        lags = process.stdout.readline().split()
+        voided = process.stdout.readline().split()
         for connection in first:
             connection.close()
     assert Counter(codes) == {"L7OK": 20}
-    assert int(lags[0]) >= 1
-    assert sum(map(int, lags[1::2])) == 0
+    assert sum(map(int, voided)) == 0
 
 
 @contextmanager

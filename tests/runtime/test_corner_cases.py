@@ -270,13 +270,14 @@ async def test_a_reload_that_fails_after_it_saved_leaves_the_file_as_it_was(
         await serving(env, controller)
         await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 30), ACTOR)
         kept = await anyio.Path(env.state_dir / "overrides.json").read_bytes()
-        saved = controller.commands._execution._overrides.save  # type: ignore[attr-defined]
+        store = controller.commands._execution._saver._store  # type: ignore[attr-defined]
+        saved = store.save
 
         def save_and_fail(given: OperatorOverrides) -> None:
             saved(given)
             Unequal.Options.left = 0
 
-        monkeypatch.setattr(controller.commands._execution._overrides, "save", save_and_fail)  # type: ignore[attr-defined]
+        monkeypatch.setattr(store, "save", save_and_fail)
         with pytest.raises(FailedPrecondition, match="cannot be compared"):
             await apply(controller, unequal(a=50))
         assert await anyio.Path(env.state_dir / "overrides.json").read_bytes() == kept

@@ -41,7 +41,8 @@ class Terminal:
         ioctl(self._line, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         self._before = termios.tcgetattr(self._line)
         takes_terminal = (
-            "import fcntl, os, sys, termios\n"
+            "import fcntl, os, signal, sys, termios\n"
+            "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"  # ignored where the tests were started in the background
             "os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.write(1, b'.'); os.execv(sys.argv[1], sys.argv[1:])"
         )
         self.process = subprocess.Popen(
