@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import maglev
-from maglev import BackendConfig, Config, Controller, FrontendConfig, LbConfig, MemberConfig, PoolConfig
+from maglev import BackendConfig, Config, FrontendConfig, LbConfig, LiveControl, MemberConfig, PoolConfig
 from maglev.api import BackendEvent, BackendState, EventFilter, EventKind, Transition
 from maglev_grpc.client import Client, Connected, Watched, connect
 from maglev_grpc.server import GrpcExporter, GrpcOptions
@@ -96,7 +96,8 @@ class Meter:
 async def serve(pipe: Connection, backends: int) -> None:
     """Be the daemon, and do as the other process says."""
     loop = asyncio.get_running_loop()
-    exporter = GrpcExporter(GrpcOptions(addr="127.0.0.1:0"))
+    # All watchers are one host, or a user of this one.
+    exporter = GrpcExporter(GrpcOptions(addr="127.0.0.1:0", max_connections=4096, max_connections_per_host=4096))
     plugins = maglev.installed({"MAGLEV_LOAD_PLUGINS": ""})
     async with maglev.open_controller(config(backends), plugins=plugins) as control:
         ready = asyncio.Event()
@@ -113,7 +114,7 @@ async def serve(pipe: Connection, backends: int) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def publish(control: Controller, events: int) -> None:
+async def publish(control: LiveControl, events: int) -> None:
     """Make events, in bursts."""
     for number in range(events):
         transition = Transition(BackendState.UP, BackendState.DOWN, time.time(), None, str(number))
