@@ -45,7 +45,7 @@ class Encap(StrEnum):
     """An encapsulation that we never configure (L3DSR, NAT): read back, left alone."""
 
 
-@attrs.frozen(order=True)
+@attrs.frozen(order=True, cache_hash=True)  # a sync hashes one for each server
 class VipKey:
     """What names a VIP in a dataplane.
 

@@ -77,6 +77,7 @@ class VppSession:
             vips, servers = await self._dumps(refresh=details)
             with self._one_unit():
                 await self._room.found(conf, len(vips) + len(servers))
+            await anyio.lowlevel.checkpoint()
             states = vip_states(
                 self._details.known, vips, servers, entries=details, partial=bool(self._details.missing)
             )

@@ -63,6 +63,7 @@ class VipDetailsCache:
         """
         now = leftovers(servers)
         new = now - self._leftovers
+        await anyio.lowlevel.checkpoint()  # each pass over thousands of servers takes milliseconds
         rows = {row.key: row for row in vips}
         changed = self._expected.differ(rows.keys(), servers)
         changed |= {key for key, row in rows.items() if self._rows.get(key, row) != row}
