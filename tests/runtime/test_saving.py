@@ -62,6 +62,17 @@ async def test_commands_do_not_wait_for_a_disk_and_the_last_of_them_is_saved(env
         assert await on_disk(env) == ["b"]
 
 
+async def test_what_is_taken_back_while_the_disk_hangs_is_not_there_when_it_is_back(env: Env, disk: Disk) -> None:
+    async with env.open(config()) as controller:
+        await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
+        disk.hang()
+        await controller.command(PauseBackend("a"), ACTOR)
+        await controller.command(ResumeBackend("a"), ACTOR)  # now all is as the file has it, but not for long
+        disk.answers.set()
+        await until(lambda: not controller.status().troubles, "all is saved")
+        assert await on_disk(env) == []
+
+
 async def test_a_refused_reload_drops_no_override_when_the_disk_is_back(env: Env, disk: Disk) -> None:
     async with env.open(config()) as controller:
         await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")

@@ -107,7 +107,7 @@ class Live:
         tried = partial(self._tried, change, *arguments, **options)
         fork, effects = tried()
         messages: Sequence[str] = ()
-        if fork.overrides != self._saver.saved:
+        if fork.overrides != self._saver.latest:
             # An override that a reload drops must not come back; what an earlier command could not save is lost anyway.
             must_save = change is take_config and fork.overrides != self.state.overrides
             messages = await self._save(fork.overrides, must_save=must_save)

@@ -32,9 +32,13 @@ class Saver:
         self._limiter = anyio.CapacityLimiter(1)
 
     @property
-    def saved(self) -> OperatorOverrides | None:
-        """What the file holds, as far as is known."""
-        return self._store.saved
+    def latest(self) -> OperatorOverrides | None:
+        """What the file has, or will have if it is being written still."""
+        return self._wanted if self._is_writing else self._store.saved
+
+    @property
+    def _is_writing(self) -> bool:
+        return self._writing is not None and not self._writing.done()
 
     async def save(self, overrides: OperatorOverrides) -> None:
         """Write overrides, and wait for that at most `SAVE_WITHIN_S`.
@@ -43,19 +47,18 @@ class Saver:
             StateError: They could not be written, or not in time: then they may be later, by themselves.
         """
         self._wanted = overrides
-        if self._writing is None:
+        if self._writing is None or self._writing.done():
             self._writing = asyncio.ensure_future(self._write())
         writing = self._writing
         await asyncio.wait({writing}, timeout=SAVE_WITHIN_S)
         if writing.done():
-            self._writing = None
             return writing.result()
         writing.add_done_callback(self._late)
         raise StateError(f"{self._store.path}: not written after {SAVE_WITHIN_S:g} s: the disk does not answer")
 
     def instead(self, overrides: OperatorOverrides) -> None:
         """Have these written in place of others that are being written still; where none are, do nothing."""
-        if self._writing is not None:
+        if self._is_writing:
             self._wanted = overrides
 
     async def _write(self) -> None:
@@ -64,7 +67,5 @@ class Saver:
             await anyio.to_thread.run_sync(save, limiter=self._limiter, abandon_on_cancel=True)
 
     def _late(self, writing: asyncio.Task[None]) -> None:
-        if self._writing is writing:
-            self._writing = None
-            if not writing.cancelled() and writing.exception() is None:
-                self._caught_up()
+        if not writing.cancelled() and writing.exception() is None:
+            self._caught_up()
