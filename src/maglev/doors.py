@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from maglev.listening import unmapped
+
 Guest = TypeVar("Guest", bound=Hashable)
 
 
@@ -18,13 +20,10 @@ def host_of(address: str) -> str:
         address: As a socket names it, perhaps with a zone; what is no address stands for itself.
     """
     try:
-        parsed = ip_address(address)
+        parsed = ip_address(unmapped(address))
     except ValueError:
         return address
-    if isinstance(parsed, IPv6Address):
-        mapped = parsed.ipv4_mapped
-        return str(mapped) if mapped else str(ip_network((int(parsed), 64), strict=False))
-    return address
+    return str(ip_network((int(parsed), 64), strict=False)) if isinstance(parsed, IPv6Address) else str(parsed)
 
 
 @attrs.define(eq=False)

@@ -7,7 +7,6 @@ import os
 import re
 import socket
 from collections.abc import Callable
-from functools import partial
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
@@ -125,11 +124,6 @@ async def opened(make: Callable[[], socket.socket], tell: Callable[[str], object
             tell(why)
         await anyio.sleep(delay_s)
         delay_s = min(2 * delay_s, LONGEST_RETRY_S)
-
-
-async def opened_at(text: str, backlog: int, tell: Callable[[str], object]) -> socket.socket:
-    """Listen on an address as `listen` does, and try again until it can be had, as `opened` does."""
-    return await opened(partial(listen, text, backlog), tell)
 
 
 def unmapped(address: str) -> str:

@@ -50,7 +50,6 @@ from maglev.api.dataplane import (
     Dataplane,
     DataplaneConf,
     DataplaneError,
-    DataplaneFindings,
     DataplaneInfo,
     DataplaneState,
     DeleteServer,
@@ -69,7 +68,6 @@ from maglev.api.dataplane import (
     Session,
     SetConf,
     SetWeight,
-    TellsFindings,
     Unknown,
     VipAttributes,
     VipCounters,
@@ -96,6 +94,7 @@ from maglev.api.events import (
 from maglev.api.exporter import (
     Exporter,
 )
+from maglev.api.findings import DataplaneFindings, TellsFindings
 from maglev.api.metrics import (
     BackendMetrics,
     DataplaneStatus,

@@ -347,30 +347,6 @@ class CountsMessages(Protocol):
         ...
 
 
-@attrs.frozen
-class DataplaneFindings:
-    """What is wrong with a dataplane and only its operator can put right.
-
-    Args:
-        unrouted: Servers in use that it has no route to, in order: what is sent to them is dropped.
-        lost_bytes: Memory that it never gives back, of VIPs removed or made anew, in bytes: since it started, as far
-            as maglevd was there to see it. `None` if that is not known of this kind of dataplane.
-    """
-
-    unrouted: tuple[IPv4Address | IPv6Address, ...] = ()
-    lost_bytes: int | None = None
-
-
-@runtime_checkable
-class TellsFindings(Protocol):
-    """What a session may have besides: what it found wrong with the dataplane when it last read it."""
-
-    @property
-    def findings(self) -> DataplaneFindings:
-        """What is wrong now."""
-        ...
-
-
 class Dataplane(ABC):
     """A kind of dataplane, with its options. The core connects, and connects again with back-off when it is lost."""
 

@@ -11,8 +11,9 @@ from typing import Literal
 
 import attrs
 
-from maglev.api.dataplane import DataplaneFindings, DataplaneInfo, VipKey
+from maglev.api.dataplane import DataplaneInfo, VipKey
 from maglev.api.events import BackendState, FrontendState
+from maglev.api.findings import DataplaneFindings
 
 
 @attrs.frozen
