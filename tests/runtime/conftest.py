@@ -171,3 +171,9 @@ async def apply(controller: LiveControl, new: Config, *, force: bool = False) ->
     """Reload with a configuration built in code."""
     controller.configuration.read_from(new)
     return await controller.command(ReloadConfig(force=force), ACTOR)
+
+
+async def serving(controller: LiveControl) -> None:
+    """Wait until all backends are up, and the dataplane is known to hold what is wanted."""
+    await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
+    await until(lambda: all(controller.frontend(name).in_sync for name in controller.config.frontends), "in sync")

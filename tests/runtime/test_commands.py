@@ -26,22 +26,16 @@ from maglev.api import (
     UnknownName,
 )
 from maglev.config import BackendConfig
-from maglev.runtime import LiveControl
-from tests.runtime.conftest import ACTOR, Env, apply, config, frontend, held, states, until, writes_of
+from tests.runtime.conftest import ACTOR, Env, apply, config, frontend, held, serving, states, until, writes_of
 
 WEB = "10.9.0.1:80/tcp"
 API = "10.9.0.2:80/tcp"
 SERVING = {"10.1.0.1": 10, "10.1.0.2": 10, "10.1.0.9": 0}
 
 
-async def serving(env: Env, controller: LiveControl) -> None:
-    await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
-    await until(lambda: held(env).get(WEB) == SERVING and held(env).get(API) == {"10.1.0.1": 10}, "serving")
-
-
 async def test_a_paused_backend_loses_its_weight_without_a_flush_and_resumes_from_unknown(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         result = await controller.command(PauseBackend("a"), ACTOR)
         assert result.changed
         assert held(env)[WEB] == {**SERVING, "10.1.0.1": 0}
@@ -53,7 +47,7 @@ async def test_a_paused_backend_loses_its_weight_without_a_flush_and_resumes_fro
 
 async def test_a_disabled_backend_is_flushed_once_and_cannot_be_paused(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(DisableBackend("a"), ACTOR)
         with pytest.raises(FailedPrecondition, match="disabled"):
             await controller.command(PauseBackend("a"), ACTOR)
@@ -70,7 +64,7 @@ async def test_a_disabled_backend_is_flushed_once_and_cannot_be_paused(env: Env)
 )
 async def test_what_a_preview_says_happens_bucket_for_bucket(env: Env, command: PauseBackend) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         preview = {p.frontend: p for p in (await controller.preview(command)).frontends}
         before = len(writes_of(env))
         await controller.command(command, ACTOR)
@@ -82,7 +76,7 @@ async def test_what_a_preview_says_happens_bucket_for_bucket(env: Env, command: 
 
 async def test_a_preview_changes_nothing(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         before = len(writes_of(env)), controller.state.overrides, states(controller)
         for command in (
             PauseBackend("a"),
@@ -96,7 +90,7 @@ async def test_a_preview_changes_nothing(env: Env) -> None:
 
 async def test_a_flow_goes_where_the_trace_says_and_where_it_says_if_that_server_goes_down(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         key = controller.state.frontends["web"].vip
         flows = [Flow(ip_address(f"192.0.2.{n}"), 1000 + n) for n in range(1, 40)]
         traces = [await controller.trace_flow("web", flow) for flow in flows]
@@ -125,7 +119,7 @@ async def test_a_command_that_cannot_be_right_is_refused_with_a_hint(
     env: Env, command: PauseBackend, error: type[Exception], message: str
 ) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         before = len(writes_of(env))
         for ask in (controller.command(command, ACTOR), controller.preview(command)):
             with pytest.raises(error, match=message):
@@ -135,7 +129,7 @@ async def test_a_command_that_cannot_be_right_is_refused_with_a_hint(
 
 async def test_a_rounded_weight_says_so(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         result = await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 1), ACTOR)
         assert "counts as 10" in " ".join(result.messages)
         assert held(env)[WEB]["10.1.0.1"] == 1
@@ -143,7 +137,7 @@ async def test_a_rounded_weight_says_so(env: Env) -> None:
 
 async def test_overrides_outlive_a_restart_until_they_are_cleared(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(DisableBackend("b"), ACTOR)
         await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 50), ACTOR)
     async with env.open(config()) as controller:
@@ -162,7 +156,7 @@ async def test_overrides_outlive_a_restart_until_they_are_cleared(env: Env) -> N
 
 async def test_an_override_gives_way_when_the_file_changes_that_very_key(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 0), ACTOR)
         await controller.command(SetFrontendPoolBackendWeight("web", "primary", "b", 50), ACTOR)
         pools = [("primary", {"a": 80, "b": 100}), ("fallback", {"spare": 100})]
@@ -175,7 +169,7 @@ async def test_an_override_gives_way_when_the_file_changes_that_very_key(env: En
 
 async def test_a_reload_that_would_remove_most_vips_is_refused_unless_forced(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         few = config(frontends={"new": frontend("10.9.0.3", [("primary", {"a": 100})])})
         with pytest.raises(FailedPrecondition, match="2 of 2 VIPs"):
             await apply(controller, few)
@@ -186,7 +180,7 @@ async def test_a_reload_that_would_remove_most_vips_is_refused_unless_forced(env
 
 async def test_without_a_dataplane_a_command_is_taken_and_written_when_it_is_back(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         env.store.stop()
         await until(lambda: controller.reconciler.session is None, "lost")
         result = await controller.command(PauseBackend("a"), ACTOR)
@@ -199,7 +193,7 @@ async def test_without_a_dataplane_a_command_is_taken_and_written_when_it_is_bac
 
 async def test_a_backend_that_leaves_the_file_ends_removed_and_its_server_goes(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         backends = {name: b for name, b in config().backends.items() if name != "b"}
         pools = [("primary", {"a": 100}), ("fallback", {"spare": 100})]
         new = config(
@@ -225,7 +219,7 @@ async def test_every_command_leaves_one_audit_record_whatever_becomes_of_it(
 ) -> None:
     caplog.set_level("INFO", "maglev.audit")
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         env.store.faults.refuse(matching=lambda operation: isinstance(operation, SetWeight), times=None)
         failed = await controller.command(PauseBackend("a"), attrs.evolve(ACTOR, why="token"))
         with pytest.raises(UnknownName):

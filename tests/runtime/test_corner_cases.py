@@ -35,22 +35,17 @@ from maglev.domain.model import Backend, Frontend, Member, Pool, ResolvedConfig
 from maglev.domain.overrides import OperatorOverrides
 from maglev.domain.state import State, step, take_config
 from maglev.probing import Job, Prober
-from maglev.runtime import LiveControl, overrides
-from tests.runtime.conftest import ACTOR, Env, Scripted, apply, check, config, frontend, held, states, until
+from maglev.runtime import overrides
+from tests.runtime.conftest import ACTOR, Env, Scripted, apply, check, config, frontend, held, serving, until
 
 WEB = "10.9.0.1:80/tcp"
 WEB_KEY = VipKey(ip_address("10.9.0.1"), IPProtocol.TCP, 80)
 SERVING = {"10.1.0.1": 10, "10.1.0.2": 10, "10.1.0.9": 0}
 
 
-async def serving(env: Env, controller: LiveControl) -> None:
-    await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
-    await until(lambda: held(env).get(WEB) == SERVING, "serving")
-
-
 async def test_a_paused_backend_with_another_address_shows_no_probe_of_the_old_one(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(PauseBackend("b"), ACTOR)
         assert controller.backend("b").last_result is not None
         moved = {**config().backends, "b": BackendConfig("10.1.0.77", "alive")}
@@ -67,7 +62,7 @@ async def test_a_reload_that_drops_no_override_does_not_need_the_disk(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         monkeypatch.setattr(overrides, "_write_atomically", full)
         result = await controller.command(PauseBackend("b"), ACTOR)
         assert "lost at the next restart" in result.messages[0]
@@ -113,7 +108,7 @@ async def test_who_waits_for_a_run_that_lost_the_dataplane_is_told_why(
     env: Env, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         session = controller.reconciler.session
         assert session is not None
 
@@ -129,7 +124,7 @@ async def test_a_preview_while_the_dataplane_cannot_be_read_is_as_the_command(
     env: Env, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         session = controller.reconciler.session
         assert session is not None
 
@@ -173,7 +168,7 @@ def test_a_reload_does_not_compare_every_server_with_every_other() -> None:
 
 async def test_a_preview_of_a_sync_knows_what_happened_while_it_read(env: Env, monkeypatch: pytest.MonkeyPatch) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         session = controller.reconciler.session
         assert session is not None
         read, asked, answer = session.read, anyio.Event(), anyio.Event()
@@ -267,7 +262,7 @@ async def test_a_reload_that_fails_after_it_saved_leaves_the_file_as_it_was(
     monkeypatch.setattr("tests.runtime.conftest.PLUGINS", plugins)
     monkeypatch.setattr(Unequal.Options, "left", 1_000_000)
     async with env.open(unequal()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 30), ACTOR)
         kept = await anyio.Path(env.state_dir / "overrides.json").read_bytes()
         store = controller.commands._execution._saver._store  # type: ignore[attr-defined]
@@ -296,7 +291,7 @@ async def test_a_reload_whose_messages_cannot_be_made_is_refused_and_closes_what
     monkeypatch.setattr(Unequal, "closed", 0)
     checks = [{"alive": check(type="unequal", params=Unequal.Options())} for _ in range(2)]
     async with env.open(config(healthchecks=checks[0])) as controller:
-        await serving(env, controller)
+        await serving(controller)
         # It compares the options of dataplanes and exporters, which are plugins' too.
         monkeypatch.setattr("maglev.runtime.configuration.needs_restart", broken)
         monkeypatch.setattr(Unequal, "built", 0)
@@ -327,7 +322,7 @@ async def test_a_checker_is_closed_though_the_daemon_stops_right_after_the_reloa
 
     checks = [{"alive": check(type="unequal", params=Unequal.Options())} for _ in range(2)]
     async with env.open(config(healthchecks=checks[0])) as controller:
-        await serving(env, controller)
+        await serving(controller)
         monkeypatch.setattr(Unequal, "probe", probe)
         await probing.wait()
         await apply(controller, config(healthchecks=checks[1]))

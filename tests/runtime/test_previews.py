@@ -30,7 +30,7 @@ from maglev.api import (
 from maglev.config import BackendConfig, Config
 from maglev.domain.describe import describe
 from maglev.runtime import LiveControl
-from tests.runtime.conftest import ACTOR, Env, apply, check, config, frontend, held, states, until, writes_of
+from tests.runtime.conftest import ACTOR, Env, apply, check, config, frontend, held, serving, states, until, writes_of
 
 WEB = "10.9.0.1:80/tcp"
 API = "10.9.0.2:80/tcp"
@@ -42,11 +42,6 @@ def static(**changes: BackendConfig) -> dict[str, BackendConfig]:
     """Backends without health checks: what happens to them happens at once."""
     backends = {"a": BackendConfig("10.1.0.1"), "b": BackendConfig("10.1.0.2"), "spare": BackendConfig("10.1.0.9")}
     return {**backends, **changes}
-
-
-async def serving(env: Env, controller: LiveControl) -> None:
-    await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
-    await until(lambda: held(env).get(WEB) == SERVING and held(env).get(API) == {"10.1.0.1": 10}, "serving")
 
 
 def of(preview: Preview, name: str) -> FrontendPreview:
@@ -74,7 +69,7 @@ async def foretold(env: Env, controller: LiveControl, new: Config, *, force: boo
 
 async def test_reset_of_a_paused_backend_resumes_it(env: Env) -> None:
     async with env.open(config(backends=static())) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(PauseBackend("a"), ACTOR)
         preview = await controller.preview(ResetBackend("a"))
         assert [(b.backend, b.before, b.after) for b in preview.backends] == [
@@ -90,7 +85,7 @@ async def test_reset_of_a_paused_backend_resumes_it(env: Env) -> None:
 
 async def test_reset_of_a_paused_backend_with_a_check_is_foretold_as_if_its_first_probe_passed(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(PauseBackend("a"), ACTOR)
         preview = await controller.preview(ResetBackend("a"))
         assert of(preview, "web").after.weights["a"] == 100
@@ -104,7 +99,7 @@ async def test_reset_of_a_paused_backend_with_a_check_is_foretold_as_if_its_firs
 
 async def test_a_reload_after_enabled_false_was_written_disables_the_backend(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         off = {**config().backends, "a": BackendConfig("10.1.0.1", "alive", enabled=False)}
         preview = await foretold(env, controller, config(backends=off))
         assert of(preview, "web").after.weights["a"] == 0
@@ -115,7 +110,7 @@ async def test_a_reload_after_enabled_false_was_written_disables_the_backend(env
 @pytest.mark.parametrize("healthcheck", [None, "alive"])
 async def test_a_reload_that_adds_a_disabled_backend_gives_it_no_flows(env: Env, healthcheck: str | None) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         env.void("c")
         new = config(
             backends={**config().backends, "c": BackendConfig("10.1.0.3", healthcheck, enabled=False)},
@@ -135,7 +130,7 @@ async def test_a_reload_of_an_unchanged_file_leaves_drift_alone(env: Env) -> Non
     made = VipAttributes(Encap.GRE4, 1024)
     env.store.add_foreign_vip(web, VipState(made, {ip_address(a): ServerState(10) for a in ("10.1.0.1", "10.1.0.2")}))
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         assert controller.frontend("web").drift
         preview = await foretold(env, controller, config())
         assert (preview.frontends, preview.operations) == ((), ())
@@ -145,7 +140,7 @@ async def test_a_sync_that_prunes_says_which_vips_of_others_go(env: Env) -> None
     made = VipState(VipAttributes(Encap.GRE4, 1024), {ip_address("10.1.0.50"): ServerState(7)})
     env.store.add_foreign_vip(FOREIGN, made)
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         preview = await controller.preview(SyncDataplane(prune=True))
         before = len(writes_of(env))
         result = await controller.command(SyncDataplane(prune=True), ACTOR)
@@ -157,7 +152,7 @@ async def test_a_sync_that_prunes_says_which_vips_of_others_go(env: Env) -> None
 
 async def test_a_reload_that_changes_a_vips_address_says_that_the_old_one_is_deleted(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         web = attrs.evolve(config().frontends["web"], address="10.9.0.7")
         preview = await foretold(env, controller, config(frontends={"web": web, "api": config().frontends["api"]}))
         assert f"delete-vip {WEB}" in of(preview, "web").operations
@@ -166,7 +161,7 @@ async def test_a_reload_that_changes_a_vips_address_says_that_the_old_one_is_del
 
 async def test_a_sync_after_tampering_says_what_it_puts_right(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         key = controller.state.frontends["web"].vip
         env.store.write(SetWeight(key, ip_address("10.1.0.2"), 3))
         before = len(writes_of(env))
@@ -179,7 +174,7 @@ async def test_a_sync_after_tampering_says_what_it_puts_right(env: Env) -> None:
 
 async def test_a_reload_that_swaps_two_addresses_says_all_that_it_does(env: Env) -> None:
     async with env.open(config(healthchecks={"alive": check(interval=0.02)})) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(DisableBackend("a"), ACTOR)
         env.void("a", "b")
         swapped = {"a": BackendConfig("10.1.0.2", "alive"), "b": BackendConfig("10.1.0.1", "alive")}
@@ -225,7 +220,7 @@ async def test_an_override_that_a_reload_dropped_does_not_come_back_at_the_next_
     pools = [("primary", {"a": 60, "b": 100}), ("fallback", {"spare": 100})]
     other = config(frontends={"web": frontend("10.9.0.1", pools), "api": config().frontends["api"]})
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 0), ACTOR)
         await controller.command(PauseBackend("b"), ACTOR)
         off = {**config().backends, "b": BackendConfig("10.1.0.2", "alive", enabled=False)}
@@ -234,7 +229,7 @@ async def test_an_override_that_a_reload_dropped_does_not_come_back_at_the_next_
         await until(lambda: held(env)[WEB] == SERVING, "as the file says")
     before = len(writes_of(env))
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(SyncDataplane(), ACTOR)
         assert not controller.state.overrides.weights
         assert not controller.state.overrides.admin
@@ -244,13 +239,13 @@ async def test_an_override_that_a_reload_dropped_does_not_come_back_at_the_next_
 async def test_an_override_that_the_file_made_void_while_the_daemon_was_down_does_not_come_back(env: Env) -> None:
     off = {**config().backends, "a": BackendConfig("10.1.0.1", "alive", enabled=False)}
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(PauseBackend("a"), ACTOR)
     async with env.open(config(backends=off)):
         pass
     async with env.open(config()) as controller:
         assert not controller.state.overrides.admin
-        await serving(env, controller)
+        await serving(controller)
 
 
 async def test_two_frontends_of_one_address_each_tell_of_their_own_operations(env: Env) -> None:
@@ -259,7 +254,7 @@ async def test_two_frontends_of_one_address_each_tell_of_their_own_operations(en
     async with env.open(both) as controller:
         await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
         await until(lambda: held(env).get("10.9.0.1:443/tcp") == {"10.1.0.2": 10}, "serving")
-        await serving(env, controller)
+        await serving(controller)
         preview = await controller.preview(PauseBackend("b"))
         assert [len(of(preview, name).operations) for name in ("web", "tls")] == [1, 1]
         assert len(preview.operations) == 2

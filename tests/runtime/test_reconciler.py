@@ -26,18 +26,24 @@ from maglev.api import (
     VipKey,
     VipState,
 )
-from maglev.runtime import LiveControl
-from tests.runtime.conftest import ACTOR, Env, apply, config, frontend, held, next_event, states, until, writes_of
+from tests.runtime.conftest import (
+    ACTOR,
+    Env,
+    apply,
+    config,
+    frontend,
+    held,
+    next_event,
+    serving,
+    states,
+    until,
+    writes_of,
+)
 
 WEB = "10.9.0.1:80/tcp"
 API = "10.9.0.2:80/tcp"
 SERVING = {"10.1.0.1": 10, "10.1.0.2": 10, "10.1.0.9": 0}
 FOREIGN = VipKey(ip_address("10.9.9.9"), IPProtocol.TCP, 443)
-
-
-async def serving(env: Env, controller: LiveControl) -> None:
-    await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
-    await until(lambda: held(env).get(WEB) == SERVING and held(env).get(API) == {"10.1.0.1": 10}, "serving")
 
 
 def plant(env: Env, key: VipKey, servers: dict[str, int], table_length: int = 16384) -> None:
@@ -50,7 +56,7 @@ def plant(env: Env, key: VipKey, servers: dict[str, int], table_length: int = 16
 async def test_a_vip_of_somebody_else_is_reported_and_left_alone_until_pruned(env: Env) -> None:
     plant(env, FOREIGN, {"10.1.0.50": 7})
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(SyncDataplane(), ACTOR)
         assert held(env)[str(FOREIGN)] == {"10.1.0.50": 7}
         assert controller.snapshot().dataplane.unmanaged == (FOREIGN,)
@@ -60,7 +66,7 @@ async def test_a_vip_of_somebody_else_is_reported_and_left_alone_until_pruned(en
 
 async def test_one_sync_undoes_tampering_and_a_second_writes_nothing(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         key = controller.state.frontends["web"].vip
         env.store.write(DeleteServer(key, ip_address("10.1.0.1")))
         env.store.write(SetWeight(key, ip_address("10.1.0.2"), 3))
@@ -87,7 +93,7 @@ async def test_a_vip_found_with_another_table_is_drift_until_recreated(env: Env)
     web = VipKey(ip_address("10.9.0.1"), IPProtocol.TCP, 80)
     plant(env, web, {"10.1.0.1": 10, "10.1.0.2": 10}, table_length=1024)
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(SyncDataplane(), ACTOR)
         assert env.store.vip(web).attributes.table_length == 1024
         assert "table length is 1024, wanted 16384" in controller.snapshot().frontends["web"].drift
@@ -105,7 +111,7 @@ async def test_a_flag_that_the_dataplane_does_not_tell_is_taken_as_wanted(env: E
     pools = [("primary", {"a": 100, "b": 100}), ("fallback", {"spare": 100})]
     wanted = frontend("10.9.0.1", pools, src_ip_sticky=sticky)
     async with env.open(config(frontends={"web": wanted, "api": config().frontends["api"]})) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(SyncDataplane("web", recreate=True), ACTOR)
         assert controller.snapshot().frontends["web"].drift == ()
         assert controller.snapshot().frontends["web"].sticky is sticky
@@ -116,7 +122,7 @@ async def test_another_number_of_sticky_buckets_is_drift_until_recreated(env: En
     env.store.conf = attrs.evolve(env.store.conf, sticky_buckets_per_core=1024)
     plant(env, FOREIGN, {})  # established flows may hang on it
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         wanted = controller.state.config.conf.sticky_buckets_per_core
         await controller.command(SyncDataplane(), ACTOR)
         (drift,) = controller.dataplane_snapshot().drift
@@ -140,7 +146,7 @@ async def test_weights_on_another_step_keep_it(env: Env) -> None:
 
 async def test_a_reload_that_changes_the_sticky_flag_makes_that_vip_anew_and_no_other(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         before = len(writes_of(env))
         web = frontend(
             "10.9.0.1", [("primary", {"a": 100, "b": 100}), ("fallback", {"spare": 100})], src_ip_sticky=True
@@ -155,7 +161,7 @@ async def test_a_reload_that_changes_the_sticky_flag_makes_that_vip_anew_and_no_
 
 async def test_what_a_reload_changes_while_writes_are_under_way_is_made_anew_all_the_same(env: Env) -> None:
     async with env.open(config()) as controller, anyio.create_task_group() as tasks:
-        await serving(env, controller)
+        await serving(controller)
         env.store.hang()
         env.fail("a")
         await until(lambda: held(env)[WEB]["10.1.0.1"] == 0, "a drained, but no reply")
@@ -185,7 +191,7 @@ async def test_a_refused_operation_is_retried_and_stops_no_other_address(env: En
 
 async def test_a_dataplane_that_hangs_does_not_stop_the_probes(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         env.store.hang()
         env.fail("a")
         await until(lambda: states(controller)["a"] is BackendState.DOWN, "a down")
@@ -197,7 +203,7 @@ async def test_a_dataplane_that_hangs_does_not_stop_the_probes(env: Env) -> None
 
 async def test_a_lost_dataplane_is_told_and_connected_again(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         async with controller.subscribe(EventFilter(frozenset({EventKind.DATAPLANE}))) as subscription:
             env.store.lose()
             changes = [str((await next_event(subscription, DataplaneEvent)).change) for _ in range(2)]
@@ -209,7 +215,7 @@ async def test_a_lost_dataplane_is_told_and_connected_again(env: Env) -> None:
 
 async def test_a_vip_removed_while_the_dataplane_is_away_goes_when_it_is_back(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         env.store.stop()
         await until(lambda: controller.reconciler.session is None, "lost")
         await apply(controller, config(frontends={"web": config().frontends["web"]}))
@@ -219,7 +225,7 @@ async def test_a_vip_removed_while_the_dataplane_is_away_goes_when_it_is_back(en
 
 async def test_a_snapshot_after_a_write_tells_the_very_buckets_that_the_dataplane_has(env: Env) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         await controller.command(SetFrontendPoolBackendWeight("web", "primary", "a", 30), ACTOR)
         told = {member.address: member.buckets for member in controller.frontend("web").members}
         vips = (await controller.read_dataplane()).vips

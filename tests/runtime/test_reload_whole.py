@@ -35,6 +35,7 @@ from tests.runtime.conftest import (
     config,
     frontend,
     held,
+    serving,
     states,
     until,
     writes_of,
@@ -144,11 +145,6 @@ def plain(snapshot: Snapshot) -> Any:
     return attrs.evolve(snapshot, at_s=0.0, sequence=0, backends=backends)
 
 
-async def serving(env: Env, controller: LiveControl) -> None:
-    await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
-    await until(lambda: held(env).get(WEB) == SERVING and held(env).get(API) == {"10.1.0.1": 10}, "serving")
-
-
 async def refused(
     env: Env, controller: LiveControl, spoil: Callable[[], None], match: str, new: Config | None = None
 ) -> None:
@@ -176,7 +172,7 @@ async def refused(
 async def test_a_checker_that_cannot_be_built_stops_the_reload_at_any_of_them(fragile_env: Env, at: int) -> None:
     """Each of the three is built twice: to learn whether it takes its options, and for good."""
     async with fragile_env.open(before_it()) as controller:
-        await serving(fragile_env, controller)
+        await serving(controller)
 
         def spoil() -> None:
             Fragile.left = at
@@ -188,7 +184,7 @@ async def test_a_checker_that_cannot_be_built_stops_the_reload_at_any_of_them(fr
 
 async def test_a_checker_without_a_shape_stops_the_reload(fragile_env: Env, monkeypatch: pytest.MonkeyPatch) -> None:
     async with fragile_env.open(before_it()) as controller:
-        await serving(fragile_env, controller)
+        await serving(controller)
 
         def spoil() -> None:
             monkeypatch.setitem(PLUGINS.checkers, "fragile", Shapeless)
@@ -198,7 +194,7 @@ async def test_a_checker_without_a_shape_stops_the_reload(fragile_env: Env, monk
 
 async def test_options_that_cannot_be_compared_stop_the_reload(fragile_env: Env) -> None:
     async with fragile_env.open(before_it()) as controller:
-        await serving(fragile_env, controller)
+        await serving(controller)
 
         def spoil() -> None:
             Touchy.fails = True
@@ -210,7 +206,7 @@ async def test_a_disk_that_is_full_stops_the_reload_that_drops_an_override(
     fragile_env: Env, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with fragile_env.open(before_it()) as controller:
-        await serving(fragile_env, controller)
+        await serving(controller)
         with monkeypatch.context() as patch:
 
             def full(*_: object) -> None:
@@ -238,7 +234,7 @@ async def test_a_fault_in_the_step_itself_leaves_everything_as_it_was(
     from maglev.domain.state import reload
 
     async with fragile_env.open(before_it()) as controller:
-        await serving(fragile_env, controller)
+        await serving(controller)
         names = ["users_of", "transit", "note_departures", "reassess", "infer_steps", "probe_effect"]
         for name in names:
             with monkeypatch.context() as patch:
@@ -258,7 +254,7 @@ async def test_an_override_that_a_full_disk_did_not_take_is_saved_by_repeating_t
     env: Env, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         with monkeypatch.context() as patch:
 
             def full(*_: object) -> None:
@@ -278,7 +274,7 @@ async def test_an_override_that_a_full_disk_did_not_take_is_saved_by_repeating_t
 
 async def test_a_file_that_cannot_be_read_stops_the_reload(env: Env, tmp_path: Path) -> None:
     async with env.open(config()) as controller:
-        await serving(env, controller)
+        await serving(controller)
         before = plain(controller.snapshot())
         controller.configuration.read_from(tmp_path / "missing.yaml")
         for ask in (controller.preview(ReloadConfig()), controller.command(ReloadConfig(), ACTOR)):
