@@ -174,6 +174,13 @@ async def apply(controller: LiveControl, new: Config, *, force: bool = False) ->
 
 
 async def serving(controller: LiveControl) -> None:
-    """Wait until all backends are up, and the dataplane is known to hold what is wanted."""
+    """Wait until all backends are up, and the dataplane is known to hold what is wanted, but for drift."""
+
+    def settled() -> bool:
+        members = [member for name in controller.config.frontends for member in controller.frontend(name).members]
+        view, queue = controller.state.dataplane, controller.reconciler._queue
+        held = all(member.dataplane_weight == member.table_weight for member in members)
+        return held and view.known and not view.unsynced and not queue.addresses
+
     await until(lambda: set(states(controller).values()) == {BackendState.UP}, "all up")
-    await until(lambda: all(controller.frontend(name).in_sync for name in controller.config.frontends), "in sync")
+    await until(settled, "in sync, but for drift")
