@@ -258,3 +258,14 @@ async def test_two_frontends_of_one_address_each_tell_of_their_own_operations(en
         preview = await controller.preview(PauseBackend("b"))
         assert [len(of(preview, name).operations) for name in ("web", "tls")] == [1, 1]
         assert len(preview.operations) == 2
+
+
+@pytest.mark.parametrize("address", ["10.9.0.0", "10.9.0.9"], ids=["before the old one", "after it"])
+async def test_operations_of_a_frontend_that_moves_are_told_in_the_order_in_which_they_are_sent(
+    env: Env, address: str
+) -> None:
+    async with env.open(config()) as controller:
+        await serving(controller)
+        moved = frontend(address, [("primary", {"a": 100, "b": 100}), ("fallback", {"spare": 100})])
+        preview = await foretold(env, controller, config(frontends={**config().frontends, "web": moved}))
+        assert of(preview, "web").operations == preview.operations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
+from operator import itemgetter
 
 import attrs
 from anyio.lowlevel import checkpoint
@@ -100,13 +101,15 @@ class Previews:
         name: str,
         before: State,
         after: State,
-        written: Mapping[VipKey | None, Sequence[Operation]],
+        written: Mapping[VipKey | None, Sequence[Numbered]],
         *,
         exact: bool,
     ) -> FrontendPreview | None:
         was, then = _Side.of(before, name), _Side.of(after, name)
         vips = dict.fromkeys(side.vip for side in (was, then) if side.vip is not None)
-        operations = [operation for vip in vips for operation in written.get(vip, ())]
+        # In the order in which they are sent, where a frontend moves from one VIP to another too.
+        numbered = sorted((each for vip in vips for each in written.get(vip, ())), key=itemgetter(0))
+        operations = [operation for _number, operation in numbered]
         if was == then and not operations:
             return None
         moved, avoidable = await self._moved(was, then, exact=exact)
@@ -235,8 +238,11 @@ def _backends(before: State, after: State) -> Iterator[BackendPreview]:
             yield BackendPreview(name, was, then)
 
 
-def _by_vip(operations: Sequence[Operation]) -> Mapping[VipKey | None, Sequence[Operation]]:
-    by_vip: defaultdict[VipKey | None, list[Operation]] = defaultdict(list)
-    for operation in operations:
-        by_vip[None if isinstance(operation, SetConf) else operation.vip].append(operation)
+Numbered = tuple[int, Operation]
+
+
+def _by_vip(operations: Sequence[Operation]) -> Mapping[VipKey | None, Sequence[Numbered]]:
+    by_vip: defaultdict[VipKey | None, list[Numbered]] = defaultdict(list)
+    for number, operation in enumerate(operations):
+        by_vip[None if isinstance(operation, SetConf) else operation.vip].append((number, operation))
     return by_vip
