@@ -15,6 +15,12 @@ import anyio.to_thread
 
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 30.0
+SEND_BUFFER = 64 * 1024
+"""Bytes that the kernel holds for a client that does not read; it counts twice as many, for its own use.
+
+Left to itself it holds over 2 MB on loopback. All of a host's connections share one limit (`net.ipv4.tcp_mem`): a few
+hundred clients that read nothing would reach it, and then no connection of the host gets on, our probes among them.
+"""
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\[\]:\s/]*):(?P<port>[0-9]{1,5})")
 
@@ -37,6 +43,8 @@ def read_address(text: str) -> tuple[str, int]:
 def listen(text: str, backlog: int) -> socket.socket:
     """Listen on an address with TCP; may look its name up, so it belongs into a thread.
 
+    Each connection has a send buffer of `SEND_BUFFER`.
+
     Args:
         text: As for `read_address`; without a host all addresses, IPv4 and IPv6.
         backlog: Connections that the kernel keeps until they are accepted.
@@ -47,11 +55,13 @@ def listen(text: str, backlog: int) -> socket.socket:
     """
     host, port = read_address(text)
     try:
-        return _on(host, port, backlog) if host else _on_all(port, backlog)
+        sock = _on(host, port, backlog) if host else _on_all(port, backlog)
     except OSError as error:
         # A name that cannot be looked up has a number of its own; the library adds words of its own to the others.
         why = str(error.strerror) if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise OSError(error.errno, f"cannot listen on {text}: {why}") from error
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # connections inherit it
+    return sock
 
 
 def _on(host: str, port: int, backlog: int) -> socket.socket:
