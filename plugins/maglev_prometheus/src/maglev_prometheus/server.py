@@ -32,8 +32,6 @@ MOST_OF_ONE_HOST = 32
 LARGEST_HEAD = 16 * 1024
 """Of a request, in bytes."""
 BACKLOG = 128
-SEND_BUFFER = 256 * 1024
-"""Bytes that the kernel keeps for one connection: a hundred readers that do not read must not cost megabytes each."""
 WAIT_S = 1.0
 """How long accepting pauses when the process has no descriptors left."""
 _LOOK_AGAIN_S = 0.1
@@ -47,7 +45,6 @@ log.getChild("http").addFilter(lambda record: _limit.allow(record.msg) > 0)  # n
 def listen(addr: str) -> socket.socket:
     """Listen as `maglev.listening.listen` does; the socket does not block. Call it in a thread: names are looked up."""
     listener = listening.listen(addr, BACKLOG)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     listener.setblocking(False)
     return listener
 
