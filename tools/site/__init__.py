@@ -1,0 +1,108 @@
+"""Sphinx extension: makes pages and docstrings, written for code hosts and editors, work on the site too.
+
+- A link to a page at the top of the repository leads to the page of the site that includes it.
+- Docstrings may use Markdown's code spans and fences. A span is a link where the reference has that name.
+- Names of other libraries have no link: the site is built without a network.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TypeVar
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.roles import XRefRole
+from sphinx.util.typing import ExtensionMetadata
+
+from tools.site.docstrings import to_rest
+
+_ELSEWHERE = ("maglev.api", "maglev.plugin")
+"""Modules with a page of their own; `maglev` hands some of their names on."""
+_GENERATED = "_pb2"
+
+
+def read_docstring(app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
+    """Convert a docstring before napoleon reads its sections."""
+    lines[:] = to_rest(lines)
+    if what in ("attribute", "data", "property"):
+        lines.insert(0, "")  # or what stands before a colon in the first line would be taken for a type
+
+
+class NameRole(XRefRole):
+    """The role `name`: a reference to a Python object that need not be found."""
+
+    def process_link(
+        self,
+        env: BuildEnvironment,
+        refnode: nodes.Element,
+        has_explicit_title: bool,  # noqa: FBT001  (the base class's signature)
+        title: str,
+        target: str,
+    ) -> tuple[str, str]:
+        """Note in which module and class the name is to be looked for."""
+        refnode["refdomain"], refnode["reftype"], refnode["mentioned"] = "py", "obj", True
+        refnode["py:module"] = env.ref_context.get("py:module")
+        refnode["py:class"] = env.ref_context.get("py:class")
+        return title, target
+
+
+def leave_unlinked(
+    app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, content: nodes.TextElement
+) -> nodes.Node | None:
+    """Show a Python name without a link if nobody expects one.
+
+    Returns:
+        What to show; `None` for a name of ours in a signature, which must be found, or the build fails.
+    """
+    if node.get("refdomain") != "py":
+        return None
+    if node.get("mentioned") or not _is_to_be_found(str(node["reftarget"])):
+        return content
+    return None
+
+
+def _is_to_be_found(target: str) -> bool:
+    module, _, name = target.rpartition(".")
+    if not module.startswith("maglev") or _GENERATED in module:
+        return False
+    try:
+        return not isinstance(getattr(import_module(module), name, None), TypeVar)
+    except ImportError:  # a name of a class, not of a module
+        return True
+
+
+def lead_to_included_pages(app: Sphinx, document: nodes.document) -> None:
+    """Lead links to Markdown outside the site's folder to the page that includes it, or else to a copy of the file."""
+    root = Path(app.srcdir).parent
+    for node in list(document.findall(addnodes.pending_xref)):
+        target = Path(str(node.get("reftarget", "")))
+        if node.get("refdomain") != "doc" or not target.is_absolute():
+            continue
+        page = target.name.lower()
+        if target.parent == root and (Path(app.srcdir) / f"{page}.md").exists():
+            node["reftarget"] = page
+        else:
+            path = f"/../{target.relative_to(root)}.md"
+            copy = addnodes.download_reference("", "", *node.children, reftarget=path, refdoc=node["refdoc"])
+            node.replace_self(copy)
+
+
+def skip_what_stands_elsewhere(app: Sphinx, what: str, name: str, value: object, skip: object, options: object) -> bool:
+    """Leave out of the page of `maglev` what has a page of its own."""
+    if app.env.current_document.autodoc_module != "maglev":
+        return bool(skip)
+    return bool(skip) or any(name in import_module(module).__all__ for module in _ELSEWHERE)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register all of it."""
+    app.add_role("name", NameRole())
+    app.connect("autodoc-process-docstring", read_docstring, priority=400)  # napoleon comes at 500
+    app.connect("autodoc-skip-member", skip_what_stands_elsewhere)
+    app.connect("missing-reference", leave_unlinked)
+    app.connect("doctree-read", lead_to_included_pages, priority=400)  # copied files are collected at 500
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
