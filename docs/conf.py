@@ -14,9 +14,8 @@ release = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
     "sphinx_copybutton",
-    "tools.site",  # last: it completes what the others leave unresolved
+    "tools.site",
 ]
 
 # Every link must lead somewhere, in pages and in docstrings alike. `make docs` turns warnings into errors.
@@ -36,8 +35,6 @@ myst_links_external_new_tab = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-napoleon_numpy_docstring = False
-napoleon_use_rtype = False
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 

@@ -15,6 +15,8 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.ext.napoleon import Config
+from sphinx.ext.napoleon.docstring import GoogleDocstring
 from sphinx.roles import XRefRole
 from sphinx.util.typing import ExtensionMetadata
 
@@ -23,13 +25,21 @@ from tools.site.docstrings import to_rest
 _ELSEWHERE = ("maglev.api", "maglev.plugin")
 """Modules with a page of their own; `maglev` hands some of their names on."""
 _GENERATED = "_pb2"
+_SECTIONS = Config(napoleon_use_rtype=False)
 
 
 def read_docstring(app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
-    """Convert a docstring before napoleon reads its sections."""
-    lines[:] = to_rest(lines)
-    if what in ("attribute", "data", "property"):
-        lines.insert(0, "")  # or what stands before a colon in the first line would be taken for a type
+    """Convert a docstring, and its sections (`Args:`, `Returns:`, `Raises:`)."""
+    # For an attribute napoleon takes what stands before the first colon for a type: it is not told that it is one.
+    kind = "object" if what in ("attribute", "data", "property") else what
+    lines[:] = GoogleDocstring(to_rest(lines), _SECTIONS, app, kind, name, value, options).lines()  # type: ignore[arg-type]
+
+
+def shorten_signature(
+    app: Sphinx, what: str, name: str, value: object, options: object, arguments: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """Show a default that is made anew for each object as an ellipsis."""
+    return arguments and arguments.replace("= NOTHING", "= ...").replace("=NOTHING", "=..."), returns
 
 
 class NameRole(XRefRole):
@@ -101,7 +111,8 @@ def skip_what_stands_elsewhere(app: Sphinx, what: str, name: str, value: object,
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register all of it."""
     app.add_role("name", NameRole())
-    app.connect("autodoc-process-docstring", read_docstring, priority=400)  # napoleon comes at 500
+    app.connect("autodoc-process-docstring", read_docstring)
+    app.connect("autodoc-process-signature", shorten_signature)
     app.connect("autodoc-skip-member", skip_what_stands_elsewhere)
     app.connect("missing-reference", leave_unlinked)
     app.connect("doctree-read", lead_to_included_pages, priority=400)  # copied files are collected at 500
