@@ -19,6 +19,8 @@ Everything that a plugin implements, is given or calls. Import it from `maglev.a
 [Write a checker](../../how-to/write-a-checker.md) shows most of it in use, [Embed it](../../how-to/embed.md) the rest.
 """
 
+_LONG = 500
+
 
 def page() -> str:
     """The whole page, in Markdown with directives for Sphinx."""
@@ -47,4 +49,6 @@ def _directive(module: str, name: str) -> str:
         return f"\n.. auto{kind}:: maglev.api.{name}\n   :members:\n"
     if inspect.isroutine(value):
         return f"\n.. autofunction:: maglev.api.{name}\n"
-    return f"\n.. autodata:: {module}.{name}\n"  # what documents a constant stands only where it is assigned
+    # What documents a constant stands only where it is assigned. Long values are of no use to a reader.
+    shown = "" if len(repr(value)) < _LONG else "   :no-value:\n"
+    return f"\n.. autodata:: {module}.{name}\n{shown}"
