@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from tools.rooms import parse_table
@@ -50,3 +51,10 @@ def test_every_arrow_is_allowed() -> None:
 def test_every_allowed_import_follows_from_the_arrows() -> None:
     arrows = drawn()
     assert [(room, other) for room, others in allowed().items() for other in others - reached(room, arrows)] == []
+
+
+def test_modules_that_the_page_names_are_there() -> None:
+    page = (ROOT / "docs/explanation/architecture.md").read_text("utf-8")
+    named = sorted(set(re.findall(r"`(maglev(?:\.\w+)+)`", page)))
+    assert len(named) > 10
+    assert [module for module in named if find_spec(module) is None] == []
