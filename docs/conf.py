@@ -30,7 +30,6 @@ html_show_copyright = False
 # Pages are read on code hosts too: what is enabled here must not show there as markup.
 myst_enable_extensions = ["html_image"]
 myst_heading_anchors = 4
-myst_links_external_new_tab = False
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -85,20 +85,30 @@ def _is_to_be_found(target: str) -> bool:
         return True
 
 
-def lead_to_included_pages(app: Sphinx, document: nodes.document) -> None:
-    """Lead links to Markdown outside the site's folder to the page that includes it, or else to a copy of the file."""
+def lead_outside(app: Sphinx, document: nodes.document) -> None:
+    """Lead links to files outside the site's folder to the page that includes the file, or else to a copy of it."""
     root = Path(app.srcdir).parent
     for node in list(document.findall(addnodes.pending_xref)):
-        target = Path(str(node.get("reftarget", "")))
-        if node.get("refdomain") != "doc" or not target.is_absolute():
+        target = _file_outside(node, root)
+        if target is None:
             continue
-        page = target.name.lower()
+        page = target.stem.lower()
         if target.parent == root and (Path(app.srcdir) / f"{page}.md").exists():
-            node["reftarget"] = page
+            node["refdomain"], node["reftarget"] = "doc", page
         else:
-            path = f"/../{target.relative_to(root)}.md"
+            path = f"/../{target.relative_to(root)}"
             copy = addnodes.download_reference("", "", *node.children, reftarget=path, refdoc=node["refdoc"])
             node.replace_self(copy)
+
+
+def _file_outside(node: addnodes.pending_xref, root: Path) -> Path | None:
+    """Return the file that a link leads to, if MyST could not make it out."""
+    target = str(node.get("reftarget", ""))
+    if node.get("refdomain") == "doc" and target.startswith("/"):
+        return Path(f"{target}.md")  # a page, by its path without the suffix
+    # A page that includes a file of the top folder has the links of that file.
+    written = root / target.partition("#")[0]
+    return written if node.get("reftype") == "myst" and "/" not in node["refdoc"] and written.is_file() else None
 
 
 def skip_what_stands_elsewhere(app: Sphinx, what: str, name: str, value: object, skip: object, options: object) -> bool:
@@ -115,5 +125,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("autodoc-process-signature", shorten_signature)
     app.connect("autodoc-skip-member", skip_what_stands_elsewhere)
     app.connect("missing-reference", leave_unlinked)
-    app.connect("doctree-read", lead_to_included_pages, priority=400)  # copied files are collected at 500
+    app.connect("doctree-read", lead_outside, priority=400)  # copied files are collected at 500
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
