@@ -122,4 +122,4 @@ constraints: $(VENV)/.stamp-dev  ## pin what is installed now
 	@mv constraints.txt.new constraints.txt
 
 clean:  ## remove everything that make made
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist build/docs build/doctrees .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
