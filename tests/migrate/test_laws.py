@@ -67,14 +67,14 @@ def printed(source: Format, text: str) -> str:
 
 
 @pytest.mark.parametrize("source", SAMPLES)
-@settings(max_examples=50)
+@settings(max_examples=settings().max_examples // 2)
 @given(data=st.data())
 def test_any_mutation_of_a_sample_gives_a_valid_configuration(source: Format, data: st.DataObject) -> None:
     printed(source, data.draw(mutated(SAMPLES[source])))
 
 
 @pytest.mark.parametrize("source", SAMPLES)
-@settings(max_examples=50)
+@settings(max_examples=settings().max_examples // 2)
 @given(pieces=st.lists(st.one_of(st.sampled_from(ODD), st.text(max_size=30)), max_size=40))
 def test_any_text_gives_a_valid_configuration(source: Format, pieces: list[str]) -> None:
     printed(source, "".join(pieces))
