@@ -104,10 +104,10 @@ def _state_reset(invocation: Invocation) -> None:
 
 @click.command("import", cls=SingleDashCommand, short_help="Import a configuration of keepalived or HAProxy")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--from", "source_format", type=click.Choice(["keepalived", "haproxy"]), help="Whose; default: found out")
-@click.option("--vip", "vips", multiple=True, metavar="ADDRESS", help="What `bind *:80` stands for; repeatable")
-@click.option("--config-id", default="", metavar="NAME", help="What keepalived's option -i says")
-@click.option("--resolve", is_flag=True, help="Look up names of servers now; their address is written")
+@click.option("--from", "source_format", type=click.Choice(["keepalived", "haproxy"]), help="Whose format; default: detected")
+@click.option("--vip", "vips", multiple=True, metavar="ADDRESS", help="Address that `bind *:80` stands for; repeatable")
+@click.option("--config-id", default="", metavar="NAME", help="Value of keepalived's option -i")
+@click.option("--resolve", is_flag=True, help="Look up servers that have a name, and write the address")
 @click.pass_obj
 def _import(invocation: Invocation, /, **values: Any) -> None:
     """Print a commented configuration made of FILE, and on standard error what could not be carried over.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -40,6 +40,7 @@ class _Assembly:
     vips: tuple[Address, ...]
     document: Document
     _checks: dict[str, str] = attrs.field(factory=dict, init=False)
+    _numbers: dict[str, int] = attrs.field(factory=dict, init=False)
     _backends: dict[tuple[Address, str, bool], str] = attrs.field(factory=dict, init=False)
 
     def add(self, service: Service) -> None:
@@ -66,11 +67,11 @@ class _Assembly:
             self.findings.left_out(vip.place, f"frontend {name}", f"at most {MAX_VIPS} VIPs are taken")
         elif vip.address is None:
             pending = self.document.pending
-            pending[_free(name, (*frontends, *pending))] = item
+            pending[self._free(name, frontends, pending)] = item
             message = "no address: a VIP has one; say it by --vip, or fill it in below"
             self.findings.left_out(vip.place, f"frontend {name}", message)
         else:
-            frontends[_free(name, frontends)] = item
+            frontends[self._free(name, frontends)] = item
 
     def _resolved(self, vip: Vip) -> Iterator[Vip]:
         """Put the given addresses in place of all addresses of the host."""
@@ -109,14 +110,22 @@ class _Assembly:
                 data["enabled"] = False
             backends = self.document.backends
             base = _clean(server.name) or str(server.address)
-            name = base if base not in backends else _free(_clean(f"{base}-{server.scope}"), backends)
+            name = base if base not in backends else self._free(_clean(f"{base}-{server.scope}"), backends)
             backends[name] = Item(data, server.place)
             self._backends[known] = name
         return self._backends[known]
 
+    def _free(self, name: str, *taken: Container[str]) -> str:
+        """Return a name that is not taken: the given one, or one with a number behind it."""
+        free = name
+        while any(free in names for names in taken):
+            self._numbers[name] = self._numbers.get(name, 1) + 1
+            free = f"{name}-{self._numbers[name]}"
+        return free
+
     def _check(self, probe: Probe) -> str:
         if probe.key not in self._checks:
-            name = _free(_clean(probe.name) or probe.type, self.document.healthchecks)
+            name = self._free(_clean(probe.name) or probe.type, self.document.healthchecks)
             self.document.healthchecks[name] = Item(probe.data(), probe.place)
             self._checks[probe.key] = name
         return self._checks[probe.key]
@@ -155,14 +164,3 @@ def _frontend_names(service: Service, vips: Sequence[Vip]) -> Iterator[str]:
 def _clean(name: str) -> str:
     """Return a name that the configuration takes: printable, without blanks at the ends, not too long."""
     return re.sub(r"[^\w.:@/+()-]+", "-", name).strip("-")[:_LONGEST_NAME] if name.isprintable() else ""
-
-
-def _free(name: str, taken: Iterable[str]) -> str:
-    """Return a name that is not taken: the given one, or one with a number behind it."""
-    names = set(taken)
-    number = 1
-    free = name
-    while free in names:
-        number += 1
-        free = f"{name}-{number}"
-    return free

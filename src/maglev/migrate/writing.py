@@ -70,9 +70,16 @@ def _only_file(document: Document, findings: Findings) -> str:
     return files.pop() if len(files) == 1 else ""
 
 
+_WORD = re.compile(
+    r"(?!(?:true|false|null|yes|no|on|off|y|n|nan|inf)$)[A-Za-z/][A-Za-z0-9/._-]*", re.ASCII | re.IGNORECASE
+)
+
+
 @lru_cache(maxsize=10_000)
 def _is_plain(text: str) -> bool:
     """Tell whether text needs no quotes: neither YAML 1.1 nor our own reader take it for anything else."""
+    if _WORD.fullmatch(text):
+        return True
     return bool(_PLAIN.fullmatch(text)) and yaml.safe_load(text) == text == read_document(text).data
 
 

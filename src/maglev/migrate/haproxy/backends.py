@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 
+import attrs
+
 from maglev.migrate.bounds import MAX_DEPTH, MAX_SERVERS, LookUp
 from maglev.migrate.findings import Findings
 from maglev.migrate.haproxy.checks import Method, method_of, method_of_section
@@ -25,13 +27,21 @@ class Backend:
 
     Args:
         section: It.
-        sections: All of the configuration: `global` and `healthcheck` are looked up there.
+        top: The directives of `global`.
+        healthchecks: Sections `healthcheck` by name.
         findings: Takes what could not be carried over.
     """
 
-    def __init__(self, section: Section, sections: Sequence[Section], findings: Findings) -> None:
+    def __init__(
+        self,
+        section: Section,
+        top: Sequence[Directive],
+        healthchecks: Mapping[str, Section],
+        findings: Findings,
+    ) -> None:
         self.section = section
-        self._sections = sections
+        self._top = top
+        self._healthchecks = healthchecks
         self._findings = findings
 
     # --- what holds for all servers -------------------------------------------------------------------------------
@@ -80,19 +90,18 @@ class Backend:
     def _method(self) -> Method:
         return method_of(self.section.inherited, self.section.own, self.section.place, self._findings)
 
-    def _settings(self, method: Method, vip_port: int) -> Settings:
+    @cached_property
+    def _settings(self) -> Settings:
         every = [*self.section.all]
-        top = [one for section in self._sections if section.kind == "global" for one in section.own]
         return Settings(
             proxy=self.section.name,
-            method=method,
+            method=self._method,
             connect_timeout=_timeout(every, "connect"),
             check_timeout=_timeout(every, "check"),
             source=_last(every, "source"),
-            verify=_last(top, "ssl-server-verify") != "none",
-            ca_base=_last(top, "ca-base"),
-            crt_base=_last(top, "crt-base"),
-            vip_port=vip_port,
+            verify=_last(self._top, "ssl-server-verify") != "none",
+            ca_base=_last(self._top, "ca-base"),
+            crt_base=_last(self._top, "crt-base"),
         )
 
     # --- each server ----------------------------------------------------------------------------------------------
@@ -105,7 +114,7 @@ class Backend:
             look_up: Gives addresses of names.
             vip_port: The port of the first VIP that they serve; 0 if there is none.
         """
-        reader = ServerReader(self._settings(self._method, vip_port), self._findings)
+        reader = ServerReader(attrs.evolve(self._settings, vip_port=vip_port), self._findings)
         for line in self.lines.values():
             server = reader.server(line, look_up, self._checked(line, others, vip_port))
             if server:
@@ -128,14 +137,14 @@ class Backend:
         if whose is not line:
             message = "it gets the same check, of its own address"
             self._findings.changed(line.place, f"server track {line.options['track']}", message)
-        settings = proxy._settings(proxy._method_of(whose), vip_port)  # noqa: SLF001 - of the same class
+        settings = attrs.evolve(proxy._settings, method=proxy._method_of(whose), vip_port=vip_port)  # noqa: SLF001 - same class
         return Checked(ServerReader(settings, self._findings), whose)
 
     def _method_of(self, line: ServerLine) -> Method:
         wanted = line.options.get("healthcheck")
         if wanted is None:
             return self._method
-        found = next((one for one in self._sections if one.kind == "healthcheck" and one.name == wanted), None)
+        found = self._healthchecks.get(wanted)
         if found is None:
             self._findings.left_out(line.place, f"server healthcheck {wanted}", "there is no such section")
             return self._method

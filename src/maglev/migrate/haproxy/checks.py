@@ -156,9 +156,7 @@ def _expected_of_http(rules: Sequence[Expect], findings: Findings) -> dict[str, 
         elif rule.match in ("string", "rstring") and not rule.negated:
             key, value = "response-regexp", rule.pattern if rule.match == "rstring" else pattern_of(rule.pattern)
         else:
-            message = (
-                "a pattern has to match" if rule.match in ("string", "rstring") else "only status and body are judged"
-            )
+            message = "only a status, or a pattern that must be in the body, can be asked for"
             findings.left_out(rule.place, shown, message)
             continue
         if not value:

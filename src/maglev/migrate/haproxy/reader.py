@@ -56,9 +56,11 @@ class _Reader:
 
     def read(self) -> Source:
         """Read all sections."""
+        top = [one for section in self.sections if section.kind == "global" for one in section.own]
+        healthchecks = {section.name: section for section in self.sections if section.kind == "healthcheck"}
         for section in self.sections:
             if section.kind in ("backend", "listen"):
-                self._backends.setdefault(section.name, Backend(section, self.sections, self._findings))
+                self._backends.setdefault(section.name, Backend(section, top, healthchecks, self._findings))
             if section.kind in ("frontend", "backend", "listen", "defaults"):
                 report_proxy(section, self._findings)
             elif section.kind != "healthcheck":

@@ -145,31 +145,29 @@ def _expect(one: Directive) -> Expect:
 
 def send(one: Directive, request: Request, findings: Findings) -> None:
     """Read an `http-check send` into a request."""
-    words = list(one.words[2:])
-    while words:
-        word = words.pop(0)
-        value = words.pop(0) if words else ""
+    words = iter(one.words[2:])
+    for word in words:
         match word:
             case "meth":
-                request.method = value
+                request.method = next(words, "")
             case "uri":
-                request.path = value
+                request.path = next(words, "")
             case "ver":
-                request.version = value
+                request.version = next(words, "")
             case "hdr":
-                content = words.pop(0) if words else ""
+                name, content = next(words, ""), next(words, "")
                 if "%[" in content:
-                    findings.left_out(one.place, f"http-check send hdr {value}", _DEPENDS)
+                    findings.left_out(one.place, f"http-check send hdr {name}", _DEPENDS)
                 else:
-                    request.headers[value] = content
+                    request.headers[name] = content
             case "body" | "body-lf":
+                next(words, "")
                 findings.left_out(one.place, "http-check send body", "a request of a probe has no body")
             case "uri-lf":
+                next(words, "")
                 findings.left_out(one.place, "http-check send uri-lf", _DEPENDS)
-            case "comment":
-                pass
             case _:
-                words.insert(0, value)
+                next(words, "")  # a comment
 
 
 def statuses(expect: Expect) -> str | None:

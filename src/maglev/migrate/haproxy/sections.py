@@ -17,6 +17,7 @@ KINDS = (
     "log-forward", "log-profile", "crt-store", "traces", "fcgi-app", "acme", "healthcheck",
 )  # fmt: skip
 """Keywords that begin a section."""
+_MESSAGES = (".diag", ".notice", ".warning", ".alert")
 _MOST_INHERITED = 5000
 """Directives that a section takes over: a chain of `defaults` could double them without end."""
 
@@ -121,7 +122,7 @@ class SectionReader:
             return
         if words[0] in (".if", ".elif", ".else", ".endif"):
             self._condition(words, place)
-        elif all(level.holds for level in self._levels):
+        elif all(level.holds for level in self._levels) and words[0] not in _MESSAGES:
             self._take(words, place)
 
     def _condition(self, words: list[str], place: Place) -> None:
@@ -151,8 +152,7 @@ class SectionReader:
         if words[0] in KINDS:
             self._begin(words, place)
         elif not self.sections:
-            if not words[0].startswith("."):
-                self.findings.left_out(place, words[0], "it stands in no section")
+            self.findings.left_out(place, words[0], "it stands in no section")
         else:
             section = self.sections[-1]
             section.own.append(Directive(tuple(words), place))

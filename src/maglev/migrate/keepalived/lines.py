@@ -31,8 +31,8 @@ class Line:
 
 @attrs.define
 class _Budget:
-    lines: int = MAX_LINES
-    characters: int = MAX_CHARACTERS
+    lines: int
+    characters: int
 
     def take(self, text: str) -> bool:
         self.lines -= 1
@@ -55,12 +55,18 @@ class Lines:
     config_id: str = ""
     environment: Mapping[str, str] = attrs.field(factory=dict)
     include: Include = no_include
+    _open: list[str] = attrs.field(factory=list, init=False)
     _values: dict[str, str] = attrs.field(factory=dict, init=False)
-    _budget: _Budget = attrs.field(factory=_Budget, init=False)
+    _budget: _Budget = attrs.field(factory=lambda: _Budget(MAX_LINES, MAX_CHARACTERS), init=False)
     _full: bool = attrs.field(default=False, init=False)
 
     def of_text(self, text: str, file: str, depth: int = 0) -> Iterator[Line]:
         """Give the lines of a text and of what it includes."""
+        self._open.append(file)
+        yield from self._of_open(text, file, depth)
+        self._open.pop()
+
+    def _of_open(self, text: str, file: str, depth: int) -> Iterator[Line]:
         definition, began = "", Place(file, 1)
         for number, raw in enumerate(text.splitlines(), 1):
             place = Place(file, number)
@@ -145,7 +151,10 @@ class Lines:
         if not files:
             self.findings.left_out(place, f"include {pattern}", "no such file can be read")
         for name, text in files:
-            yield from self.of_text(text, name, depth + 1)
+            if name in self._open:
+                self.findings.left_out(place, f"include {pattern}", f"{name} would include itself")
+            else:
+                yield from self.of_text(text, name, depth + 1)
 
     def _repeated(self, text: str, place: Place, depth: int) -> Iterator[Line]:
         if found := _SEQUENCE.fullmatch(text):
