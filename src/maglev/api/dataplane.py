@@ -220,6 +220,7 @@ class SetConf:
 
 
 Operation = AddVip | DeleteVip | AddServer | DeleteServer | SetWeight | SetConf
+"""One write to a dataplane."""
 
 
 @attrs.frozen
@@ -251,6 +252,7 @@ class NotSent:
 
 
 OperationResult = Ok | Failed | Unknown | NotSent
+"""The outcome of one operation."""
 
 
 @attrs.frozen

@@ -236,3 +236,4 @@ class LagEvent:
 
 
 Event = LogEvent | BackendEvent | FrontendEvent | WeightEvent | DataplaneEvent | SyncEvent | ProbeEvent | LagEvent
+"""One event, of any kind."""

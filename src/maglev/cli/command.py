@@ -34,7 +34,7 @@ def command(plugins: PluginManager) -> click.Group:
         callback=click.pass_context(partial(_start, plugins=plugins)),
         invoke_without_command=True,
         params=[*core_options(), *plugin_options(plugins), version_option("maglevd")],
-        commands=[_check, _plugins, _schema, _state, _demo],
+        commands=[_check, _plugins, _schema, _state, _import, _demo],
         help="Probe backends and keep a Maglev dataplane in sync with them. Without a COMMAND: run the daemon.",
         epilog="Long options may also be written with one dash. MAGLEV_LOAD_PLUGINS=a,b loads only the plugins a and "
         "b; MAGLEV_TRACE_PLUGINS=1 prints the calls to them.",
@@ -100,6 +100,24 @@ def _state_reset(invocation: Invocation) -> None:
     from maglev.cli import state
 
     sys.exit(state.reset(state.directory_of(invocation)))
+
+
+@click.command("import", cls=SingleDashCommand, short_help="Import a configuration of keepalived or HAProxy")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--from", "source_format", type=click.Choice(["keepalived", "haproxy"]), help="Whose format; default: detected")
+@click.option("--vip", "vips", multiple=True, metavar="ADDRESS", help="Address that `bind *:80` stands for; repeatable")
+@click.option("--config-id", default="", metavar="NAME", help="Value of keepalived's option -i")
+@click.option("--resolve", is_flag=True, help="Look up servers that have a name, and write the address")
+@click.pass_obj
+def _import(invocation: Invocation, /, **values: Any) -> None:
+    """Print a commented configuration made of FILE, and on standard error what could not be carried over.
+
+    FILE is a keepalived.conf or haproxy.cfg, a folder with several *.cfg, or - for standard input. Exit 1 if nothing
+    could be imported.
+    """
+    from maglev.cli.importing import run
+
+    sys.exit(run(invocation, **values))
 
 
 @click.command("demo", cls=SingleDashCommand, short_help="Show failovers on real backends on loopback")

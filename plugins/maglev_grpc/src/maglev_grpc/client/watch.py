@@ -44,6 +44,7 @@ class Disconnected:
 
 
 Item = Connected | Watched | Disconnected
+"""What `Client.watch` yields."""
 Open = Callable[[pb.WatchEventsRequest], "grpc.aio.UnaryStreamCall[pb.WatchEventsRequest, pb.WatchEventsResponse]"]
 FailureOf = Callable[[grpc.aio.AioRpcError], Awaitable[Exception]]
 
