@@ -218,6 +218,11 @@ def test_all_addresses_need_one_from_the_operator(haproxy: Import) -> None:
     assert [str(one.address) for one in made.config.frontends.values()] == ["203.0.113.9"]
 
 
+def test_an_address_may_stand_behind_the_name_as_it_once_did(haproxy: Import) -> None:
+    made = haproxy("listen web 203.0.113.80:80\nserver s 198.51.100.1:80\n")
+    assert [(str(one.address), one.port) for one in made.config.frontends.values()] == [("203.0.113.80", 80)]
+
+
 def test_quic_is_a_vip_of_udp(haproxy: Import) -> None:
     made = haproxy(listen(bind="quic4@203.0.113.80:443 ssl crt x"))
     assert [one.protocol for one in made.config.frontends.values()] == ["udp"]
@@ -241,6 +246,13 @@ def test_a_frontend_has_the_servers_of_its_default_backend(haproxy: Import) -> N
     assert made.members("f") == {"s": 100}
     assert list(made.config.backends) == ["s", "s-other"]
     assert all(made.found(directive) for directive in ("use_backend", "backend other", "frontend empty"))
+
+
+def test_a_use_backend_without_a_condition_is_for_all(haproxy: Import) -> None:
+    text = "frontend f\nbind 203.0.113.80:80\nuse_backend b\nbackend b\nserver s 198.51.100.1:80\n"
+    made = haproxy(text)
+    assert made.members("f") == {"s": 100}
+    assert not made.found("use_backend")
 
 
 def test_a_disabled_proxy_is_left_out(haproxy: Import) -> None:
@@ -318,6 +330,14 @@ def test_without_a_name_the_certificate_must_name_the_address(haproxy: Import) -
     assert not haproxy("global\nssl-server-verify none\n" + listen(server="s 198.51.100.1:80 check ssl")).found(
         "server verify"
     )
+
+
+def test_only_what_makes_a_check_invalid_is_left_out(haproxy: Import) -> None:
+    rules = ("option httpchk GET /x HTTP/1.1 www.example.org", "http-check expect rstring (?<!a)b")
+    made = haproxy(listen(*rules, server="s 198.51.100.1:443 check ssl ca-file /nowhere.pem"))
+    params = made.check_of("s").params
+    assert (params.path, params.host, params.response_regexp, params.ca_file) == ("/x", "www.example.org", "", "")
+    assert [made.found(f"{key} of health check web") != [] for key in ("response-regexp", "ca-file")] == [True, True]
 
 
 def test_backup_servers_are_pools_in_their_order_or_one(haproxy: Import) -> None:

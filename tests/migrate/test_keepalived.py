@@ -324,5 +324,14 @@ def test_directives_that_nobody_knows_are_told(keepalived: Import) -> None:
         assert made.found(directive)[0].endswith("this directive is not known here")
 
 
+def test_a_certificate_is_shown_and_none_is_verified(keepalived: Import) -> None:
+    text = "SSL {\ncertificate /nowhere.pem\nkey /nowhere.key\npassword hush\nca /nowhere.ca\n}\n"
+    made = keepalived(text + service("SSL_GET {\nurl {\npath /\n}\n}"))
+    assert made.check_of("198.51.100.1").params.insecure_skip_verify
+    assert made.found("SSL password") == ["4: left out: a key has no password: store it without one"]
+    assert made.found("certificate of health check https-80") or made.found("key of health check https-80")
+    assert "hush" not in made.imported.text
+
+
 def test_the_network_namespace_is_kept(keepalived: Import) -> None:
     assert keepalived("net_namespace dataplane\n" + service()).config.healthchecker.netns == "dataplane"

@@ -104,7 +104,9 @@ def _state_reset(invocation: Invocation) -> None:
 
 @click.command("import", cls=SingleDashCommand, short_help="Import a configuration of keepalived or HAProxy")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--from", "source_format", type=click.Choice(["keepalived", "haproxy"]), help="Whose format; default: detected")
+@click.option(
+    "--from", "source_format", type=click.Choice(["keepalived", "haproxy"]), help="Whose format; default: detected"
+)
 @click.option("--vip", "vips", multiple=True, metavar="ADDRESS", help="Address that `bind *:80` stands for; repeatable")
 @click.option("--config-id", default="", metavar="NAME", help="Value of keepalived's option -i")
 @click.option("--resolve", is_flag=True, help="Look up servers that have a name, and write the address")

@@ -7,6 +7,7 @@ written in the end passes `maglevd check`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 import attrs
@@ -21,6 +22,8 @@ from maglev.migrate.findings import Findings
 from maglev.migrate.writing import one_line
 
 _MOST_ROUNDS = 50
+_MOST_AT_ONCE = 3
+"""How many params of a check are tried without at a time, before all are."""
 _CAN_BE_MISSED = ("description", "src-ip-sticky", "flush-on-down", "fast-interval", "down-interval", "timeout")
 
 
@@ -76,17 +79,28 @@ class _Repair:
         return [fault for fault in found if fault.severity != "warning" and not _is_missing_plugin(fault)]
 
     def _params(self, name: str) -> None:
-        """Take out the params that make a check invalid, one at a time: the one that leaves the fewest errors."""
+        """Take out the fewest params without which a check is valid: a key without its certificate is none either."""
         item = self.document.healthchecks[name]
         params: dict[str, Any] = item.data.get("params", {})
-        while params and (found := self._errors_of(name, item.data)):
-            trials = {key: len(self._errors_of(name, item.data | {"params": _without(params, key)})) for key in params}
-            worst = min(trials, key=trials.__getitem__)
-            item.comments.append(one_line({worst: params[worst]}))
-            params = item.data["params"] = _without(params, worst)
-            self.findings.left_out(item.place, f"{worst} of health check {name}", found[0].message)
-        if not params:
-            item.data.pop("params", None)
+        found = self._errors_of(name, item.data)
+        if not found:
+            return
+        out = self._to_take_out(name, item)
+        left = item.data["params"] = {key: value for key, value in params.items() if key not in out}
+        if not left:
+            del item.data["params"]
+        for key in out:
+            item.comments.append(one_line({key: params[key]}))
+            self.findings.left_out(item.place, f"{key} of health check {name}", found[0].message)
+
+    def _to_take_out(self, name: str, item: Item) -> tuple[str, ...]:
+        params: dict[str, Any] = item.data.get("params", {})
+        for size in range(1, min(len(params), _MOST_AT_ONCE) + 1):
+            for out in combinations(params, size):
+                left = {key: value for key, value in params.items() if key not in out}
+                if not self._errors_of(name, {**item.data, "params": left}):
+                    return out
+        return tuple(params)
 
     def _errors_of(self, name: str, data: Mapping[str, Any]) -> list[Fault]:
         return [one for one in self._errors({"maglev": {"healthchecks": {name: data}}}) if _is_of_params(one)]
@@ -142,10 +156,6 @@ class _Repair:
 
 def _is_of_params(fault: Fault) -> bool:
     return fault.path[1:2] == ("healthchecks",) and fault.path[3:4] == ("params",)
-
-
-def _without(params: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in params.items() if name != key}
 
 
 def _with_members(pool: Mapping[str, Any], backends: Mapping[str, Item]) -> dict[str, Any]:

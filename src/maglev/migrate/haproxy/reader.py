@@ -12,7 +12,7 @@ from maglev.migrate.bounds import MAX_SERVERS, MAX_VIPS, LookUp, no_look_up
 from maglev.migrate.findings import Findings
 from maglev.migrate.haproxy.addresses import Endpoint, endpoint_of
 from maglev.migrate.haproxy.backends import Backend
-from maglev.migrate.haproxy.reasons import report_proxy, report_section
+from maglev.migrate.haproxy.reasons import is_unconditional, report_proxy, report_section
 from maglev.migrate.haproxy.sections import Directive, Section, SectionReader
 from maglev.migrate.model import Pool, Server, Service, Source, Vip
 
@@ -112,15 +112,16 @@ class _Reader:
         )
 
     def _backend_of(self, section: Section) -> Backend | None:
-        """Find the servers of a frontend: its default backend's; a `listen` has its own."""
+        """Find the servers of a frontend: those of the backend that all requests get; a `listen` has its own."""
         own = self._backends.get(section.name) if section.kind == "listen" else None
         if own and own.has_servers:
             return own
-        wanted = [one for one in section.all if one.keyword == "default_backend"]
-        if not wanted:
+        wanted = next((one for one in section.own if is_unconditional(one)), None)
+        wanted = wanted or next((one for one in reversed([*section.all]) if one.keyword == "default_backend"), None)
+        if wanted is None:
             return None
-        if (found := self._backends.get(wanted[-1].word(1))) is None:
-            self._findings.left_out(wanted[-1].place, "default_backend", "there is no such backend")
+        if (found := self._backends.get(wanted.word(1))) is None:
+            self._findings.left_out(wanted.place, wanted.keyword, "there is no such backend")
         return found
 
     def _pools(self, backend: Backend, vip_port: int) -> Iterator[Pool]:

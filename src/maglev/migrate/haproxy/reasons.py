@@ -85,7 +85,7 @@ def report_proxy(section: Section, findings: Findings) -> None:
     """Report the own directives of a proxy or of `defaults` that are not carried over."""
     for one in section.own:
         shown, key = _name(one)
-        if one.keyword in _READ or (key.startswith("option:") and key[7:] in _READ_OPTIONS):
+        if one.keyword in _READ or is_unconditional(one) or (key.startswith("option:") and key[7:] in _READ_OPTIONS):
             continue
         if key in PROXY or one.keyword in PROXY:
             report(key if key in PROXY else one.keyword, one.place, PROXY, findings, shown)
@@ -94,6 +94,11 @@ def report_proxy(section: Section, findings: Findings) -> None:
                 report("retries", one.place, PROXY, findings, shown)
         else:
             report(one.keyword, one.place, PROXY, findings, shown)
+
+
+def is_unconditional(one: Directive) -> bool:
+    """Tell whether this is a `use_backend` without a condition, to a backend that is named."""
+    return one.keyword == "use_backend" and len(one.words) == 2 and "%[" not in one.words[1]
 
 
 def _name(one: Directive) -> tuple[str, str]:

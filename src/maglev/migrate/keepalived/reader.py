@@ -13,7 +13,7 @@ from maglev.migrate.bounds import MAX_SERVERS, Include, no_include
 from maglev.migrate.findings import Findings
 from maglev.migrate.keepalived.checks import CHECKS, Surroundings, probe_of
 from maglev.migrate.keepalived.lines import Lines
-from maglev.migrate.keepalived.reasons import FLAGS, REAL_SERVER, SCHEDULERS, TOP, UNWEIGHTED, VIRTUAL_SERVER
+from maglev.migrate.keepalived.reasons import FLAGS, REAL_SERVER, SCHEDULERS, SSL, TOP, UNWEIGHTED, VIRTUAL_SERVER
 from maglev.migrate.keepalived.statements import Statement, statements
 from maglev.migrate.keepalived.timing import TIMING
 from maglev.migrate.keepalived.vips import vips_of
@@ -62,7 +62,7 @@ def read_keepalived(
                 pass
             case "SSL":
                 for setting in one.all("ca", "password"):
-                    source.findings.left_out(setting.place, f"SSL {setting.keyword}", "see `certificate` and `key`")
+                    report(setting.keyword, setting.place, SSL, source.findings, f"SSL {setting.keyword}")
             case keyword:
                 report(keyword, one.place, TOP, source.findings)
     return source

@@ -54,6 +54,11 @@ TOP: Reasons = {
     "child_wait_time": ("not needed", "what it sets is of keepalived itself"),
 }
 
+SSL: Reasons = {
+    "ca": ("not needed", "certificates of servers are not verified, as with keepalived"),
+    "password": ("left out", "a key has no password: store it without one"),
+}
+
 VIRTUAL_SERVER: Reasons = {
     "persistence_engine": ("left out", "flows are told apart by addresses and ports, or by the source address only"),
     "persistence_granularity": ("left out", "a client keeps its server by its whole address"),
