@@ -21,7 +21,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-style lint-types lint-rooms lint-versions lint-page format pytest bench bench-probes compare-haproxy soak wheels constraints install-deps clean
+.PHONY: help demo test lint lint-style lint-types lint-rooms lint-versions lint-page format pytest bench bench-probes compare-haproxy soak man wheels constraints install-deps clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,7 +103,10 @@ soak: $(VENV)/.stamp-dev  ## the laws with many more examples, and the long runs
 
 # --------------------------------------------------------------------------------------------------------------- release
 
-wheels: $(VENV)/.stamp-run  ## a wheel of each distribution into dist/
+man: $(VENV)/.stamp-run  ## manual pages and completions into build/share
+	$(BIN)/python -m tools.share build/share
+
+wheels: $(VENV)/.stamp-run man  ## a wheel of each distribution into dist/
 	rm -rf dist
 	$(PIP) wheel --no-deps --no-build-isolation -w dist . $(PLUGINS:%=./%)
 	@ls dist

@@ -11,14 +11,22 @@ import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ShellComplete, ZshComplete
 
 _ONE_DASH = re.compile(r"^-(?=\w\w)")
+_WITH_VALUE = re.compile(r"-[^=]*=")
 
 
 class _OneDash(ShellComplete):
-    """Knows options with one dash too."""
+    """Knows options with one dash too, and offers words as the one that was begun: shells compare them with it."""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
         words = [_ONE_DASH.sub("--", word) for word in (*args, incomplete)]
-        return super().get_completions(words[:-1], words[-1])
+        found = super().get_completions(words[:-1], words[-1])
+        option = _WITH_VALUE.match(incomplete)
+        for item in found:
+            if item.type == "plain" and option:
+                item.value = option[0] + item.value
+            elif words[-1] != incomplete:
+                item.value = item.value.removeprefix("-")
+        return found
 
 
 class _Bash(_OneDash, BashComplete):
@@ -41,7 +49,11 @@ class _Bash(_OneDash, BashComplete):
 
 
 class _Zsh(_OneDash, ZshComplete):
-    """As click has it."""
+    """Completes a second time too where zsh has loaded the script by itself: that is a function then."""
+
+    source_template = ZshComplete.source_template.replace(
+        "$zsh_eval_context[-1] == loadautofunc", '$funcstack[1] == "_%(prog_name)s"'
+    )
 
 
 class _Fish(_OneDash, FishComplete):
