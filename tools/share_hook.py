@@ -17,6 +17,11 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
+def own_files(names: Sequence[str]) -> re.Pattern[str]:
+    """Return what the names of files match, without folders, that belong to some commands."""
+    return re.compile(rf"_?({'|'.join(map(re.escape, names))})(\.fish|\.[1-9])?")
+
+
 def add_share(root: Path, target: str, names: Sequence[str], build_data: dict[str, Any]) -> None:
     """Have the files of some commands included in what is built.
 
@@ -26,7 +31,7 @@ def add_share(root: Path, target: str, names: Sequence[str], build_data: dict[st
         names: The commands, and files with a manual page.
         build_data: What hatchling is to include; added to.
     """
-    own = re.compile(rf"_?({'|'.join(map(re.escape, names))})(\.fish|\.[1-9])?")
+    own = own_files(names)
     for folder in (root / "share", root / "build/share", root / "../../build/share"):
         files = [path for path in sorted(folder.rglob("*")) if path.is_file() and own.fullmatch(path.name)]
         if files:
