@@ -82,7 +82,7 @@ def _try_each(wheels: dict[str, Wheel], newest: Versions, folder: Path) -> None:
 
 def _ask_for_more(environment: Environment) -> None:
     """See that the core alone says what its demonstration needs."""
-    words = [environment.folder / "bin/maglevd", "demo", "--once"]
+    words = [str(environment.folder / "bin/maglevd"), "demo", "--once"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 1 or "pip install 'maglevd[http]'" not in done.stderr:
         raise Broken(f"maglevd demo does not say what to install: {done.stdout}{done.stderr}")
