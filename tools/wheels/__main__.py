@@ -30,11 +30,25 @@ from tools.wheels.wheel import Wheel, closure
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSTRAINTS = ROOT / "constraints.txt"
-SUITE = ("tests/api", "tests/config", "tests/domain", "tests/dataplanes", "tests/plugin")
-"""The core of the test suite: what decides, and reads what people write."""
+_RUNTIME = (
+    "backends",
+    "commands",
+    "failover",
+    "filling",
+    "overrides",
+    "previews",
+    "reload_told",
+    "reload_whole",
+    "sync_run",
+)
+SUITE = (
+    *(f"tests/{room}" for room in ("api", "config", "dataplanes", "domain", "plugin")),
+    *(f"tests/runtime/test_{subject}.py" for subject in _RUNTIME),
+)
+"""The core of the test suite: what decides, what reads a configuration, and the steps that carry decisions out."""
 COVERED = ("maglev/config/*", "maglev/dataplanes/*", "maglev/domain/*", "maglev/plugin/*")
 """The packages that it has to cover."""
-LEAST_COVERED = 70
+LEAST_COVERED = 94
 """Percent of the lines of these packages."""
 
 
