@@ -43,9 +43,13 @@ _COMPLETION = """
 
 ## Completion
 
-`source <(maglevc --completion bash)` in `~/.bashrc`, the same with `zsh` in `~/.zshrc` (after `compinit`), and
-`maglevc --completion fish | source` in `~/.config/fish/config.fish`. Names are asked of the maglevd that the command
-line names, for one second at most.
+The Debian packages complete all four commands in bash, zsh and fish. Wheels put the same files below `share/` of the
+environment that they are installed in, beside the manual pages: `man -M .venv/share/man maglevc`. A shell that does not
+look there asks the command: `source <(maglevc --completion bash)` in `~/.bashrc`, the same with `zsh` in `~/.zshrc`
+(after `compinit`), and `maglevc --completion fish | source` in `~/.config/fish/config.fish`. `maglevd`, `maglevt` and
+`maglevd-frontend` have the same option.
+
+Names are asked of the maglevd that the command line names, for one second at most.
 """
 
 

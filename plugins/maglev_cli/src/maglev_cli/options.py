@@ -32,9 +32,6 @@ class Invocation:
         None, help="Colour, or none; without either, colour on a terminal unless NO_COLOR is set"
     )
     security: Security = attrs.field(factory=Security)
-    completion: Literal["bash", "zsh", "fish"] | None = option(
-        None, help="Print what a shell needs to complete the commands of maglevc, and exit", variable=""
-    )
     words: tuple[str, ...] = ()
 
     @property
@@ -45,4 +42,4 @@ class Invocation:
     @classmethod
     def parsed(cls, values: Mapping[str, Any]) -> Invocation:
         """Read what click has parsed."""
-        return command_line.read(cls, {"completion": None, **values}, words=tuple(values["words"]))
+        return command_line.read(cls, values, words=tuple(values["words"]))
