@@ -1,4 +1,4 @@
-"""What everything of ours that listens has in common: options for address and TLS, files with secrets, basic auth."""
+"""Options and checks that all our servers share: address, TLS, files with secrets, basic authentication."""
 
 from __future__ import annotations
 

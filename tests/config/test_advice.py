@@ -1,4 +1,4 @@
-"""What is legal and probably not meant."""
+"""Valid configurations that are probably mistakes give warnings."""
 
 from __future__ import annotations
 

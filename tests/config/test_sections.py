@@ -1,4 +1,4 @@
-"""Which dataplane is meant, and what the sections of plugins come to."""
+"""The dataplane that a configuration means, and the options in plugins' sections."""
 
 from __future__ import annotations
 

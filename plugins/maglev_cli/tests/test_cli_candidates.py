@@ -1,4 +1,4 @@
-"""What can follow: the same knowledge serves `?`, TAB and the shells' completion."""
+"""`?`, TAB and the shells' completion offer the same words."""
 
 from __future__ import annotations
 

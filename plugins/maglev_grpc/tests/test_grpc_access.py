@@ -1,4 +1,4 @@
-"""Who may change things: the rules themselves, and a remote caller on a real connection."""
+"""The rules for who may change things, and a remote caller on a real connection."""
 
 from __future__ import annotations
 

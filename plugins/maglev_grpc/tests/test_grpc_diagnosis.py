@@ -1,4 +1,4 @@
-"""Why a connection cannot be had is told in words that help, and over one that TLS refuses nothing is changed."""
+"""A failed connection is explained in words that help, and one that TLS refuses changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be set of the exporter, and what its plugin registers."""
+"""The options of the exporter, and what its plugin registers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a VPP and only its operator can put right: servers without a route, and memory that is lost."""
+"""Findings that only VPP's operator can correct: servers without a route, and lost memory."""
 
 from __future__ import annotations
 

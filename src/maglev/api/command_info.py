@@ -1,4 +1,4 @@
-"""How people see commands and their arguments: the source of maglevc's lines and help, and of the dashboard's."""
+"""Describes commands and their arguments for people: the source of maglevc's lines and help, and the dashboard's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens, as values. One event each, frozen, made once and shared by every subscriber."""
+"""Events as values: frozen, made once, and shared by all subscribers."""
 
 from __future__ import annotations
 

@@ -66,8 +66,8 @@ class Exporter(ABC):
             options: An instance of `Options`.
 
         Raises:
-            ValueError: Something cannot be used; says which and why.
-            OSError: Likewise.
+            ValueError: An option cannot be used; the message names it and says why.
+            OSError: A file or an address cannot be used.
         """
         return
 

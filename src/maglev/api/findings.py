@@ -1,4 +1,4 @@
-"""What a session may find wrong with its dataplane, and only the dataplane's operator can put right."""
+"""Findings of a session: faults of its dataplane that only the dataplane's operator can correct."""
 
 from __future__ import annotations
 

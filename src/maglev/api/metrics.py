@@ -1,4 +1,4 @@
-"""What is, in numbers: the part of a snapshot that metrics need, made so that ten thousand backends cost little.
+"""The part of a snapshot that metrics need, made so that 10 000 backends cost little.
 
 A `Snapshot` says everything and is built whole each time. Metrics are made anew only for what changed, so that a value
 that is the *same object* as at the last look has not changed, and what was made of it can be kept.
@@ -53,7 +53,7 @@ class Trouble:
     """Something that is wrong with the daemon itself, until something puts it right.
 
     Args:
-        kind: With what.
+        kind: The kind of trouble.
         name: The exporter's name; empty for the other kinds.
         message: What is wrong, in words.
         since_s: Since when, in seconds since the epoch.

@@ -1,4 +1,4 @@
-"""What would happen: previews of commands and traces of flows, exact because tables and hashes are."""
+"""Previews of commands and traces of flows: exact, because they use the dataplane's tables and hashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one probe found: a code, HAProxy's where HAProxy has one, and what it means.
+"""The result of one probe: a code (HAProxy's where it has one) and its meaning.
 
 A *verdict* is a pass or a failure and moves a backend's counter. Everything that this host caused (no descriptor, no
 local port, no room in a buffer, no namespace, a fault in a checker, a stalled process) is *void*: it counts neither for

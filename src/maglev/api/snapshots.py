@@ -1,4 +1,4 @@
-"""What is, at one moment: immutable values, cheap to keep, safe to hand to anybody."""
+"""Snapshots of the state at one moment: immutable values, cheap to keep, safe to share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a checker probes, and how: address, sockets and TLS."""
+"""The target of a checker: address, sockets and TLS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line and the environment say to `maglevd`, those of the installed plugins' flags included."""
+"""The options of `maglevd`, from its command line and environment, with the flags of the installed plugins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is legal and probably not meant."""
+"""Warns of what is valid but probably a mistake."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ class _Dataplanes:
         """Use a dataplane: complain if it is not there or has nothing to connect to.
 
         Args:
-            name: Which one.
+            name: The dataplane's name.
             options: Its options, if they were read already.
         """
         draft = self._draft

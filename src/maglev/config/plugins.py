@@ -1,4 +1,4 @@
-"""What is installed, as far as the configuration has to know, and what to install where something is missing."""
+"""Tells the configuration which plugins are installed, and which to install for a missing one."""
 
 from __future__ import annotations
 

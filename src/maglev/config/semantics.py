@@ -1,4 +1,4 @@
-"""What is wrong between values that each have the right form."""
+"""Checks values against each other, after each was found to have the right form."""
 
 from __future__ import annotations
 

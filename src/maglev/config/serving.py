@@ -1,4 +1,4 @@
-"""What exporters cannot serve with: files and addresses that they name, looked at without serving."""
+"""Checks the files and addresses that exporters name, without serving."""
 
 from __future__ import annotations
 

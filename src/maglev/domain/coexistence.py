@@ -1,4 +1,4 @@
-"""Which VIPs of one address can be made, given those that must stay: the dataplane ties all VIPs of a prefix together.
+"""Decides which VIPs of an address can be made beside those that must stay: a dataplane ties the VIPs of a prefix.
 
 VPP refuses a VIP of one port beside a VIP of all ports on the same prefix, and two encapsulations on one prefix. So a
 VIP that is wanted may have to wait for another to go, and if that one may not be touched, it cannot be had.

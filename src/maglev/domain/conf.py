@@ -1,4 +1,4 @@
-"""What to write of the values that hold for a whole dataplane."""
+"""Plans writes of the values that apply to a whole dataplane."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs in a dataplane and is left as it is, said in words that an operator can act on."""
+"""Describes differences in a dataplane that maglevd does not correct, in words that an operator can act on."""
 
 from __future__ import annotations
 

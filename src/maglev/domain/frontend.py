@@ -1,4 +1,4 @@
-"""What a frontend comes to: which pool serves, what weight each server gets and why, and whether the frontend is up.
+"""Assesses a frontend: its active pool, the weight of each server and the reason for it, and whether it is up.
 
 Three rules that are not obvious:
 

@@ -1,4 +1,4 @@
-"""What a restart of ours may write, and when: nothing that moves traffic before there are verdicts.
+"""Decides which writes are allowed after a restart: none that moves traffic before there are verdicts.
 
 From process start until `startup-min-delay` nothing is written. Then each frontend is released, and to be synced once,
 as soon as none of its backends is unknown. At `startup-max-delay` the rest is released at once; a backend that is still

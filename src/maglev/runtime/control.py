@@ -1,4 +1,4 @@
-"""What exporters, the command line and embedding programs see of the running daemon."""
+"""Implements `Control`: the daemon as exporters, the command line and embedding programs see it."""
 
 from __future__ import annotations
 

@@ -216,7 +216,7 @@ class ProbeJobs:
         """Take one ended probe's result.
 
         Args:
-            job: Whose.
+            job: The job that the probe belongs to.
             result: How it ended.
             started_ns: When it started, on the prober's clock.
             ended_ns: When it ended, on the same clock.

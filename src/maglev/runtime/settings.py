@@ -1,4 +1,4 @@
-"""What a controller is opened with, and where its configuration comes from."""
+"""The settings of a controller, and the source of its configuration."""
 
 from __future__ import annotations
 

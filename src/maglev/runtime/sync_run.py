@@ -146,7 +146,7 @@ class SyncRun:
 
         Args:
             writer: The dataplane.
-            request: What for.
+            request: The addresses and the scope of the run.
             between: Called between portions, so that what is urgent need not wait for the whole run.
             divisor: By how much the portions are to be smaller than usual.
 

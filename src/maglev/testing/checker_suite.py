@@ -1,4 +1,4 @@
-r"""What every checker must keep, as test classes to inherit: the conformance kit for checkers.
+r"""The conformance kit for checkers, as test classes to inherit.
 
 ```python
 class TestRedis(StreamCheckerSuite):

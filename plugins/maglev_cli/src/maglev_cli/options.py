@@ -1,4 +1,4 @@
-"""What the command line and the environment say to `maglevc`."""
+"""The options of `maglevc`, from its command line and environment."""
 
 from __future__ import annotations
 

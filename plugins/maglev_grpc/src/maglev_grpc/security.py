@@ -1,4 +1,4 @@
-"""How a client speaks to maglevd: TLS, certificates, a token; declared once for all commands that do so."""
+"""The options for TLS and tokens of a client of maglevd, declared once for all commands."""
 
 from __future__ import annotations
 

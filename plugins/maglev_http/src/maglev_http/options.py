@@ -1,4 +1,4 @@
-"""What can be set for `type: http` and `type: https`."""
+"""The options of `type: http` and `type: https`."""
 
 from __future__ import annotations
 

@@ -53,8 +53,8 @@ class Packet:
         type: The ICMP type.
         code: The ICMP code.
         identifier: Of the reply, or of the request that an error message quotes.
-        sequence: Likewise.
-        payload: Likewise, as far as it is quoted.
+        sequence: The sequence number of the same.
+        payload: The payload of the same, as far as it is quoted.
         destination: For error messages: where the request was going, packed; empty for replies.
     """
 

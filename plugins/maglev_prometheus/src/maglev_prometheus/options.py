@@ -1,4 +1,4 @@
-"""What can be set of the exporter `prometheus`."""
+"""The options of the exporter `prometheus`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be set for `type: tcp`."""
+"""The options of `type: tcp`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one probe came to, as seen by the client that sent it."""
+"""The outcome of one probe, as seen by the client that sent it."""
 
 from __future__ import annotations
 

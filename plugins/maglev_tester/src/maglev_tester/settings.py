@@ -1,4 +1,4 @@
-"""What is probed and how, as one value that can be sent to another process."""
+"""The settings of a run, as one value that can be sent to another process."""
 
 from __future__ import annotations
 

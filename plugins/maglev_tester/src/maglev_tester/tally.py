@@ -1,4 +1,4 @@
-"""Who answered, and how often."""
+"""Counts answers by the server that sent them."""
 
 from __future__ import annotations
 

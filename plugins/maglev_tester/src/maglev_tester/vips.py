@@ -1,4 +1,4 @@
-"""Which VIPs of a configuration are probed, and how; and which are not, and why."""
+"""Chooses the VIPs of a configuration to probe and the kind of probe, and gives reasons for the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be set of the dataplane `vpp`, and its deadlines."""
+"""The options of the dataplane `vpp`, and its deadlines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line and the environment say to `maglevd-frontend`."""
+"""The options of `maglevd-frontend`, from its command line and environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one State: all that changes and decides. Steps change it, and a fork of it is what a preview changes instead."""
+"""The State: everything that changes and decides. Steps change it; a preview takes them on a fork of it."""
 
 from __future__ import annotations
 

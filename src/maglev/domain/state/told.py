@@ -1,4 +1,4 @@
-"""What a reload did, in words, for whoever asked for it."""
+"""Describes the effects of a reload in words, for whoever requested it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the grammar of command lines is made of.
+"""The values that a grammar of command lines is made of.
 
 A form is one way to write a command: a place for each word or value, one after the other, then flags in any order.
 """

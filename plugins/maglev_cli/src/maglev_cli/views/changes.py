@@ -1,4 +1,4 @@
-"""What commands did, what they would do, and what is wrong with a configuration."""
+"""Views of the effects of commands, of previews, and of errors in a configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a server is and how to speak to it: targets, TLS, tokens."""
+"""Opens channels to a server: targets, TLS, tokens."""
 
 from __future__ import annotations
 

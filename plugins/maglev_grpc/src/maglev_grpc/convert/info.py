@@ -1,4 +1,4 @@
-"""What `GetInfo` answers, as a value."""
+"""The answer to `GetInfo`, as a value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be set of the exporter `grpc`."""
+"""The options of the exporter `grpc`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a probe found: the answer of the VIP, or the engine's result where there was none."""
+"""The result of one probe: the VIP's answer, or the engine's result if there was none."""
 
 from __future__ import annotations
 

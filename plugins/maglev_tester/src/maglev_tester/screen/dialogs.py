@@ -1,4 +1,4 @@
-"""What opens above the VIPs: help, and the list of failovers."""
+"""The dialogs above the table: help, and the list of failovers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a VIP is drawn: one line where the terminal is wide, two where it is not."""
+"""Draws a VIP: on one line of a wide terminal, on two of a narrow one."""
 
 from __future__ import annotations
 
