@@ -21,7 +21,7 @@ NO_RESULT_IN_TIME = ProbeResult(Code.L7TOUT, "no result in time")
 
 
 class Checker(ABC):
-    """What all checkers have in common; implement one of the three shapes below, never this one.
+    """The base of all checkers; implement one of the three shapes below, never this one.
 
     A subclass names itself (`name`, what YAML says behind `type:`), says what can be set (`Options`, an attrs class)
     and takes its options in the constructor. A constructor that finds the options impossible (a file that cannot be
@@ -89,7 +89,7 @@ class StreamChecker(Checker):
     transport: ClassVar[Literal["tcp", "udp"]] = "tcp"
 
     def tls(self, target: Target) -> TLS | None:
-        """How to use TLS with this backend, from the first byte or after `StartTLS`; `None` for clear text."""
+        """Return how to use TLS with this backend, from the first byte or after `StartTLS`; `None` for clear text."""
         return None
 
     def tls_first(self, target: Target) -> bool:
@@ -113,7 +113,7 @@ class MuxChecker(Checker):
     """
 
     def mux_key(self) -> Hashable:
-        """What a checker must have in common with another to share muxes: by default, equal options."""
+        """Return a key that is equal for checkers that share muxes: by default, their options."""
         try:
             hash(self.options)
         except TypeError:
@@ -188,7 +188,7 @@ class Mux(ABC):
 
 
 class AsyncChecker(Checker):
-    """What no byte stream serves. Costs a task per probe, so prefer the other shapes where thousands are probed."""
+    """Anything that is not a byte stream. Costs a task per probe: prefer the other shapes for thousands of backends."""
 
     @abstractmethod
     async def probe(self, target: Target) -> ProbeResult:

@@ -15,7 +15,7 @@ _KEY = "maglev"
 
 @attrs.frozen
 class ArgumentInfo:
-    """How people see one argument of a command.
+    """Describes one argument of a command for people.
 
     Args:
         name: The field's name; in `maglevc` with dashes for underscores.
@@ -36,7 +36,7 @@ class ArgumentInfo:
 
 @attrs.frozen
 class CommandInfo:
-    """How people see a command.
+    """Describes a command for people.
 
     Args:
         command: Its class.

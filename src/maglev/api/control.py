@@ -24,7 +24,7 @@ from maglev.api.snapshots import BackendSnapshot, DataplaneSnapshot, FrontendSna
 
 @attrs.frozen
 class EventFilter:
-    """What a subscriber wants.
+    """Selects the events of a subscriber.
 
     Args:
         kinds: Which kinds; probes come only when named here.
@@ -55,7 +55,7 @@ class Delivery:
 
 
 class EventStream(Protocol):
-    """What a subscriber reads: one by one, or all that has gathered at once."""
+    """The events of a subscriber, to be read one by one, or all waiting ones at once."""
 
     def __aiter__(self) -> AsyncIterator[Delivery]:
         """Iterate over deliveries, in order, until the controller closes (or the subscription is left)."""
@@ -81,7 +81,7 @@ class Subscription:
 
 @attrs.frozen
 class LoopLag:
-    """How late the event loop runs, in seconds.
+    """The delay of the event loop, in seconds.
 
     Args:
         last_s: The latest measurement.
@@ -165,7 +165,7 @@ class Control(Protocol):
         ...
 
     async def check_config(self) -> Sequence[Problem]:
-        """Check the configuration file as it stands on disk; an empty answer means that a reload would take it."""
+        """Check the configuration file as it stands on disk; an empty answer means that a reload would accept it."""
         ...
 
     async def read_dataplane(self, *, details: bool = False) -> DataplaneState:
@@ -206,5 +206,5 @@ class Control(Protocol):
         ...
 
     def lag(self) -> LoopLag:
-        """How late the event loop runs."""
+        """The delay of the event loop."""
         ...

@@ -10,7 +10,7 @@ from maglev.api.results import Code, ProbeResult
 
 
 class Closed(Enum):
-    """How a peer ended the connection."""
+    """The ways in which a peer ends a connection."""
 
     EOF = "closed by the peer"
     RESET = "reset by the peer"
@@ -65,7 +65,7 @@ class Conversation:
     __slots__ = ()
 
     def opening(self) -> bytes | Done:
-        """What to send first, once connected (and once TLS is up, where the checker starts with TLS).
+        """Return the bytes to send first, once connected (and once TLS is up, where the checker starts with TLS).
 
         Returns:
             Bytes to send; `b""` when the server sends first; `Done` when being connected is all that was asked.
@@ -73,7 +73,7 @@ class Conversation:
         return b""
 
     def secured(self) -> bytes | Done:
-        """What to send after a handshake that `StartTLS` asked for. As `opening`."""
+        """Return the bytes to send after a handshake that `StartTLS` requested, as `opening` does."""
         return b""
 
     def receive(self, data: bytes) -> Action | None:

@@ -23,7 +23,7 @@ FlowHash = Literal["crc32c", "xxhash"]
 
 
 class IPProtocol(StrEnum):
-    """What a VIP listens to."""
+    """The protocol of a VIP."""
 
     TCP = "tcp"
     UDP = "udp"
@@ -37,7 +37,7 @@ class IPProtocol(StrEnum):
 
 
 class Encap(StrEnum):
-    """How packets travel to the servers: decided by the servers' address family."""
+    """The encapsulation of packets to the servers, which the servers' address family decides."""
 
     GRE4 = "gre4"
     GRE6 = "gre6"
@@ -47,7 +47,7 @@ class Encap(StrEnum):
 
 @attrs.frozen(order=True, cache_hash=True)  # a sync hashes one for each server
 class VipKey:
-    """What names a VIP in a dataplane.
+    """The key of a VIP in a dataplane.
 
     Args:
         address: The host address that clients connect to.
@@ -86,7 +86,7 @@ class ServerState:
 
 @attrs.frozen
 class VipAttributes:
-    """What a VIP is made with, and what established flows hang on: changed only by making it anew.
+    """The fixed attributes of a VIP: changing them recreates it, which ends established flows.
 
     Args:
         encap: GRE over IPv4 or IPv6.
@@ -117,7 +117,7 @@ class VipState:
 
 @attrs.frozen
 class DataplaneConf:
-    """What holds for the whole dataplane.
+    """Settings of the whole dataplane.
 
     Args:
         ipv4_source: Outer source address of GRE over IPv4; `None` if the dataplane has no use for one.
@@ -142,7 +142,7 @@ class DataplaneState:
 
 @attrs.frozen
 class DataplaneInfo:
-    """Which dataplane this is; fixed while a session lasts.
+    """The properties of a dataplane, constant during a session.
 
     Args:
         name: The plugin's name, `vpp` or `memory`.
@@ -247,7 +247,7 @@ class Unknown:
 
 @attrs.frozen
 class NotSent:
-    """It was not tried, since an operation before it failed or the connection was gone."""
+    """The operation was not sent, since one before it failed or the connection was lost."""
 
 
 OperationResult = Ok | Failed | Unknown | NotSent
@@ -255,7 +255,7 @@ OperationResult = Ok | Failed | Unknown | NotSent
 
 @attrs.frozen
 class VipCounters:
-    """What one VIP carried since the dataplane started; `None` where a dataplane does not count it.
+    """The counters of one VIP since the dataplane started; `None` if a dataplane does not count it.
 
     Args:
         vip: Whose they are.
@@ -271,7 +271,7 @@ class VipCounters:
 
 
 class LostKind(Enum):
-    """How a connection to a dataplane ended."""
+    """The ways in which a connection to a dataplane ends."""
 
     CLOSED = "closed"
     """End of file or a reset: the dataplane stopped or dropped us."""
@@ -283,7 +283,7 @@ class LostKind(Enum):
 
 @attrs.frozen
 class LostReason:
-    """Why a session ended."""
+    """The cause of a session's end."""
 
     kind: LostKind
     detail: str
@@ -339,7 +339,7 @@ class Session(Protocol):
 
 @runtime_checkable
 class CountsMessages(Protocol):
-    """What a session may have besides: an account of the messages that it exchanges with the dataplane."""
+    """An optional part of a session: counts the messages that it exchanges with the dataplane."""
 
     @property
     def api_counts(self) -> Mapping[tuple[str, str, str], int]:

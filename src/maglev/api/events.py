@@ -12,7 +12,7 @@ from maglev.api.results import ProbeResult
 
 
 class BackendState(StrEnum):
-    """What is held of a backend."""
+    """The state of a backend."""
 
     UNKNOWN = "unknown"
     UP = "up"
@@ -23,7 +23,7 @@ class BackendState(StrEnum):
 
 
 class FrontendState(StrEnum):
-    """Whether a frontend serves: up when some effective weight is not 0."""
+    """The state of a frontend: up if some effective weight is not 0."""
 
     UNKNOWN = "unknown"
     UP = "up"
@@ -147,7 +147,7 @@ class WeightEvent:
 
 
 class DataplaneChange(StrEnum):
-    """What became of the connection to the dataplane."""
+    """Changes of the connection to the dataplane."""
 
     CONNECTED = "connected"
     LOST = "lost"

@@ -19,7 +19,7 @@ _KEY = "maglev"
 
 
 class Reload(Enum):
-    """What a changed option needs."""
+    """The action that a changed option needs."""
 
     LIVE = "reload"
     """Takes effect on SIGHUP."""
@@ -29,7 +29,7 @@ class Reload(Enum):
 
 @attrs.frozen
 class OptionInfo:
-    """What is known of one option beside its type and default.
+    """The metadata of one option.
 
     Args:
         help: One sentence for people, without a full stop.

@@ -13,7 +13,7 @@ from maglev.api.events import BackendState, FrontendState
 
 @attrs.frozen
 class Shares:
-    """What one frontend and its servers have, before or after.
+    """The weights and buckets of a frontend's servers, before or after.
 
     Args:
         weights: Effective weight by backend.
@@ -32,7 +32,7 @@ class Shares:
 
 @attrs.frozen
 class FrontendPreview:
-    """What a command would do to one frontend.
+    """The predicted change of a frontend.
 
     Args:
         frontend: Its name.
@@ -55,7 +55,7 @@ class FrontendPreview:
 
 @attrs.frozen
 class BackendPreview:
-    """What a command would do to the state of one backend.
+    """The predicted change of a backend's state.
 
     Args:
         backend: Its name.
@@ -70,7 +70,7 @@ class BackendPreview:
 
 @attrs.frozen
 class Preview:
-    """What a command would do, bucket for bucket; nothing was changed.
+    """The predicted effect of a command, bucket for bucket; nothing was changed.
 
     Args:
         frontends: The frontends that something would change for.
@@ -104,7 +104,7 @@ class Flow:
 
 @attrs.frozen
 class FlowTrace:
-    """Which server a new flow gets.
+    """The server of a new flow.
 
     Args:
         frontend: The frontend that was asked about.

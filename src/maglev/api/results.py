@@ -22,7 +22,7 @@ class Layer(StrEnum):
 
 
 class Verdict(Enum):
-    """What a result means for the backend's counter."""
+    """The effect of a result on the backend's counter."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -36,7 +36,7 @@ def _verdict_of(code: str) -> Verdict:
 
 
 class Code(StrEnum):
-    """Why a probe ended as it did.
+    """The code of a probe's result.
 
     The `L…` codes have HAProxy's meanings. The others are ours and are all void.
     """
@@ -94,7 +94,7 @@ _PASS = Verdict.PASS
 
 @attrs.frozen
 class ProbeResult:
-    """How one probe ended.
+    """The result of one probe.
 
     Args:
         code: Why it ended.

@@ -125,7 +125,7 @@ class FrontendSnapshot:
 
 @attrs.frozen
 class MessageCount:
-    """How many messages of one kind went between maglevd and the dataplane.
+    """The number of messages of one kind between maglevd and the dataplane.
 
     Args:
         message: The message's name in the dataplane's own API, as `lb_as_set_weight`.
@@ -160,7 +160,7 @@ class DataplaneSnapshot:
     drift: tuple[str, ...] = ()
     """What differs in the values for the whole dataplane and is not put right by itself, in words."""
     unrouted: tuple[IPv4Address | IPv6Address, ...] = ()
-    """Servers in use that it has no route to, in order: what is sent to them is dropped."""
+    """Servers in use that it has no route to, in order: it drops packets for them."""
     lost_bytes: int | None = None
     """Memory that it never gives back, of VIPs removed or made anew, in bytes; `None` if that is not known."""
 

@@ -95,7 +95,7 @@ class Target:
 
 @attrs.frozen
 class TLS:
-    """How to use TLS with one backend.
+    """The use of TLS with one backend.
 
     Args:
         context: A client context, built once per health check, never per probe. `client_context` of

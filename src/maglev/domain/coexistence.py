@@ -16,7 +16,7 @@ from maglev.domain.desired import DesiredVip
 
 @attrs.frozen
 class Survey:
-    """What can become of each VIP of one address.
+    """The possible changes of the VIPs of one address.
 
     Args:
         staying: Found, and not to be removed, neither for good nor for a moment.

@@ -9,7 +9,7 @@ from maglev.api import DataplaneConf, SetConf
 
 @attrs.frozen
 class ConfPlan:
-    """What to do about the dataplane's own configuration.
+    """The plan for the settings of the whole dataplane.
 
     Args:
         operation: What to write, before any VIP; `None` if nothing is to be written.

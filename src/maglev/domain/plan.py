@@ -24,7 +24,7 @@ from maglev.domain.table import Address
 
 @attrs.frozen
 class Plan:
-    """What to write for one VIP address.
+    """The operations for one VIP address.
 
     Args:
         address: The address.

@@ -23,7 +23,7 @@ P = ParamSpec("P")
 
 
 class Execution(Protocol):
-    """What carrying out a command needs."""
+    """The operations that a command needs."""
 
     @property
     def state(self) -> State:

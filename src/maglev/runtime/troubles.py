@@ -40,7 +40,7 @@ class Troubles:
         self._tell()
 
     def over(self, kind: TroubleKind, name: str = "") -> None:
-        """It is no longer wrong, if it was."""
+        """Note that a trouble is over."""
         if self._now.pop((kind, name), None) is not None:
             self._tell()
 

@@ -24,22 +24,22 @@ class Invocation:
 
     server: str = option(
         "localhost:9090",
-        help="Where maglevd is: host, host:port, [address]:port or unix:/path",
+        help="Address of maglevd: host, host:port, [address]:port or unix:/path",
         metavar="HOST:PORT",
     )
-    form: Literal["text", "json"] = option("text", help="Text for people, or the API's message as JSON", flag="output")
-    color: bool | None = option(
-        None, help="Colour, or none; without either, colour on a terminal unless NO_COLOR is set"
+    form: Literal["text", "json"] = option(
+        "text", help="Print text for people, or the API's message as JSON", flag="output"
     )
+    color: bool | None = option(None, help="Use colour or not; default: colour on a terminal unless NO_COLOR is set")
     security: Security = attrs.field(factory=Security)
     completion: Literal["bash", "zsh", "fish"] | None = option(
-        None, help="Print what a shell needs to complete the commands of maglevc, and exit", variable=""
+        None, help="Print the script that completes the commands of maglevc in this shell, and exit", variable=""
     )
     words: tuple[str, ...] = ()
 
     @property
     def output(self) -> Output:
-        """Where answers go, and in which form."""
+        """The form and destination of answers."""
         return Output(self.form, self.color)
 
     @classmethod

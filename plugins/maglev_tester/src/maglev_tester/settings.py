@@ -11,7 +11,7 @@ from maglev_tester.vips import Kind, Vip
 
 @attrs.frozen
 class ProbeSettings:
-    """What the runner needs to know: the options of the same names.
+    """The settings of the runner: the options of the same names.
 
     An empty `host` leaves the name to each VIP; `once` is 0 for no end.
     """

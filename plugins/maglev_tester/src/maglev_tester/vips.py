@@ -15,7 +15,7 @@ from maglev.host_names import check_host
 
 
 class Kind(StrEnum):
-    """How a VIP is probed."""
+    """The kinds of probes."""
 
     HTTP = "http"
     HTTPS = "https"

@@ -61,7 +61,7 @@ class Client:
     # --- what is ---------------------------------------------------------------------------------------------------
 
     async def info(self) -> Info:
-        """Which maglevd this is, and how it is doing."""
+        """Return the version and condition of maglevd."""
         return await self._value(Info, "GetInfo")
 
     async def snapshot(self) -> api.Snapshot:

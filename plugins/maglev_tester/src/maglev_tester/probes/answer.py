@@ -30,7 +30,7 @@ _WAITED_FOR = {Code.L4TOUT: "connecting", Code.L6TOUT: "waiting for the TLS hand
 
 @attrs.frozen
 class Answer:
-    """What came back. The arguments are those of `Outcome`."""
+    """The answer to one probe. The arguments are those of `Outcome`."""
 
     status: str
     error: ErrorClass | None = None

@@ -26,7 +26,7 @@ _SPARK_BELOW = 13
 
 
 def lines_per_vip(width: int) -> int:
-    """How many lines a VIP takes in a terminal so many columns wide."""
+    """Return how many lines a VIP takes in a terminal of this width."""
     return 1 if width >= WIDE else 2
 
 
