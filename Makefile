@@ -19,9 +19,10 @@ CHECKED := $(wildcard src plugins tests examples benchmarks tools conftest.py)
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+WHEELS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-style lint-types lint-rooms lint-versions lint-page format pytest bench bench-probes compare-haproxy soak wheels constraints install-deps clean
+.PHONY: help demo test lint lint-style lint-spelling lint-types lint-rooms lint-versions lint-page lint-commits format pytest bench bench-probes compare-haproxy soak man wheels check-wheels constraints install-deps clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,11 +62,14 @@ demo: $(VENV)/.stamp-run  ## failovers on real backends on loopback (DEMO_ARGS=-
 
 test: lint pytest  ## every check and every test
 
-lint: lint-style lint-types lint-rooms lint-versions lint-page  ## style, types, who imports whom, versions, the page's types (make -k lint: all that is wrong)
+lint: lint-style lint-spelling lint-types lint-rooms lint-versions lint-page lint-commits  ## style, spelling, types, who imports whom, versions, the page's types, commits (make -k lint: all that is wrong)
 
 lint-style: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+lint-spelling: $(VENV)/.stamp-dev
+	$(BIN)/codespell
 
 lint-types: $(VENV)/.stamp-dev
 	$(BIN)/mypy $(CHECKED)
@@ -78,6 +82,10 @@ lint-versions: $(VENV)/.stamp-dev
 
 lint-page: $(VENV)/.stamp-dev
 	$(BIN)/python plugins/maglev_web/hatch_build.py check
+
+# A tree without history, as a source distribution is, has no commits to look at.
+lint-commits: $(VENV)/.stamp-dev
+	@[ ! -e .git ] || $(BIN)/python -m tools.commits
 
 # Two files at a time, which halves the time: most tests wait for processes and clocks. A file stays in one process.
 pytest: $(VENV)/.stamp-dev  ## the tests alone (PYTEST_ARGS='-k drain -x -n0')
@@ -103,12 +111,23 @@ soak: $(VENV)/.stamp-dev  ## the laws with many more examples, and the long runs
 
 # --------------------------------------------------------------------------------------------------------------- release
 
-wheels: $(VENV)/.stamp-run  ## a wheel of each distribution into dist/
+man: $(VENV)/.stamp-run  ## manual pages and completions into build/share
+	$(BIN)/python -m tools.share build/share
+
+wheels: $(VENV)/.stamp-run man  ## a wheel of each distribution into dist/
 	rm -rf dist
 	$(PIP) wheel --no-deps --no-build-isolation -w dist . $(PLUGINS:%=./%)
 	@ls dist
 
-constraints: $(VENV)/.stamp-dev  ## pin what is installed now
+$(VENV)/.stamp-release: $(VENV)/.stamp-dev
+	@$(PIP) install -c constraints.txt --group release
+	@touch $@
+
+# On every Python that is there, each wheel in 2 environments of its own; WHEELS_ARGS: see tools/wheels/__main__.py
+check-wheels: $(VENV)/.stamp-release wheels  ## contents of the wheels, and each alone with lowest and newest dependencies
+	$(BIN)/python -m tools.wheels $(WHEELS_ARGS)
+
+constraints: $(VENV)/.stamp-release  ## pin what is installed now
 	@sed -n '/^#/p' constraints.txt > constraints.txt.new
 	@$(PIP) list --format=freeze --exclude-editable | grep -vE '^(pip|setuptools|wheel)==' >> constraints.txt.new
 	@mv constraints.txt.new constraints.txt

@@ -19,6 +19,8 @@ _CAPABILITY_VERSION_3 = 0x20080522
 # No profile has a deadline: how long an example takes says more about the machine than about the code.
 settings.register_profile("dev", deadline=None, max_examples=100)
 settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)
+# Against other versions of the libraries and of Python: whether the code runs, not what its laws are.
+settings.register_profile("matrix", deadline=None, max_examples=10, derandomize=True)
 settings.register_profile("soak", deadline=None, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 

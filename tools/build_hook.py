@@ -1,7 +1,7 @@
-"""Hatchling's hook for the core: a distribution remembers the commit that it was built from, in `maglev/_build.py`.
+"""Hatchling's hook for the core: what is built remembers its commit, in `maglev/_build.py`, and has its manual pages.
 
-A checkout that is installed editable gets no such file, since it would be wrong after the next commit. A wheel that is
-built from a source distribution takes the file that lies in it.
+A checkout that is installed editable gets no such files, since they would be old after the next commit. A wheel that is
+built from a source distribution takes those that lie in it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ class BuildInfoHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Write the file outside the tree and have it included, unless there is nothing to say or it is there."""
         root = Path(self.root)
-        if version == "editable" or (root / "src/maglev/_build.py").exists():
+        if version == "editable":
+            return
+        share = runpy.run_path(str(Path(__file__).with_name("share_hook.py")))
+        share["add_share"](root, self.target_name, self.config.get("share", ()), build_data)
+        if (root / "src/maglev/_build.py").exists():
             return
         commit, date = runpy.run_path(str(root / "src/maglev/_commit.py"))["commit_and_date"](root)
         self._folder = Path(tempfile.mkdtemp(prefix="maglev-build-"))

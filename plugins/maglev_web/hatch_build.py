@@ -144,6 +144,9 @@ class PageHook(BuildHookInterface[Any]):
         """Make what is missing or old."""
         root = Path(self.root)
         build_data["artifacts"] += ["/src/maglev_web/static/**", "/page/src/messages.ts"]
+        if version != "editable":
+            share = runpy.run_path(str(ROOT / "share_hook.py"))
+            share["add_share"](root, self.target_name, self.config.get("share", ()), build_data)
         if is_current(root):
             return
         try:

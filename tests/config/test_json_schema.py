@@ -58,7 +58,7 @@ Change = Callable[[dict[str, Any]], object]
 
 MISTAKES: dict[str, Change] = {
     "unknown key at the top": lambda m: m.update(frontend={}),
-    "unknown key in a frontend": lambda m: m["frontends"]["dns"].update(adress="192.0.2.1"),
+    "unknown key in a frontend": lambda m: m["frontends"]["dns"].update(adress="192.0.2.1"),  # codespell:ignore
     "weight out of range": lambda m: m["frontends"]["web-v4"]["pools"][0]["backends"].update(x={"weight": 101}),
     "weight as a string": lambda m: m["frontends"]["web-v4"]["pools"][0]["backends"].update(x={"weight": "10"}),
     "empty pool": lambda m: m["frontends"]["dns"]["pools"][0].update(backends={}),

@@ -33,7 +33,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
         maglev:
           backends:
             a: {address: 192.0.2.1, enabled: no}
-            b: {adress: 192.0.2.2}
+            b: {adress: 192.0.2.2}  # codespell:ignore
             c: {address: 192.0.2.3, healthcheck: 5}
           frontends:
             f: {address: 203.0.113.1, pools: [{name: p, backends: {c: {weight: "10"}}}], ports: 80}
@@ -43,7 +43,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
     assert [(problem.path, problem.message) for problem in error.problems] == [
         ("maglev.backends.a.enabled", "must be true or false, not the string 'no'"),
         ("maglev.backends.b", "the key 'address' is missing"),
-        ("maglev.backends.b.adress", "unknown key 'adress'; did you mean 'address'?"),
+        ("maglev.backends.b.adress", "unknown key 'adress'; did you mean 'address'?"),  # codespell:ignore
         ("maglev.backends.c.healthcheck", "must be a string, not the number 5; put it in quotes"),
         (
             "maglev.frontends.f.pools[0].backends.c.weight",
@@ -108,7 +108,8 @@ def test_empty_sections_are_no_error() -> None:
 
 
 def test_shape_error_hides_no_meaning_error_elsewhere() -> None:
-    text = MINIMAL.replace("a: {address: 192.0.2.1, ", "a: {adress: 192.0.2.1, ").replace("b: {}}}", "b: {}, c: {}}}")
+    wrong = MINIMAL.replace("a: {address: 192.0.2.1, ", "a: {adress: 192.0.2.1, ")  # codespell:ignore
+    text = wrong.replace("b: {}}}", "b: {}, c: {}}}")
     error = refused(text)
     assert error.status == 1
     assert [problem.severity for problem in error.problems] == ["shape", "shape", "meaning"]

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 import click
 
 from maglev.cli.command import command
+from maglev.cli.options import own_flags
+from maglev.config import FlaggedOption
+from maglev.config.plugins import OFFICIAL
 from maglev.library import installed
-from tools.reference.options import options_table
+from tools.reference.options import HEAD, options_table
 
 _OPENING = """\
 # maglevd: the command line
@@ -18,9 +21,8 @@ _OPENING = """\
 Every option has an environment variable; the option takes precedence. You can write long options with one dash too
 (`-config x`, `-observe=false`).
 
-Exporters and dataplanes add their own options. `maglevd --help` shows those of the installed plugins. The
-[configuration reference](configuration.md) names the flag and the variable of each key. Both take precedence over the
-file.
+Exporters and dataplanes add their own options. `maglevd --help` shows those of the installed plugins. They take
+precedence over the keys of the [configuration](configuration.md).
 """
 
 _CLOSING = """\
@@ -52,19 +54,40 @@ _CLOSING = """\
 
 
 def page() -> str:
-    """Write the page: what the core has, whatever is installed beside it."""
+    """Write the page: what the core has, and what the official plugins bring."""
     group = command(installed(environ={"MAGLEV_LOAD_PLUGINS": ""}))
     return "\n".join(
-        [_OPENING, "## Options", "", options_table(group), "", "## Subcommands", "", *_subcommands(group), _CLOSING]
+        [
+            *(_OPENING, "## Options", "", options_table(group), ""),
+            *("## Options of plugins", "", HEAD, *map(_row, _official()), ""),
+            *("## Subcommands", "", *_subcommands(group), _CLOSING),
+        ]
     )
+
+
+def _official() -> Iterator[FlaggedOption]:
+    plugins = installed(environ={})
+    return (one for one in own_flags(plugins) if (one.kind, one.plugin) in OFFICIAL)
+
+
+def _row(one: FlaggedOption) -> str:
+    flag = one.info.flag
+    names = f"`--{flag}` / `--no-{flag}`" if one.is_switch else f"`--{flag}` `VALUE`"
+    default = "–" if one.default in (None, "") or one.info.secret else f"`{_plain(one.default)}`"
+    return f"| {names} | {_code(one.info.envvar)} | {default} | `{one.plugin}`: {one.info.help} |".replace("\n", " ")
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
-def _subcommands(group: click.Group) -> Iterator[str]:
-    for name, subcommand in sorted(group.commands.items()):
+def _subcommands(group: click.Group, before: str = "") -> Iterator[str]:
+    for word, subcommand in sorted(group.commands.items()):
+        name = f"{before}{word}"
         arguments = [one.human_readable_name for one in subcommand.params if isinstance(one, click.Argument)]
         yield f"### {' '.join([f'`{name}`', *(f'`[{argument}]`' for argument in arguments)])}"
         yield ""
@@ -74,3 +97,5 @@ def _subcommands(group: click.Group) -> Iterator[str]:
         yield from (f"- {_code(option.opts[0])}: {option.help}" for option in options)
         if options:
             yield ""
+        if isinstance(subcommand, click.Group):
+            yield from _subcommands(subcommand, f"{name} ")

@@ -30,14 +30,6 @@ begin with `#`.
   JSON made of protocol buffers. `watch events` always prints JSON.
 - If the terminal is too narrow for a table, its cells are wrapped.
 
-| exit status | meaning |
-|---|---|
-| 0 | success |
-| 1 | an error, a change that could not be written to the dataplane, or a problem that `config check` found |
-| 2 | a wrong command or option; nothing was sent to maglevd |
-| 130 | ended by Ctrl-C |
-| 141 | the reader of the output closed it |
-
 ## Options
 
 You can write each option with one dash too (`-server`, `-color=false`).
@@ -51,6 +43,16 @@ _COMPLETION = """
 Put `source <(maglevc --completion bash)` into `~/.bashrc`, the same with `zsh` into `~/.zshrc` (after `compinit`), or
 `maglevc --completion fish | source` into `~/.config/fish/config.fish`. The completion gets names from the maglevd that
 the command line names, and waits for them at most one second.
+
+## Exit status
+
+| status | meaning |
+|---|---|
+| 0 | success |
+| 1 | an error, a change that could not be written to the dataplane, or a problem that `config check` found |
+| 2 | a wrong command or option; nothing was sent to maglevd |
+| 130 | ended by Ctrl-C |
+| 141 | the reader of the output closed it |
 """
 
 

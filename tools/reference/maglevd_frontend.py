@@ -12,8 +12,8 @@ _HEAD = """\
 
 <!-- Written by `python -m tools.reference` from the command itself: change it there. -->
 
-`maglevd-frontend` serves a web page that shows one or more running maglevds: `/view/` for everybody who can connect and,
-if user and password are set, `/admin/` with commands. See [The dashboard](../how-to/dashboard.md) for how to set it up.
+Serve a web page that shows one or more running maglevds: `/view/` for everybody who can connect and, if user and
+password are set, `/admin/` with commands. See [The dashboard](../how-to/dashboard.md) for how to set it up.
 
 Every option has an environment variable; the option takes precedence. You can write long options with one dash too
 (`-server x`). SIGTERM and SIGINT end the process with status 0; SIGHUP has no effect. Exit status 1 is an error, 2 a

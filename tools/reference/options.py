@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-_HEAD = "| option | variable | default | meaning |\n|---|---|---|---|"
+HEAD = "| option | variable | default | meaning |\n|---|---|---|---|"
+"""The head of such a table."""
 
 
 def options_table(command: click.Command) -> str:
@@ -16,7 +17,7 @@ def options_table(command: click.Command) -> str:
     Args:
         command: Whose options to list.
     """
-    return "\n".join([_HEAD, *map(_row, _options(command))])
+    return "\n".join([HEAD, *map(_row, _options(command))])
 
 
 def _options(command: click.Command) -> Iterator[click.Option]:

@@ -13,6 +13,7 @@ from maglev.cli import check, hangup, listing
 from maglev.cli.options import Invocation, core_options, plugin_options
 from maglev.library import installed
 from maglev.plugin import PluginManager
+from maglev.shell_completion import answered, completion_option
 from maglev.single_dash import SingleDashCommand, SingleDashGroup, version_option
 from maglev.standard_streams import open_missing
 
@@ -20,7 +21,9 @@ from maglev.standard_streams import open_missing
 def main() -> None:
     """The entry point of `maglevd`."""
     open_missing()
-    command(installed())(prog_name="maglevd")
+    made = command(installed())
+    if not answered(made):
+        made(prog_name="maglevd")
 
 
 def command(plugins: PluginManager) -> click.Group:
@@ -33,10 +36,10 @@ def command(plugins: PluginManager) -> click.Group:
         "maglevd",
         callback=click.pass_context(partial(_start, plugins=plugins)),
         invoke_without_command=True,
-        params=[*core_options(), *plugin_options(plugins), version_option("maglevd")],
+        params=[*core_options(), *plugin_options(plugins), completion_option("maglevd"), version_option("maglevd")],
         commands=[_check, _plugins, _schema, _state, _demo],
         help="Probe backends and keep a Maglev dataplane in sync with them. Without a COMMAND: run the daemon.",
-        epilog="Long options may also be written with one dash. MAGLEV_LOAD_PLUGINS=a,b loads only the plugins a and "
+        epilog="You can write long options with one dash too. MAGLEV_LOAD_PLUGINS=a,b loads only the plugins a and "
         "b; MAGLEV_TRACE_PLUGINS=1 prints the calls to them.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
@@ -55,7 +58,7 @@ def _start(context: click.Context, /, plugins: PluginManager, **values: Any) -> 
 
 
 @click.command("check", cls=SingleDashCommand, short_help="Check a configuration")
-@click.argument("file", required=False)
+@click.argument("file", required=False, type=click.Path())
 @click.pass_obj
 def _check(invocation: Invocation, file: str | None) -> None:
     """Check FILE, or that of --config: exit 0 if valid, 1 for a syntax or type error, 2 for a semantic error."""

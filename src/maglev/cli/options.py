@@ -71,7 +71,8 @@ def core_options() -> list[click.Parameter]:
 
 def own_flags(plugins: PluginManager) -> tuple[FlaggedOption, ...]:
     """The plugins' options that get a flag: a second one of the same name is left to the file and gets none."""
-    reserved = {"version", "help", *(name.removeprefix("--") for one in core_options() for name in one.opts)}
+    core = {name.removeprefix("--") for one in core_options() for name in one.opts}
+    reserved = {"completion", "version", "help", *core}
     first: dict[str, FlaggedOption] = {}
     for one in flagged_options(plugins):
         if one.info.flag not in reserved:

@@ -11,15 +11,13 @@ from typing import Any
 import click
 
 from maglev.command_line import options_of
+from maglev.shell_completion import answered, completion_option
 from maglev.single_dash import SingleDashCommand, version_option
 from maglev.standard_streams import open_missing
 from maglev.terminal_text import escape_warnings
 from maglev_cli.options import Invocation
 from maglev_cli.render import Output
 from maglev_cli.status import ERROR, INTERRUPTED, READER_LEFT
-
-_COMPLETION = "_MAGLEVC_COMPLETE"
-"""The variable by which a shell asks for completion, as click has it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,11 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _guarded(words: list[str]) -> int:
     try:
-        if _COMPLETION in os.environ:
-            from maglev_cli.complete import answer  # noqa: PLC0415  (no command needs it)
-
-            return answer(command(), _COMPLETION, os.environ[_COMPLETION])
         made = command()
+        if answered(made):
+            return 0
         # Not click's own `main`: it reports errors, and readers who leave, in another way.
         with made.make_context("maglevc", words) as context:
             status: int = made.invoke(context)
@@ -86,11 +82,11 @@ def command() -> click.Command:
     return SingleDashCommand(
         "maglevc",
         callback=_start,
-        params=[*options_of(Invocation), version_option("maglevc"), words],
-        help="Ask and control a running maglevd. Without a COMMAND: a shell, or on a pipe one command from each line.",
-        epilog="Words may be abbreviated: `sh ba`. `maglevc help` lists the commands, and `?` in the place of a word "
-        "what can stand there. Long options may also be written with one dash. Exit status: 0, 1 for an error, 2 for "
-        "a wrong command.",
+        params=[*options_of(Invocation), completion_option("maglevc"), version_option("maglevc"), words],
+        help="Query and control a running maglevd. Without a COMMAND: a shell, or on a pipe one command per line.",
+        epilog="You can abbreviate words: `sh ba`. `maglevc help` lists the commands; `?` in place of a word lists the "
+        "possible words. You can write long options with one dash too. Exit status: 0, 1 for an error, 2 for a wrong "
+        "command.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
 
@@ -101,11 +97,7 @@ def _candidates(context: click.Context, _parameter: click.Parameter, partial: st
     return candidates_of(context.params, partial)
 
 
-def _start(completion: str | None, **values: Any) -> int:
-    if completion is not None:
-        from maglev_cli.complete import answer  # noqa: PLC0415  (no command needs it)
-
-        return answer(command(), _COMPLETION, f"{completion}_source")
+def _start(**values: Any) -> int:
     invocation = Invocation.parsed(values)
     from maglev_cli.run import run_lines, run_words  # noqa: PLC0415  (`--help` does without)
 

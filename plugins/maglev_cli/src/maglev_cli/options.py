@@ -32,9 +32,6 @@ class Invocation:
     )
     color: bool | None = option(None, help="Use colour or not; default: colour on a terminal unless NO_COLOR is set")
     security: Security = attrs.field(factory=Security)
-    completion: Literal["bash", "zsh", "fish"] | None = option(
-        None, help="Print the script that completes the commands of maglevc in this shell, and exit", variable=""
-    )
     words: tuple[str, ...] = ()
 
     @property
@@ -45,4 +42,4 @@ class Invocation:
     @classmethod
     def parsed(cls, values: Mapping[str, Any]) -> Invocation:
         """Read what click has parsed."""
-        return command_line.read(cls, {"completion": None, **values}, words=tuple(values["words"]))
+        return command_line.read(cls, values, words=tuple(values["words"]))

@@ -14,6 +14,7 @@ import click
 
 from maglev import Config, ConfigError, load_vips
 from maglev.command_line import options_of, read
+from maglev.shell_completion import completion_option
 from maglev.single_dash import SingleDashCommand, version_option
 from maglev_tester import json_summary, text_summary
 from maglev_tester.options import Options
@@ -37,9 +38,9 @@ def command() -> click.Command:
     return SingleDashCommand(
         "maglevt",
         callback=_start,
-        params=[*options_of(Options), version_option("maglevt")],
+        params=[*options_of(Options), completion_option("maglevt"), version_option("maglevt")],
         help=_HELP,
-        epilog="Long options may also be written with one dash.",
+        epilog="You can write long options with one dash too.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
 

@@ -13,13 +13,16 @@ def main() -> None:
     try:
         import click  # noqa: PLC0415 - loading takes a moment, this as well as that
 
+        from maglev.shell_completion import answered  # noqa: PLC0415
         from maglev.terminal_text import escape_warnings  # noqa: PLC0415
         from maglev_tester.command import command  # noqa: PLC0415
 
         escape_warnings()
 
         try:
-            sys.exit(command().main(prog_name="maglevt", standalone_mode=False))
+            made = command()
+            if not answered(made):
+                sys.exit(made.main(prog_name="maglevt", standalone_mode=False))
         except click.ClickException as error:
             error.show()
             sys.exit(error.exit_code)

@@ -11,6 +11,7 @@ import anyio
 import click
 
 from maglev.logs import logging_to_standard_error
+from maglev.shell_completion import answered, completion_option
 from maglev.single_dash import SingleDashCommand, version_option
 from maglev.standard_streams import open_missing
 from maglev_web.options import Settings, options
@@ -20,7 +21,9 @@ from maglev_web.serve import serve
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point of `maglevd-frontend`."""
     open_missing()
-    command().main(None if arguments is None else list(arguments), prog_name="maglevd-frontend")
+    made = command()
+    if not answered(made):
+        made.main(None if arguments is None else list(arguments), prog_name="maglevd-frontend")
 
 
 def command() -> click.Command:
@@ -28,10 +31,10 @@ def command() -> click.Command:
     return SingleDashCommand(
         "maglevd-frontend",
         callback=_start,
-        params=[*options(), version_option("maglevd-frontend")],
+        params=[*options(), completion_option("maglevd-frontend"), version_option("maglevd-frontend")],
         help="Serve a web page that shows one or more running maglevds: /view/ for everybody and, if "
         "MAGLEV_FRONTEND_USER and MAGLEV_FRONTEND_PASSWORD are set, /admin/ with commands.",
-        epilog="Long options may also be written with one dash. Exit status: 0 after SIGTERM or SIGINT, 1 for an "
+        epilog="You can write long options with one dash too. Exit status: 0 after SIGTERM or SIGINT, 1 for an "
         "error, 2 for a wrong command line.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )

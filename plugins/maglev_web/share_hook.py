@@ -1,0 +1,1 @@
+../../tools/share_hook.py

@@ -1,0 +1,109 @@
+"""Checks the wheels of a release in `dist/`, and prints what each costs.
+
+    python -m tools.wheels [--newest pinned|newest] [--suite corners|all|none]
+
+- twine reads their metadata as an index would.
+- Each holds all of its sources and pages, and nothing else.
+- Each is installed alone into a new environment on each Python of this machine, with the lowest versions of all that it
+  names, and with the newest; there it is imported, and its commands tell their version.
+- The core of the test suite runs on the wheels: on the oldest Python with the lowest versions and on the newest with
+  the newest (`corners`), or on each Python with both (`all`).
+
+The newest are those of `constraints.txt` (`pinned`), so that what others release breaks no run of ours; `newest` asks
+the index. Environments lie in a temporary folder. Exit status: 1 if anything is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+from tools.wheels.contents import problems
+from tools.wheels.environments import Broken, Environment, Versions, run
+from tools.wheels.pythons import pythons
+from tools.wheels.wheel import Wheel, closure
+
+ROOT = Path(__file__).resolve().parents[2]
+CONSTRAINTS = ROOT / "constraints.txt"
+SUITE = ("tests/api", "tests/config", "tests/domain", "tests/dataplanes", "tests/plugin")
+"""The core of the test suite."""
+
+
+def main() -> int:
+    """Run all checks; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Check the wheels in dist/.")
+    parser.add_argument("--newest", choices=("pinned", "newest"), default="pinned")
+    parser.add_argument("--suite", choices=("corners", "all", "none"), default="corners")
+    asked = parser.parse_args()
+    wheels = {wheel.distribution: wheel for wheel in map(Wheel.read, sorted((ROOT / "dist").glob("*.whl")))}
+    try:
+        run([sys.executable, "-m", "twine", "check", "--strict", *(str(wheel.path) for wheel in wheels.values())])
+        wrong = [f"{name} {line}" for name, wheel in wheels.items() for line in problems(wheel, _sources(wheel))]
+        if wrong:
+            raise Broken("\n".join(wrong))
+        with tempfile.TemporaryDirectory(prefix="maglev-wheels-") as folder:
+            _try_each(wheels, asked.newest, Path(folder))
+            for version, versions in _runs(asked.suite, asked.newest):
+                _run_suite(wheels, version, versions, Path(folder))
+    except Broken as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _sources(wheel: Wheel) -> list[str]:
+    folder = ROOT if wheel.package == "maglev" else ROOT / "plugins" / wheel.package
+    return run(["git", "ls-files", wheel.package], cwd=folder / "src").splitlines()
+
+
+def _try_each(wheels: dict[str, Wheel], newest: Versions, folder: Path) -> None:
+    print(f"{'wheel':18} {'KiB':>5}  {'Python':6} {'versions':8} {'installed MiB':>13} {'import ms':>9}")
+    for (version, python), versions, wheel in product(pythons().items(), ("lowest", newest), wheels.values()):
+        environment = Environment.make(folder / "alone", python)
+        empty = environment.size_mib()
+        environment.install(closure(wheel, wheels), versions, CONSTRAINTS)
+        size = environment.size_mib() - empty
+        for script in wheel.scripts:
+            if wheel.version not in environment.run_command(script, "--version"):
+                raise Broken(f"{script} does not tell its version")
+        print(
+            f"{wheel.distribution:18} {wheel.path.stat().st_size / 1024:5.0f}  {'.'.join(map(str, version)):6} "
+            f"{versions:8} {size:13.1f} {environment.import_ms(wheel.modules):9}",
+            flush=True,
+        )
+        if wheel.distribution == "maglevd":
+            _ask_for_more(environment)
+
+
+def _ask_for_more(environment: Environment) -> None:
+    """See that the core alone says what its demonstration needs."""
+    words = [str(environment.folder / "bin/maglevd"), "demo", "--once"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode != 1 or "pip install 'maglevd[http]'" not in done.stderr:
+        raise Broken(f"maglevd demo does not say what to install: {done.stdout}{done.stderr}")
+
+
+def _runs(suite: str, newest: Versions) -> Iterator[tuple[tuple[int, int], Versions]]:
+    found = list(pythons())
+    if suite == "corners":
+        yield from ((found[0], "lowest"), (found[-1], newest))
+    elif suite == "all":
+        yield from product(found, ("lowest", newest))
+
+
+def _run_suite(wheels: dict[str, Wheel], version: tuple[int, int], versions: Versions, folder: Path) -> None:
+    environment = Environment.make(folder / "suite", pythons()[version])
+    environment.install(list(wheels.values()), versions, CONSTRAINTS)
+    environment.add(["--group", f"{ROOT / 'pyproject.toml'}:test"], CONSTRAINTS)
+    words = [str(environment.python), "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *SUITE]
+    printed = run(words, cwd=ROOT, HYPOTHESIS_PROFILE="matrix")
+    print(f"Python {'.'.join(map(str, version))}, {versions} versions: {printed.splitlines()[-1]}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
