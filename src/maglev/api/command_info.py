@@ -20,7 +20,7 @@ class ArgumentInfo:
     Args:
         name: The field's name; in `maglevc` with dashes for underscores.
         kind: A configured name, a weight (0 to 100), a flag (given or not), or one of some choices.
-        help: What it is, in a few words.
+        help: Its meaning, in a few words.
         required: Whether it must be given.
         disruptive: Whether giving it may cut established flows.
         choices: What is allowed, for a choice.
@@ -40,10 +40,10 @@ class CommandInfo:
 
     Args:
         command: Its class.
-        lines: How it is written in `maglevc`; `<backend>` stands for the field `backend`, and what may be left out at
-            the end stands in brackets. Fields that are in no line can follow it as flags.
-        label: What a button says.
-        help: What it does, in a few words.
+        lines: Its lines in `maglevc`; `<backend>` is the field `backend`, and an optional end is in brackets. Fields
+            that are in no line can follow it as flags.
+        label: The text of its button.
+        help: Its effect, in a few words.
         disruptive: Whether it may cut established flows, whatever its arguments.
         states: The states of a backend in which there is something to do; empty for all.
         undoes_override: Whether it only clears what an operator's command has set.

@@ -1,4 +1,4 @@
-"""The contract of a dataplane: what holds the VIPs and moves the packets.
+"""The contract of a dataplane, which holds the VIPs and forwards the packets.
 
 A dataplane decides nothing. `maglev.domain.plan` computes phases of operations; a session applies them and says of
 each what became of it. Ambiguity is a value: an operation whose reply never came is `Unknown`, and the dataplane is
@@ -72,10 +72,10 @@ class ServerState:
 
     Args:
         weight: Its weight in the new-flow table, 0 to 100.
-        buckets: How many buckets of the table are its own; `None` if the dataplane does not say.
-        entries: How many entries of the tables of established flows name it: an upper bound of its flows, since an
-            entry stays when its flow ends, until another needs its place. `None` if not asked or not known.
-        since_s: When it was added or last changed, in seconds since the epoch; `None` if the dataplane does not say.
+        buckets: The number of its buckets in the table; `None` if the dataplane does not say.
+        entries: Its entries in the tables of established flows: an upper bound of its flows, since an entry stays after
+            its flow ends, until another flow needs its place. `None` if not asked or not known.
+        since_s: Time of its addition or last change, in seconds since the epoch; `None` if the dataplane does not say.
     """
 
     weight: int
@@ -105,7 +105,7 @@ class VipState:
     """One VIP as a dataplane holds it.
 
     Args:
-        attributes: What it was made with.
+        attributes: Its fixed attributes.
         servers: Its live servers by address.
         index: The dataplane's own number for it, which counters are kept under; `None` if it has none.
     """
@@ -147,11 +147,11 @@ class DataplaneInfo:
     Args:
         name: The plugin's name, `vpp` or `memory`.
         version: The dataplane's own version.
-        boot_id: Another value after every restart of the dataplane, and the same until then.
-        flow_hash: How it hashes flows to buckets.
-        capabilities: What it can beside the basics: `entries` (of established flows, by server), `counters`.
-        missing: What it lacks and maglevd would have used, in words.
-        build_date: When it was built; empty if it does not say.
+        boot_id: An identifier that changes with every restart of the dataplane.
+        flow_hash: Its hash of flows to buckets.
+        capabilities: Its optional abilities: `entries` (of established flows, by server), `counters`.
+        missing: Abilities that it lacks and maglevd would use, in words.
+        build_date: The time of its build; empty if it does not say.
         pid: Its process id; `None` if it has none.
         boot_time_s: When it started, seconds since the epoch; `None` if it does not say.
         connected_at_s: When this session was made, seconds since the epoch.
@@ -214,7 +214,7 @@ class SetWeight:
 
 @attrs.frozen
 class SetConf:
-    """Set what holds for the whole dataplane."""
+    """Write the settings of the whole dataplane."""
 
     conf: DataplaneConf
 
@@ -224,7 +224,7 @@ Operation = AddVip | DeleteVip | AddServer | DeleteServer | SetWeight | SetConf
 
 @attrs.frozen
 class Ok:
-    """The dataplane says it was done."""
+    """The dataplane reported success."""
 
 
 @attrs.frozen
@@ -240,7 +240,7 @@ class Failed:
 
 @attrs.frozen
 class Unknown:
-    """No reply came (a deadline passed, the connection broke): it may or may not have been done."""
+    """No reply arrived (a deadline passed, the connection broke): the dataplane may or may not have done it."""
 
     why: str
 
@@ -258,7 +258,7 @@ class VipCounters:
     """The counters of one VIP since the dataplane started; `None` if a dataplane does not count it.
 
     Args:
-        vip: Whose they are.
+        vip: The VIP.
         packets: Packets by kind: `existing` (of known flows), `first` (of new flows), `untracked`, `no_server`.
         route_packets: Packets that the route of its address matched: all VIPs of the address have the same figure.
         route_bytes: Bytes that the route of its address matched, likewise.

@@ -14,8 +14,8 @@ class DataplaneFindings:
 
     Args:
         unrouted: Servers in use that it has no route to, in order: it drops packets for them.
-        lost_bytes: Memory that it never gives back, of VIPs removed or made anew, in bytes: since it started, as far
-            as maglevd was there to see it. `None` if that is not known of this kind of dataplane.
+        lost_bytes: Memory that it lost to VIPs that were removed or recreated, in bytes: since it started,
+            while maglevd was connected. `None` if this kind of dataplane does not tell.
     """
 
     unrouted: tuple[IPv4Address | IPv6Address, ...] = ()

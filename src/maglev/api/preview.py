@@ -36,11 +36,11 @@ class FrontendPreview:
 
     Args:
         frontend: Its name.
-        before: What is now.
-        after: What would be.
+        before: The present shares.
+        after: The predicted shares.
         moved: Share of new flows that would go to another server, 0 to 1.
         moved_avoidable: Share of the surviving servers' buckets that would move as well, 0 to 1.
-        operations: What would be written, in order, in words.
+        operations: The operations, in order, in words.
         flushed: Servers whose established flows would be flushed.
     """
 
@@ -73,10 +73,10 @@ class Preview:
     """The predicted effect of a command, bucket for bucket; nothing was changed.
 
     Args:
-        frontends: The frontends that something would change for.
-        messages: What the command would say.
+        frontends: The frontends that would change.
+        messages: The messages of the command.
         backends: The backends whose state would change.
-        operations: Everything that would be written, in order, in words: what concerns no frontend included.
+        operations: All operations, in order, in words, including those that concern no frontend.
     """
 
     frontends: tuple[FrontendPreview, ...]
@@ -92,8 +92,8 @@ class Flow:
     Args:
         source: The client's address, of the VIP's family.
         source_port: The client's port.
-        protocol: What it speaks; the VIP's own where `None`.
-        destination_port: For VIPs of all ports; the VIP's own where `None`.
+        protocol: Its protocol; `None` for the VIP's own.
+        destination_port: For VIPs of all ports; `None` for the VIP's own.
     """
 
     source: IPv4Address | IPv6Address
@@ -107,14 +107,14 @@ class FlowTrace:
     """The server of a new flow.
 
     Args:
-        frontend: The frontend that was asked about.
+        frontend: The frontend.
         bucket: Its bucket in the new-flow table.
         server: The server it gets; `None` if no server has weight.
         backend: That server's backend name; empty if none.
         if_down: The server it would get if that one went down.
         backend_if_down: Its backend name; empty if none.
-        flow_hash: Which hash was used.
-        from_dataplane: Whether the weights are the dataplane's own, or only what is wanted (not connected).
+        flow_hash: The hash that was used.
+        from_dataplane: Whether the weights are those in the dataplane, or the wanted ones (not connected).
     """
 
     frontend: str

@@ -1,8 +1,7 @@
 """The result of one probe: a code (HAProxy's where it has one) and its meaning.
 
-A *verdict* is a pass or a failure and moves a backend's counter. Everything that this host caused (no descriptor, no
-local port, no room in a buffer, no namespace, a fault in a checker, a stalled process) is *void*: it counts neither for
-nor against a backend.
+A *verdict* is a pass or a failure and moves a backend's counter. A result that this host caused (no descriptor, no
+local port, no room in a buffer, no namespace, a fault in a checker, a stalled process) is *void*: it does not count.
 """
 
 from __future__ import annotations
@@ -97,7 +96,7 @@ class ProbeResult:
     """The result of one probe.
 
     Args:
-        code: Why it ended.
+        code: The cause of its end.
         detail: One short human-readable line: the status, the error, what was expected. Never the peer's raw bytes;
             `maglev.patterns.shown` quotes the first of them.
         duration_ns: From the start of the probe to its end, in nanoseconds. The engine fills it in: a checker may

@@ -130,8 +130,8 @@ class MessageCount:
     Args:
         message: The message's name in the dataplane's own API, as `lb_as_set_weight`.
         direction: `tx` to the dataplane, `rx` from it.
-        result: `ok`, or `error` for a reply that tells of one or did not come in time.
-        count: Messages since maglevd started, those of earlier connections too.
+        result: `ok`, or `error` for a reply that reports an error or did not arrive in time.
+        count: Messages since maglevd started, over all connections.
     """
 
     message: str

@@ -75,7 +75,7 @@ class Target:
     def sockaddr(self) -> tuple[str, int] | tuple[str, int, int, int]:
         """The address as `socket.connect` wants it, with the interface's number where it is a link-local one.
 
-        Ask for it when you connect, and do not keep it: an interface that is made anew has another number.
+        Ask for it when you connect, and do not keep it: a recreated interface has another number.
 
         Raises:
             OSError: It names an interface that is not there.
