@@ -22,7 +22,7 @@ BENCH_ARGS ?=
 WHEELS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-style lint-spelling lint-types lint-rooms lint-versions lint-page lint-commits format pytest bench bench-probes compare-haproxy soak man wheels check-wheels constraints install-deps clean
+.PHONY: help demo test lint lint-style lint-spelling lint-types lint-rooms lint-versions lint-page lint-commits coverage format pytest bench bench-probes compare-haproxy soak man wheels check-wheels constraints install-deps clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,12 @@ lint-commits: $(VENV)/.stamp-dev
 pytest: $(VENV)/.stamp-dev  ## the tests alone (PYTEST_ARGS='-k drain -x -n0')
 	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
+coverage: $(VENV)/.stamp-dev  ## what all tests cover, in every process that they start
+	rm -rf build/coverage
+	$(BIN)/python -m coverage run -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
 format: $(VENV)/.stamp-dev  ## put the sources in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -129,7 +135,7 @@ check-wheels: $(VENV)/.stamp-release wheels  ## contents of the wheels, and each
 
 constraints: $(VENV)/.stamp-release  ## pin what is installed now
 	@sed -n '/^#/p' constraints.txt > constraints.txt.new
-	@$(PIP) list --format=freeze --exclude-editable | grep -vE '^(pip|setuptools|wheel)==' >> constraints.txt.new
+	@$(BIN)/python -m pip --disable-pip-version-check list --format=freeze --exclude-editable | grep -vE '^(pip|setuptools|wheel)==' >> constraints.txt.new
 	@mv constraints.txt.new constraints.txt
 
 clean:  ## remove everything that make made

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 import blockbuster.blockbuster as detector
 import pytest
 from blockbuster import BlockBuster, BlockBusterFunction, BlockingError
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester"]
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -20,7 +20,14 @@ _CAPABILITY_VERSION_3 = 0x20080522
 settings.register_profile("dev", deadline=None, max_examples=100)
 settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)
 # Against other versions of the libraries and of Python: whether the code runs, not what its laws are.
-settings.register_profile("matrix", deadline=None, max_examples=10, derandomize=True)
+# So few examples say nothing about how many a strategy throws away.
+settings.register_profile(
+    "matrix",
+    deadline=None,
+    max_examples=10,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.filter_too_much],
+)
 settings.register_profile("soak", deadline=None, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 

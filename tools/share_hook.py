@@ -3,8 +3,8 @@
 They are made from the code by `make man`, which needs everything installed, and so before and not by a build. A build
 without them goes on: what is installed works, and only lacks its pages. A source distribution has them in `share/`.
 
-Distributions bear this file as `hatch_build.py`, or run it from a hook of their own. The names of their pages stand in
-`pyproject.toml`, as `share` of the hook.
+Distributions bear this file, by a link; those with a hook of their own run it from there. The names of their pages
+stand in `pyproject.toml`, as `share` of the hook.
 """
 
 from __future__ import annotations

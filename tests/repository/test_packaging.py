@@ -30,6 +30,23 @@ def test_a_version_that_differs_is_found_and_set(tmp_path: Path) -> None:
     assert versions.differences(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "tags,wrong",
+    [
+        ([], []),
+        (["nightly"], []),
+        (["v0.2.0"], []),
+        (["v0.3.0"], ["the tag v0.3.0 is not the version 0.2.0", "CHANGELOG.md has no date for 0.3.0"]),
+        (["v0.1.0"], ["the tag v0.1.0 is not the version 0.2.0", "CHANGELOG.md has no date for 0.1.0"]),
+    ],
+    ids=["none", "other", "right", "not-listed", "undated"],
+)
+def test_a_release_is_tagged_with_its_version_and_dated(tags: list[str], wrong: list[str]) -> None:
+    changelog = "# Changelog\n\n## 0.2.0 – 2026-12-24\n\n## 0.1.0 – unreleased\n"
+    found = versions.release_problems(tags, "0.2.0", changelog)
+    assert [line.partition(":")[0] for line in found] == wrong
+
+
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
 def test_plugin_is_complete(plugin: Path) -> None:
     wanted = ["README.md", "LICENSE", f"src/{plugin.name}/__init__.py", f"src/{plugin.name}/py.typed"]

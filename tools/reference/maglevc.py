@@ -40,9 +40,13 @@ _COMPLETION = """
 
 ## Completion
 
-Put `source <(maglevc --completion bash)` into `~/.bashrc`, the same with `zsh` into `~/.zshrc` (after `compinit`), or
-`maglevc --completion fish | source` into `~/.config/fish/config.fish`. The completion gets names from the maglevd that
-the command line names, and waits for them at most one second.
+The Debian packages complete all four commands in bash, zsh and fish. Wheels put the same files below `share/` of the
+environment that they are installed in, beside the manual pages: `man -M .venv/share/man maglevc`. If your shell does
+not look there, put `source <(maglevc --completion bash)` into `~/.bashrc`, the same with `zsh` into `~/.zshrc` (after
+`compinit`), or `maglevc --completion fish | source` into `~/.config/fish/config.fish`. `maglevd`, `maglevt` and
+`maglevd-frontend` have the same option.
+
+The completion gets names from the maglevd that the command line names, and waits for them at most one second.
 
 ## Exit status
 
