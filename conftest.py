@@ -1,4 +1,4 @@
-"""What holds for every test of the repository, those of the plugins included."""
+"""Fixtures and checks that apply to every test of the repository, plugins included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one command of `maglevc` takes, its start included, against a maglevd on this machine.
+"""Measures one command of `maglevc`, its start included, against a maglevd on this machine.
 
 Starts a daemon with a hundred backends on the memory dataplane, then runs `maglevc` again and again, each kind of
 command in turn, and prints wall time and CPU time in milliseconds: the best and the median. A bare interpreter and the

@@ -1,4 +1,4 @@
-"""What a probe costs, beside HAProxy's own checks: CPU, start lateness, memory, time to detection.
+"""Compares probes with HAProxy's checks: CPU, start lateness, memory, time to detection.
 
 maglevd (the real controller, the real checkers, a memory dataplane) and HAProxy probe the same targets at the same
 interval from a process each, in turns; a figure is the median of the turns. CPU is the operating system's account of

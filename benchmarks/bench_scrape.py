@@ -1,4 +1,4 @@
-"""What a scrape costs, and what it does to the probes: 10 000 backends in 500 frontends, scraped every few seconds.
+"""Measures a scrape, and its effect on probes: 10 000 backends in 500 frontends, scraped every few seconds.
 
 The controller, its probes and the exporter run in one process of their own, as in the daemon; servers and the scraper
 run in others. "CPU" is the operating system's account of that process over a scrape, sending included, with probes that

@@ -1,4 +1,4 @@
-"""What keeping a VPP in line costs: 1 000 VIPs of 8 servers each.
+"""Measures the cost of keeping a VPP in sync: 1 000 VIPs of 8 servers each.
 
 - A full sync from empty, in operations a second, against vpp_papi's blocking client doing the same; the two take turns.
 - A sync that finds everything as it should be: read and compare.

@@ -1,4 +1,4 @@
-"""What building a new-flow table costs, in CPU time of this process.
+"""Measures how long building a new-flow table takes, in CPU time of this process.
 
 Prints milliseconds for some lengths, servers and weights, each the best of a few interleaved runs, and how they
 compare with the default (16 384 buckets, ten servers of ten entries): the ratios travel from machine to machine, the

@@ -1,4 +1,4 @@
-"""What maglevt costs and how well it keeps time: VIPs on loopback, each probed every 100 ms, one core.
+"""Measures the CPU of maglevt and how well it keeps time: loopback VIPs, each probed every 100 ms, on one core.
 
 The probing loop runs alone in a process of its own, as it does behind the screen; its CPU is the operating system's
 account of that process, kernel work included, and on loopback that holds half of the servers' network work too. The

@@ -1,4 +1,4 @@
-"""What watchers cost: CPU a delivered event, lateness of the daemon's loop, memory of one who never reads.
+"""Measures watchers: CPU per delivered event, lateness of the daemon's loop, memory for a watcher that never reads.
 
 maglevd's controller and its gRPC server run alone in a process of their own, whose CPU is the operating system's
 account of it, kernel work included; the watchers are in another.

@@ -1,4 +1,4 @@
-"""What the dashboard costs: 500 frontends of 10 backends, 200 events a second for a minute, one Chromium that looks on.
+"""Measures the dashboard: 500 frontends of 10 backends, 200 events a second for a minute, one Chromium watching.
 
 A daemon of that size is played by a client without gRPC, so that only the dashboard is measured: `make bench`, or
 `python benchmarks/bench_web.py [seconds]`. Chromium is left out where there is none.

@@ -1,4 +1,4 @@
-"""Who may come in."""
+"""Limits on connections, in all and per host."""
 
 from __future__ import annotations
 

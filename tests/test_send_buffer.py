@@ -1,4 +1,4 @@
-"""What the kernel holds for a client that does not read."""
+"""Limits on what the kernel holds for a client that does not read."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ PAGE = ROOT / "docs/reference/api.md"
 
 HEAD = """# gRPC API
 
-Made from `maglev/v1/maglev.proto` by `python -m tools.api_reference`: change it there.
+<!-- Written by `python -m tools.reference` from `maglev/v1/maglev.proto`: change it there. -->
 
 """
 

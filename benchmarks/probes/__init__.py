@@ -1,1 +1,1 @@
-"""What `bench_probes` is made of: subjects that probe, servers that are probed, and the operating system's accounts."""
+"""The parts of `bench_probes`: subjects that probe, servers to probe, and readings of the system's accounts."""

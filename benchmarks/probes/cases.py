@@ -1,4 +1,4 @@
-"""What is measured: which check, on how many targets, how often."""
+"""Lists the cases to measure: which check, on how many targets, how often."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Case:
     Args:
         name: What it is called.
         kind: The checker.
-        targets: How many.
+        targets: The number of targets.
         interval_s: How often each is probed.
         resume: Whether TLS sessions may be resumed.
         netns: Whether targets are probed in another network namespace, where the servers then are too.

@@ -22,8 +22,8 @@ def detection(case: Case, stage: Stage) -> tuple[list[float], list[float]]:
     """Kill all servers at once, with an interval of a second and three failures to be down.
 
     Args:
-        case: The kind counts.
-        stage: Where.
+        case: The case; only its kind counts.
+        stage: The place of the measurement.
 
     Returns:
         Seconds until each backend was down, in order: under maglevd, and under HAProxy. Nothing where the servers

@@ -1,4 +1,4 @@
-"""What the operating system's accounts say of a process, from outside it."""
+"""Reads the operating system's accounts of a process, from outside it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def cpu_ns(pid: int) -> int:
     """CPU time that a process has used so far: user and system, all its threads, those that ended too.
 
     Args:
-        pid: Whose.
+        pid: The process.
 
     Raises:
         OSError: There is no such process.

@@ -1,4 +1,4 @@
-"""Where it all happens: a folder, servers here, and servers in a network namespace where one can be made."""
+"""Prepares the place of a measurement: a folder, and servers here or, where possible, in a network namespace."""
 
 from __future__ import annotations
 

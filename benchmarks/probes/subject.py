@@ -37,8 +37,8 @@ class Task:
 
     Args:
         kind: The checker.
-        targets: How many.
-        interval_s: How often each.
+        targets: The number of targets.
+        interval_s: The interval of each, in seconds.
         port: The port; `None` where there is none.
         ca_file: Whom to trust.
         resume: Whether TLS sessions may be resumed.
@@ -80,8 +80,8 @@ class Subject:
     """Answers questions about a controller.
 
     Args:
-        controller: It.
-        base_kb: What this process took before there was a controller.
+        controller: The running controller.
+        base_kb: Memory of this process before there was a controller, in KiB.
     """
 
     def __init__(self, controller: LiveControl, base_kb: int) -> None:

@@ -1,4 +1,4 @@
-"""What git says of a checkout. Needs the standard library only: the build hook runs it before anything is installed."""
+"""Reads the commit of a checkout. Imports only the standard library: the build hook runs it before any installation."""
 
 from __future__ import annotations
 

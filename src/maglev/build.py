@@ -1,4 +1,4 @@
-"""Which build this is: version, commit and date.
+"""Tells the build: version, commit and date.
 
 A wheel or source distribution carries commit and date in `maglev/_build.py`, written when it was built. A checkout asks
 git. Anything else does not know.

@@ -16,7 +16,7 @@ _FIRST_YEAR = 1950
 
 
 def not_after_s(der: bytes) -> float | None:
-    """When a certificate ends, as POSIX time in seconds (its `notAfter`: RFC 5280, section 4.1).
+    """Return the end of a certificate, as POSIX time in seconds (its `notAfter`: RFC 5280, section 4.1).
 
     Args:
         der: The certificate, in DER.
@@ -49,7 +49,7 @@ def _time(tag: int, text: str) -> datetime:
     if tag == _UTC_TIME and len(digits) == len("YYMMDDHHMMSS"):
         digits = f"{_FIRST_YEAR + (int(digits[:2]) - _FIRST_YEAR) % 100}{digits[2:]}"
     if len(digits) != len("YYYYMMDDHHMMSS") or not digits.isdigit() or zone != "Z":
-        raise ValueError(f"{text} is no time of a certificate")
+        raise ValueError(f"{text} is not the time of a certificate")
     month, day, hour, minute, second = (int(digits[at : at + 2]) for at in range(4, 14, 2))
     return datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=UTC)
 

@@ -54,12 +54,12 @@ def client_context(options: TlsOptions, alpn: tuple[str, ...] = ()) -> ssl.SSLCo
 
 
 def contexts_in_use() -> int:
-    """How many contexts there are."""
+    """Return the number of contexts in use."""
     return len(_contexts)
 
 
 def _identity(options: TlsOptions, alpn: tuple[str, ...]) -> Hashable:
-    """What contexts must have in common to be one."""
+    """Return a key that is equal for options that can share a context."""
     trusted: Hashable = None
     if not options.insecure_skip_verify:
         trusted = _digest("ca-file", options.ca_file) if options.ca_file else _system_store()
@@ -72,7 +72,7 @@ def _digest(what: str, path: str) -> bytes:
         # Opened without waiting: a FIFO would wait for its other end, for ever.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123  (a descriptor)
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ValueError(f"{what} {path} cannot be used: it is no regular file")
+                raise ValueError(f"{what} {path} cannot be used: it is not a regular file")
             return hashlib.sha256(file.read()).digest()
     except OSError as error:
         raise _unusable(what, path, error) from error

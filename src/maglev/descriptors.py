@@ -36,7 +36,7 @@ LEAST = 48
 
 
 def reserve(backends: int) -> int:
-    """How many descriptors are kept for probes, the dataplane and maglevd's own files.
+    """Return how many descriptors to keep for probes, the dataplane and maglevd's own files.
 
     Args:
         backends: How many backends there are.
@@ -45,7 +45,7 @@ def reserve(backends: int) -> int:
 
 
 def for_strangers(backends: int, limit: int | None = None) -> int:
-    """How many descriptors whoever connects may take, all together, so that the reserve stays free.
+    """Return how many descriptors all clients together may take, so that the reserve stays free.
 
     Args:
         backends: How many backends there are.

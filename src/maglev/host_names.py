@@ -75,16 +75,16 @@ def _key(attribute: attrs.Attribute[Any]) -> str:
 def _objection(name: str) -> str:
     """Say what is wrong with a name or address; empty if nothing is."""
     if ":" in name or re.fullmatch(r"[0-9]+(?:\.[0-9]+){3}", name):
-        return "" if _is_address(name) else "this is no IP address"
+        return "" if _is_address(name) else "this is not an IP address"
     labels = name.split(".")
     if not _NAME.fullmatch(name):
-        return "wanted letters, digits, - and _, with dots between; other alphabets are written as xn--…"
+        return "use letters, digits, - and _, with dots between; other alphabets are written as xn--…"
     if not all(labels):
         return "it has nothing before or behind a dot"
     if len(name) > _LONGEST_NAME or max(map(len, labels)) > _LONGEST_LABEL:
         return f"at most {_LONGEST_NAME} characters are allowed, and {_LONGEST_LABEL} between dots"
     wrong = next((label for label in labels if label[:4].lower() == "xn--" and not _is_punycode(label[4:])), "")
-    return f"{wrong} stands for nothing" if wrong else ""
+    return f"{wrong} is invalid" if wrong else ""
 
 
 def _is_address(text: str) -> bool:

@@ -36,7 +36,9 @@ def read_address(text: str) -> tuple[str, int]:
     """
     match = _ADDRESS.fullmatch(text)
     if match is None or int(match["port"]) > 65535:
-        raise ValueError(f"{text!r} is no address to listen on: as `:8080`, `192.0.2.1:8080` or `[2001:db8::1]:8080`")
+        raise ValueError(
+            f"{text!r} is not an address to listen on, such as `:8080`, `192.0.2.1:8080` or `[2001:db8::1]:8080`"
+        )
     return match["host"].strip("[]"), int(match["port"])
 
 
@@ -110,9 +112,9 @@ def check_socket(path: str) -> None:
     if not directory.is_dir():
         raise ValueError(f"{directory}: there is no such directory")
     if not os.access(directory, os.W_OK | os.X_OK):
-        raise ValueError(f"{directory}: no socket can be made there: Permission denied")
+        raise ValueError(f"{directory}: cannot create a socket there: Permission denied")
     if Path(path).exists() and not Path(path).is_socket():
-        raise ValueError(f"{path}: is in the way, and is no socket")
+        raise ValueError(f"{path}: exists and is not a socket")
 
 
 async def opened(make: Callable[[], socket.socket], tell: Callable[[str], object]) -> socket.socket:

@@ -114,7 +114,7 @@ def _compile(pattern: str, option: str, encoding: Encoding) -> Any:
     except re2.error as error:
         reason = error.args[0] if error.args else b"not RE2"
         text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise ValueError(f"{option} {pattern!r} is no RE2 pattern: {text}") from error
+        raise ValueError(f"{option} {pattern!r} is not an RE2 pattern: {text}") from error
 
 
 def _for_bytes(pattern: str, option: str, steps: int) -> Any:

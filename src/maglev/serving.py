@@ -1,4 +1,4 @@
-"""What everything of ours that listens has in common: options for address and TLS, files with secrets, basic auth."""
+"""Options and checks that all our servers share: address, TLS, files with secrets, basic authentication."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def addr_option(port: int, flag: str) -> Any:
     """
     return option(
         f"127.0.0.1:{port}",
-        help="Address and port to listen on; without an address all of them, open to others; empty for none",
+        help="Address and port to listen on; `:port` for all addresses, open to other hosts; empty: none",
         flag=flag,
         reload=Reload.RESTART,
         allowed="address:port, :port, or empty",
@@ -84,7 +84,7 @@ def cert_option() -> Any:
     """Declare the option `cert`, the server's certificate; `key_option` belongs with it."""
     return option(
         None,
-        help="Certificate of the server with its chain, in PEM; with it, addr speaks TLS only",
+        help="PEM file with the server's certificate and chain; with it, addr accepts only TLS",
         examples=("/etc/maglevd/tls.crt",),
     )
 
@@ -92,7 +92,7 @@ def cert_option() -> Any:
 def key_option() -> Any:
     """Declare the option `key`, the private key of `cert`, which must stand before it in the class."""
     return option(
-        None, help="Private key of the certificate, in PEM", examples=("/etc/maglevd/tls.key",), validator=_pair
+        None, help="PEM file with the certificate's private key", examples=("/etc/maglevd/tls.key",), validator=_pair
     )
 
 
@@ -121,7 +121,7 @@ def _listens(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> Non
 
 def _pair(options: Any, _attribute: attrs.Attribute[Any], value: Path | None) -> None:
     if (value is None) != (options.cert is None):
-        raise ValueError("cert and key go together: both or none")
+        raise ValueError("set both cert and key, or neither")
 
 
 def read_file(path: Path) -> bytes:
@@ -144,7 +144,7 @@ def read_password(path: Path) -> str:
     """
     password = read_file(path).rstrip(b"\r\n").decode("utf-8", "surrogateescape")
     if not password:
-        raise ValueError(f"{path}: there is no password in it")
+        raise ValueError(f"{path}: contains no password")
     return password
 
 
@@ -165,7 +165,7 @@ def read_certificate(cert: Path, key: Path) -> ssl.SSLContext:
     try:
         context.load_cert_chain(cert, key, password=_no_password)
     except (OSError, ValueError) as error:
-        raise ValueError(f"{cert} and {key} are no certificate and its key: {error}") from error
+        raise ValueError(f"{cert} and {key} are not a certificate and its key: {error}") from error
     return context
 
 

@@ -64,7 +64,7 @@ def completion_option(name: str) -> click.Option:
         is_eager=True,
         expose_value=False,
         callback=show,
-        help=f"Print what a shell needs to complete the commands of {name}, and exit",
+        help=f"Print the script that completes {name} in this shell, and exit",
     )
 
 

@@ -45,25 +45,27 @@ def _check_version(options: TlsOptions, _: attrs.Attribute[str], value: str) -> 
 
 def _check_key(options: TlsOptions, _: attrs.Attribute[str], value: str) -> None:
     if value and not options.certificate:
-        raise ValueError("key without certificate: name the certificate that goes with it")
+        raise ValueError("key without certificate: set certificate too")
 
 
 @attrs.frozen(slots=False)  # so that a class can have it beside another base
 class TlsOptions:
-    """What can be set for TLS, by the same names in every checker: a base of its options class.
+    """The options for TLS, with the same names in every checker: a base of its options class.
 
-    The name to send is not among them: it depends on the checker what stands in for it.
+    The server name is not among them, since its default depends on the checker.
     """
 
     insecure_skip_verify: bool = option(False, help="Accept any certificate")
     ca_file: str = option(
-        "", help="PEM file with the authorities to trust; the system's if empty", examples=("/etc/ssl/internal-ca.pem",)
+        "", help="PEM file with the authorities to trust; default: the system's", examples=("/etc/ssl/internal-ca.pem",)
     )
-    certificate: str = option("", help="PEM file with a certificate to show to the backend")
-    key: str = option("", help="PEM file with its private key; the certificate's file if empty", validator=_check_key)
+    certificate: str = option("", help="PEM file with the client certificate to show to the backend")
+    key: str = option(
+        "", help="PEM file with its private key; default: the file of the certificate", validator=_check_key
+    )
     ciphers: str = option(
         "",
-        help="Ciphers to offer up to TLS 1.2, for old servers; Python's choice if empty",
+        help="Ciphers to offer up to TLS 1.2, for old servers; default: Python's choice",
         allowed="OpenSSL's cipher list format",
         examples=("DEFAULT", "AES128-SHA"),
         validator=_check_ciphers,
@@ -71,30 +73,30 @@ class TlsOptions:
     security_level: int | None = option(
         None,
         help="OpenSSL's security level: 1 for servers with 1024-bit Diffie-Hellman or RSA keys, 0 for older ones; "
-        "the library's, mostly 2, if empty",
+        "default: the library's, usually 2",
         allowed="0 to 5",
         examples=(1,),
         validator=_check_level,
     )
     min_tls_version: Literal["TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"] = option(
         "TLSv1.2",
-        help="Refuse to speak an older version; those before TLSv1.2 need security-level: 0, and with them ciphers is "
-        "DEFAULT if empty",
+        help="Oldest version to accept; versions before TLSv1.2 need security-level: 0, and change the default of "
+        "ciphers to DEFAULT",
         validator=_check_version,
     )
     resume: bool = option(
         True,
-        help="Resume TLS sessions of earlier probes, which is cheaper; a resumed session shows no certificate, so "
-        "false sees one expire or be replaced at once",
+        help="Resume TLS sessions of earlier probes, which saves CPU; a resumed session shows no certificate, so set "
+        "false to see at once that a certificate expired or was replaced",
     )
     cert_expiry: timedelta | None = option(
         None,
-        help="Fail, or warn, from this long before the backend's certificate ends",
+        help="Fail or warn from this long before the backend's certificate ends",
         examples=("14d",),
         converter=duration_or_none,
     )
     cert_expiry_action: Literal["fail", "warn"] = option(
-        "fail", help="What to do then: fail the probe, or write a warning to the log, once a day"
+        "fail", help="Fail the probe then, or log a warning once a day"
     )
 
 
@@ -110,12 +112,12 @@ def given_options(options: TlsOptions) -> tuple[str, ...]:
 
 
 def tls_with(options: TlsOptions, context: ssl.SSLContext, server_name: str) -> TLS:
-    """How to use TLS with one backend: as the options say, with this context and this name."""
+    """Return how to use TLS with one backend: by the options, with this context and this name."""
     ends = options.cert_expiry if options.cert_expiry_action == "fail" else None
     return TLS(context, server_name, options.resume, min_validity_s=ends.total_seconds() if ends else 0.0)
 
 
 def expiry_warning_s(options: TlsOptions) -> float:
-    """How long before a certificate ends a warning is wanted, in seconds; 0 for none."""
+    """Return how long before the end of a certificate to warn, in seconds; 0 for no warning."""
     ends = options.cert_expiry if options.cert_expiry_action == "warn" else None
     return ends.total_seconds() if ends else 0.0

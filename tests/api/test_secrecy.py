@@ -1,4 +1,4 @@
-"""What may be shown of options, and messages without the rest."""
+"""Options show only what may be shown, and messages leave secrets out."""
 
 from __future__ import annotations
 

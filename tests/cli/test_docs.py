@@ -1,4 +1,4 @@
-"""What the documentation shows can be done."""
+"""Everything that the documentation shows works."""
 
 from __future__ import annotations
 

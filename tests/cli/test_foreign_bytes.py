@@ -1,4 +1,4 @@
-"""What a peer sends does not reach the console by way of a library's log."""
+"""Bytes of a peer never reach the console through a library's log."""
 
 from __future__ import annotations
 

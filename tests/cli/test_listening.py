@@ -26,7 +26,7 @@ def test_an_address_is_host_and_port(text: str, read: tuple[str, int]) -> None:
     "text", ["", "9090", "::1:9090", "localhost", ":65536", ":-1", ":٣", "a b:1", "unix:/x", "[::1]", "[a b]:1", "[]:1"]
 )
 def test_these_are_no_addresses(text: str) -> None:
-    with pytest.raises(ValueError, match="is no address to listen on"):
+    with pytest.raises(ValueError, match="is not an address to listen on"):
         read_address(text)
 
 

@@ -26,7 +26,7 @@ def test_show_prints_what_is_kept_and_by_whom_it_is_used(tmp_path: Path) -> None
     store = OverrideStore(tmp_path, "/etc/maglev.yaml")
     store.save(KEPT)
     assert run(tmp_path, "show").stdout == (
-        f"{tmp_path}: used by nobody\n"
+        f"{tmp_path}: not in use\n"
         f"{tmp_path}/{FILE}: 2 overrides\n"
         "backend 'a': paused (the configuration said enabled: true)\n"
         "frontend 'web', pool 'primary', backend 'b': weight 30 (the configuration said 100)\n"
@@ -43,7 +43,7 @@ def test_reset_puts_the_file_aside_unless_a_daemon_uses_it(tmp_path: Path) -> No
     (tmp_path / FILE).write_text("torn")
     shown = run(tmp_path, "show")
     assert shown.exit_code == 1
-    assert "only a part of it" in shown.stderr
+    assert "or incomplete" in shown.stderr
     store.lock()
     try:
         refused = run(tmp_path, "reset")

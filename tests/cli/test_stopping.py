@@ -1,4 +1,4 @@
-"""How the daemon stops, and its messages to the service manager."""
+"""The daemon stops in order, and tells the service manager."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is legal and probably not meant."""
+"""Valid configurations that are probably mistakes give warnings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_examples_have_no_warnings(name: str) -> None:
             "port: 80}\n    old: {type: tcp, port: 1}",
             "maglev.healthchecks.old: health check 'old' is used by no backend",
         ),
-        ("      port: 80\n", "", "maglev.frontends.www.protocol: tcp without a port is taken as `any`"),
+        ("      port: 80\n", "", "maglev.frontends.www.protocol: tcp without a port means `any`"),
         ("type: http,", "type: icmp,", "maglev.healthchecks.web.port: a check of type icmp has no use for a port"),
         ("type: http,", "type: https,", "maglev.healthchecks.web.params: neither host nor server-name: no SNI is sent"),
         (
@@ -58,7 +58,7 @@ def test_examples_have_no_warnings(name: str) -> None:
         (
             "maglev:",
             "maglev:\n  memory: {lb: {new-flow-table-length: 64}}",
-            "maglev.frontends.www.pools[0].backends: the weights come to 20 entries (step 10) in a table of 64 buckets",
+            "maglev.frontends.www.pools[0].backends: the weights add up to 20 entries (step 10) in a table of 64",
         ),
     ],
 )
@@ -98,9 +98,9 @@ def test_names_that_look_alike_are_warned_about(other: str) -> None:
     backend = f'    c: {{address: 192.0.2.3, healthcheck: "{other}"}}\n'
     text = MINIMAL.replace("  backends:\n", f"{check}  backends:\n{backend}", 1).replace("b: {}}}", "b: {}, c: {}}}")
     (told,) = warned(text)
-    assert "looks like 'web', and is another" in told
+    assert "looks like 'web', but is another name" in told
 
 
 def test_a_name_with_what_nobody_sees_is_warned_about() -> None:
     (told,) = warned(MINIMAL.replace("www:", '"w\u202ewww":'))
-    assert "has characters that nobody sees: U+202E" in told
+    assert "has invisible characters: U+202E" in told

@@ -96,7 +96,7 @@ def test_help_defaults_and_examples_are_shown() -> None:
     maglev = schema(ALL)["properties"]["maglev"]["properties"]
     interval = maglev["healthchecks"]["additionalProperties"]["properties"]["interval"]
     assert interval["default"] == "2s"
-    assert interval["description"].startswith("From the start of one probe")
+    assert interval["description"].startswith("Time between the starts of two probes")
     assert maglev["vpp"]["properties"]["lb"]["properties"]["weight-step"]["default"] == "auto"
     assert maglev["vpp"]["properties"]["api-addr"]["default"] == "/run/vpp/api.sock"
 

@@ -9,7 +9,10 @@ from tools.reference.configuration import reference
 
 def test_every_option_is_listed_with_its_flag_and_default() -> None:
     text = reference(ALL)
-    assert "| `transition-history` | whole number | `5` | Transitions kept per backend. Allowed: 1 to 10000. |" in text
+    assert (
+        "| `transition-history` | whole number | `5` | How many transitions to keep per backend. Allowed: 1 to 10000. |"
+        in text
+    )
     assert "`--grpc-addr`" in text
     assert "`MAGLEV_GRPC_ADDR`" in text
     assert "A change needs a restart." in text

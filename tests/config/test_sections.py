@@ -1,4 +1,4 @@
-"""Which dataplane is meant, and what the sections of plugins come to."""
+"""The dataplane that a configuration means, and the options in plugins' sections."""
 
 from __future__ import annotations
 
@@ -85,11 +85,11 @@ class Broken(FakeExporter):
 
     def __init__(self, options: object) -> None:
         super().__init__(options)
-        raise ValueError("cannot be made")
+        raise ValueError("cannot be created")
 
 
 def test_exporter_that_cannot_be_made_is_an_error_only_where_it_is_asked_for() -> None:
     plugins = PluginSet(ALL.checkers, ALL.dataplanes, {"broken": Broken})
-    assert warned("maglev: {}", plugins) == ["maglev.exporters.broken: cannot be made"]
+    assert warned("maglev: {}", plugins) == ["maglev.exporters.broken: cannot be created"]
     assert "broken" not in loaded("maglev: {}", plugins).exporters
-    assert complaints("maglev: {exporters: {broken: {}}}", plugins) == ["maglev.exporters.broken: cannot be made"]
+    assert complaints("maglev: {exporters: {broken: {}}}", plugins) == ["maglev.exporters.broken: cannot be created"]

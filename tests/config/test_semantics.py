@@ -15,7 +15,7 @@ from maglev.plugin import PluginProblem
 from tests.config.fakes import ALL, FakeChecker
 from tests.config.wording import MINIMAL, complaints, loaded, refused
 
-NO_NAME = "is no name: 1 to 200 printable characters are allowed, blanks within"
+NO_NAME = "is not a name: use 1 to 200 printable characters, with blanks only within"
 
 FRONTEND = "{address: %s, protocol: %s, port: %d, pools: [{name: p, backends: {%s: {}}}]}"
 
@@ -55,12 +55,12 @@ def only(text: str, plugins: PluginSet = ALL) -> str:
         (
             "{a: {}, b: {}}",
             "{}",
-            "maglev.frontends.www.pools[0].backends: the pool 'primary' is empty: it needs one backend at least",
+            "maglev.frontends.www.pools[0].backends: the pool 'primary' is empty: it needs at least one backend",
         ),
         (
             "\n        - {name: primary, backends: {a: {}, b: {}}}",
             " []",
-            "maglev.frontends.www.pools: the list of pools is empty: a frontend needs one at least",
+            "maglev.frontends.www.pools: the list of pools is empty: a frontend needs at least one",
         ),
         (
             "b: {}}}",
@@ -96,13 +96,17 @@ def only(text: str, plugins: PluginSet = ALL) -> str:
             "protocol: any",
             "maglev.frontends.www.port: port 80 needs `protocol: tcp` or `udp`: `any` is for all ports",
         ),
-        ("address: 203.0.113.80", "address: 0.0.0.0", "maglev.frontends.www.address: 0.0.0.0 is no host's address"),
+        (
+            "address: 203.0.113.80",
+            "address: 0.0.0.0",
+            "maglev.frontends.www.address: 0.0.0.0 is not the address of a host",
+        ),
         (
             "address: 192.0.2.2,",
             "address: 192.0.2.1,",
             (
                 "maglev.frontends.www.pools[0].backends.b: "
-                "backends 'a' and 'b' have one address, 192.0.2.1: only one may serve here"
+                "backends 'a' and 'b' have the same address, 192.0.2.1: use only one of them here"
             ),
         ),
         (
@@ -157,7 +161,10 @@ def test_wrong_sense_is_refused(old: str, new: str, message: str) -> None:
 @pytest.mark.parametrize(
     "lb,message",
     [
-        ("startup-min-delay: 40s", "startup-max-delay: must not be below startup-min-delay; both 0: no warm-up"),
+        (
+            "startup-min-delay: 40s",
+            "startup-max-delay: must not be below startup-min-delay; set both to 0 for no warm-up",
+        ),
         ("startup-min-delay: 1s, startup-max-delay: 0", "startup-max-delay: must not be below startup-min-delay"),
         ("new-flow-table-length: 1000", "1000 is not allowed: a power of two from 16 to 65536 is"),
         ("new-flow-table-length: 8", "8 is not allowed: a power of two from 16 to 65536 is"),
@@ -201,8 +208,8 @@ def test_link_local_backends_may_serve_where_the_dataplane_can_reach_them() -> N
     assert complaints(text.replace("maglev:\n", f"maglev:\n  dataplane: vpp\n{SOURCES}")) == [
         (
             f"maglev.frontends.f0.pools[0].backends.{name}: backend '{name}' has the address {address}, and the "
-            "dataplane vpp cannot send to a link-local address: one that routes is needed, or leave it out of the "
-            "pools to probe it only"
+            "dataplane vpp cannot send to a link-local address: use a routed address, or leave it out of the "
+            "pools to only probe it"
         )
         for name, address in (("a", "fe80::1%eth0"), ("b", "fe80::2%eth0"))
     ]
@@ -215,7 +222,7 @@ def test_a_backend_on_the_host_itself_may_serve_where_the_dataplane_can_reach_it
     assert loaded(text).backends["a"].address == ip_address("::1")
     assert only(text.replace("maglev:\n", f"maglev:\n  dataplane: vpp\n{SOURCES}")) == (
         "maglev.frontends.f0.pools[0].backends.a: backend 'a' has the address ::1, and the dataplane vpp cannot send "
-        "to the host itself: one that routes is needed, or leave it out of the pools to probe it only"
+        "to the host itself: use a routed address, or leave it out of the pools to only probe it"
     )
 
 
@@ -226,10 +233,13 @@ def test_a_backend_on_the_host_itself_may_serve_where_the_dataplane_can_reach_it
         ('frontends: {f: {address: "::1", pools: []}}', "frontends.f.address: ::1 is the host itself"),
         ('backends: {a: {address: "::192.0.2.1"}}', "backends.a.address: ::c000:201 is an IPv4 address"),
         ('backends: {a: {address: "::0.0.0.2"}}', "backends.a.address: ::2 is an IPv4 address"),
-        ("vpp: {lb: {ipv4-src-address: 255.255.255.255}}", "vpp.lb.ipv4-src-address: 255.255.255.255 is no host's"),
-        ("vpp: {lb: {ipv4-src-address: 0.0.0.0}}", "vpp.lb.ipv4-src-address: 0.0.0.0 is no host's address"),
-        ("vpp: {lb: {ipv4-src-address: 224.0.0.5}}", "vpp.lb.ipv4-src-address: 224.0.0.5 is no host's address"),
-        ('vpp: {lb: {ipv6-src-address: "::"}}', "vpp.lb.ipv6-src-address: :: is no host's address"),
+        (
+            "vpp: {lb: {ipv4-src-address: 255.255.255.255}}",
+            "vpp.lb.ipv4-src-address: 255.255.255.255 is not the address",
+        ),
+        ("vpp: {lb: {ipv4-src-address: 0.0.0.0}}", "vpp.lb.ipv4-src-address: 0.0.0.0 is not the address of a host"),
+        ("vpp: {lb: {ipv4-src-address: 224.0.0.5}}", "vpp.lb.ipv4-src-address: 224.0.0.5 is not the address of a host"),
+        ('vpp: {lb: {ipv6-src-address: "::"}}', "vpp.lb.ipv6-src-address: :: is not the address of a host"),
         ('vpp: {lb: {ipv6-src-address: "::192.0.2.1"}}', "vpp.lb.ipv6-src-address: ::c000:201 is an IPv4 address"),
     ],
 )
@@ -241,7 +251,7 @@ def test_one_link_local_address_on_two_links_serves_once_in_a_frontend() -> None
     frontends = [FRONTEND % ("2001:db8::80", "tcp", port, who) for port, who in ((80, "a"), (81, "c"))]
     assert len(loaded(with_frontends(*frontends, backends=LINK_LOCAL)).frontends) == 2
     both = FRONTEND % ("2001:db8::80", "tcp", 80, "a: {}, c")
-    assert "backends 'a' and 'c' have one address, fe80::1%eth1: only one may serve here" in only(
+    assert "backends 'a' and 'c' have the same address, fe80::1%eth1: use only one of them here" in only(
         with_frontends(both, backends=LINK_LOCAL)
     )
 
@@ -263,7 +273,7 @@ def test_one_link_local_address_on_two_links_serves_once_in_a_frontend() -> None
         ),
         (
             "memory: {lb: {ipv6-src-address: fe80::1%eth0}}",
-            "memory.lb.ipv6-src-address: fe80::1%eth0 has a zone: an address that routes without one is needed",
+            "memory.lb.ipv6-src-address: fe80::1%eth0 has a zone: use a routed address without one",
         ),
     ],
     ids=["backend", "source", "other", "gre"],
@@ -275,7 +285,7 @@ def test_zones_stand_where_they_are_needed_and_nowhere_else(text: str, message: 
 def test_two_frontends_with_one_vip_are_refused() -> None:
     frontend = FRONTEND % ("203.0.113.1", "tcp", 80, "a")
     assert only(with_frontends(frontend, frontend)) == (
-        "maglev.frontends.f1.address: frontends 'f0' and 'f1' have one VIP, 203.0.113.1:80/tcp"
+        "maglev.frontends.f1.address: frontends 'f0' and 'f1' have the same VIP, 203.0.113.1:80/tcp"
     )
 
 
@@ -287,17 +297,17 @@ def test_one_address_may_have_many_ports_and_protocols() -> None:
 @pytest.mark.parametrize("turned", [False, True])
 def test_all_ports_and_one_port_on_an_address_exclude_each_other(turned: bool) -> None:
     frontends = [FRONTEND % ("203.0.113.1", "tcp", 80, "a"), FRONTEND % ("203.0.113.1", "any", 0, "a")]
-    assert "all ports of 203.0.113.1 are taken" in only(with_frontends(*(reversed(frontends) if turned else frontends)))
+    assert "all ports of 203.0.113.1" in only(with_frontends(*(reversed(frontends) if turned else frontends)))
 
 
 def test_two_all_port_frontends_are_one_vip_whatever_their_protocols_say() -> None:
     frontends = [FRONTEND % ("203.0.113.1", protocol, 0, "a") for protocol in ("tcp", "udp")]
-    assert only(with_frontends(*frontends)).endswith("frontends 'f0' and 'f1' have one VIP, 203.0.113.1/any")
+    assert only(with_frontends(*frontends)).endswith("frontends 'f0' and 'f1' have the same VIP, 203.0.113.1/any")
 
 
 def test_one_address_with_two_encapsulations_is_refused() -> None:
     frontends = [FRONTEND % ("203.0.113.1", "tcp", port, who) for port, who in ((80, "a"), (81, "b"))]
-    assert "all frontends of an address must have one encapsulation" in only(with_frontends(*frontends))
+    assert "all frontends of an address must have the same encapsulation" in only(with_frontends(*frontends))
 
 
 def test_one_backend_in_two_pools_of_a_frontend_is_right() -> None:

@@ -58,20 +58,20 @@ def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
 @pytest.mark.parametrize(
     "text,message",
     [
-        ("", "there is nothing here: a mapping with the key 'maglev' is needed"),
-        ("# only a comment", "there is nothing here"),
+        ("", "the document is empty: a mapping with the key 'maglev' is needed"),
+        ("# only a comment", "the document is empty"),
         ("[1, 2]", "the whole must be a mapping"),
         ("maglev", "the whole must be a mapping"),
         ("{}", "the key 'maglev' is missing"),
         ("maglev: 5", "must be a mapping, not the number 5"),
-        ("maglev: {}\nvpp: {}", "unknown key 'vpp'; everything stands below 'maglev'"),
+        ("maglev: {}\nvpp: {}", "unknown key 'vpp'; everything must be below 'maglev'"),
         ("maglev: {frontend: {}}", "unknown key 'frontend'; did you mean 'frontends'?"),
         ("maglev: {colour: red}", "unknown key 'colour'; known here: healthchecker, dataplane"),
         ("maglev: {backends: [a]}", "must be a mapping, not a list"),
         ("maglev: {dataplane: 5}", "must be a string, not the number 5"),
         ("maglev: {memory: 5}", "must be a mapping, not the number 5"),
         ("maglev: {memory: {lb: {weight-step: odd}}}", "must be a whole number or auto, not the string 'odd'"),
-        ("maglev: {memory: {lb: {sync-interval: 1:30}}}", "'1:30' is no duration"),
+        ("maglev: {memory: {lb: {sync-interval: 1:30}}}", "'1:30' is not a duration"),
         ("maglev: {memory: {lb: {sync-interval: [5]}}}", "must be a duration such as 500ms, 2s, 1m30s, 1h or 14d"),
         ("maglev: {memory: {lb: {sync-interval: true}}}", "not true"),
         ("maglev: {memory: {lb: {ipv4-src-address: here}}}", "must be an IPv4 address, not the string 'here'"),
@@ -92,7 +92,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
         ("maglev: {healthchecks: {h: {type: http, port: 80, params: {headers: {a: 1}}}}}", "must be a string"),
         ("a:\n\tb", "only spaces may indent"),
         (b"maglev: \xff", "not UTF-8"),
-        ("maglev: {}\nmaglev: {}", "the key 'maglev' stands here a second time; the first is in line 1"),
+        ("maglev: {}\nmaglev: {}", "the key 'maglev' is repeated; the first is in line 1"),
     ],
 )
 def test_wrong_shape_is_refused(text: str | bytes, message: str) -> None:

@@ -40,7 +40,7 @@ def test_durations_are_read_as_go_writes_them_or_in_days(text: str, seconds: flo
     "text", ["", "5", "1:30", "-1s", "1 s", "s", "1w", "1S", "٣s", "1s1", ".s", "1e3s", "9" * 40 + "h"]
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no duration: a duration such as 500ms"):
+    with pytest.raises(ValueError, match="is not a duration: use a duration such as 500ms"):
         parse_duration(text)
 
 
@@ -72,7 +72,7 @@ def test_code_may_give_durations_in_any_form() -> None:
     assert duration("90s") == duration(90) == duration(90.0) == duration(timedelta(seconds=90))
     wrongs: tuple[Any, ...] = (True, None, [], float("nan"), -1)
     for wrong in wrongs:
-        with pytest.raises(ValueError, match="is no duration"):
+        with pytest.raises(ValueError, match="is not a duration"):
             duration(wrong)
 
 
@@ -116,12 +116,12 @@ def test_link_local_address_names_its_interface(good: str) -> None:
         ("febf:ffff::1", "needs a zone"),
         ("2001:db8::1%eth0", "has a zone, which only link-local addresses have"),
         ("::1%lo", "has a zone, which only"),
-        ("fe80::1%0", "has a zone that is no interface"),
-        ("fe80::1%a b", "has a zone that is no interface"),
-        ("fe80::1%a:b", "has a zone that is no interface"),
-        ("fe80::1%\x1b[2J", r"'fe80::1%\x1b[2J' has a zone that is no interface"),
-        ("fe80::1%abcdefghijklmnop", "has a zone that is no interface"),
-        ("fe80::1%eth\n", "has a zone that is no interface"),
+        ("fe80::1%0", "has a zone that is not an interface"),
+        ("fe80::1%a b", "has a zone that is not an interface"),
+        ("fe80::1%a:b", "has a zone that is not an interface"),
+        ("fe80::1%\x1b[2J", r"'fe80::1%\x1b[2J' has a zone that is not an interface"),
+        ("fe80::1%abcdefghijklmnop", "has a zone that is not an interface"),
+        ("fe80::1%eth\n", "has a zone that is not an interface"),
     ],
     ids=repr,
 )

@@ -1,4 +1,4 @@
-"""What a client reads of a configuration: its VIPs, without any plugin."""
+"""A client reads the VIPs of a configuration without any plugin."""
 
 from __future__ import annotations
 

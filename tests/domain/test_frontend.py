@@ -1,4 +1,4 @@
-"""What a frontend comes to, as sentences; its laws are in `test_frontend_laws.py`."""
+"""The assessment of a frontend, as sentences; its laws are in `test_frontend_laws.py`."""
 
 from __future__ import annotations
 

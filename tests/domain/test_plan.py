@@ -66,7 +66,7 @@ def test_another_encapsulation_is_reported_and_nothing_of_the_vip_is_touched() -
     assert plan.operations == ()
     assert words(plan) == [
         "192.0.2.1:80/tcp: encapsulation is gre4, wanted gre6",
-        "192.0.2.1:80/tcp: servers and weights are left as they are, since none of another encapsulation can be added",
+        "192.0.2.1:80/tcp: servers and weights stay, since servers of another encapsulation cannot be added",
     ]
 
 
@@ -102,7 +102,7 @@ def test_a_vip_that_may_be_made_anew_stays_when_its_neighbour_may_not() -> None:
     desired = {key: wanted(GRE6, t1=10) for key in (WEB, TLS)}
     plan = plan_address(VIP, desired, {key: found(GRE4, s1=10) for key in (WEB, TLS)}, recreate=[WEB])
     assert plan.operations == ()
-    assert "192.0.2.1:80/tcp: cannot be made anew: 192.0.2.1:443/tcp stands in the way" in words(plan)
+    assert "192.0.2.1:80/tcp: cannot be recreated: 192.0.2.1:443/tcp stands in the way" in words(plan)
 
 
 def test_a_vip_of_all_ports_makes_way_for_vips_of_one_port_when_it_is_ours() -> None:
@@ -113,7 +113,7 @@ def test_a_vip_of_all_ports_makes_way_for_vips_of_one_port_when_it_is_ours() -> 
 def test_a_vip_of_somebody_else_in_the_way_is_named_and_stays() -> None:
     plan = plan_address(VIP, {WEB: wanted(GRE4, s1=10)}, {ALL_PORTS: found(GRE4, s1=10)})
     assert plan.operations == ()
-    assert words(plan) == ["192.0.2.1:80/tcp: cannot be made: 192.0.2.1/any stands in the way"]
+    assert words(plan) == ["192.0.2.1:80/tcp: cannot be created: 192.0.2.1/any stands in the way"]
     assert plan.unmanaged == (ALL_PORTS,)
 
 
@@ -132,7 +132,7 @@ def test_weights_on_another_step_are_reported() -> None:
     desired = DesiredVip(GRE4, 1, {S1: DesiredServer(100)}, wanted_step=10)
     plan = plan_address(VIP, {WEB: desired}, {WEB: found(GRE4, s1=100)})
     assert plan.operations == ()
-    assert words(plan) == ["192.0.2.1:80/tcp: weights stand on step 1, wanted 10"]
+    assert words(plan) == ["192.0.2.1:80/tcp: weights have step 1, wanted 10"]
 
 
 def test_addresses_are_planned_in_numeric_order_with_ipv4_first() -> None:

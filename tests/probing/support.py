@@ -1,4 +1,4 @@
-"""What the tests of the prober share: checkers made of functions, servers in threads, and a prober that is watched."""
+"""Shared by the tests of the prober: checkers made of functions, servers in threads, and an observed prober."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What routes, firewalls and ICMP errors are to each shape of checker, in a namespace that has them all."""
+"""Each shape of checker judges routes, firewalls and ICMP errors alike, in a namespace that has them all."""
 
 from __future__ import annotations
 

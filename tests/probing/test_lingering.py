@@ -1,4 +1,4 @@
-"""What becomes of a connection once the verdict is known and the peer is to be heard out."""
+"""After a verdict the rest of the answer is read, and the connection ends in order."""
 
 from __future__ import annotations
 

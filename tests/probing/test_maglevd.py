@@ -1,4 +1,4 @@
-"""What befalls a whole daemon: no descriptors, no ports, no namespace, stopped, starved. No backend is to blame."""
+"""No fault of the daemon's own (no descriptors, ports or namespace, stopped, starved) counts against a backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What befalls the whole process: no descriptors, stopped, starved. Each in a process of its own."""
+"""No fault of the process (no descriptors, stopped, starved) counts as a failure. Each has a process of its own."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ async def test_a_peer_that_asks_without_end_and_never_reads_is_given_up_on() -> 
     checker = Scripted(receive=lambda heard: Send(b"y" * 500_000))
     async with server(handle) as port:
         result = await outcome(job_of(checker, port, timeout_ns=20_000_000_000))
-    assert (result.code, result.detail) == (Code.L7RSP, "the peer does not take what it asked for")
+    assert (result.code, result.detail) == (Code.L7RSP, "the peer does not read what it requested")
 
 
 async def test_an_endless_sender_holds_nobody_up_and_ends_at_its_deadline() -> None:

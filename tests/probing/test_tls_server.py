@@ -1,4 +1,4 @@
-"""What a TLS server can still say when our side of the handshake is done, and what it tells of its certificate."""
+"""A TLS server can still refuse when our side of the handshake is done, and its certificate is noted."""
 
 from __future__ import annotations
 

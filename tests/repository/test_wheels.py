@@ -1,4 +1,4 @@
-"""What a wheel must have and must not have."""
+"""Wheels have what they must, and nothing that they must not."""
 
 from __future__ import annotations
 

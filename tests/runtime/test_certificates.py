@@ -1,4 +1,4 @@
-"""What is known of the certificates of backends, and checkers that are built anew because of a file."""
+"""Certificates of backends are noted, and checkers are rebuilt when a file changed."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ async def test_nothing_is_written_before_the_minimum_delay(env: Env) -> None:
     async with env.open(config(lb=attrs.evolve(config().lb, startup_min_delay="1h", startup_max_delay="2h"))) as c:
         await until(lambda: states(c)["a"] is BackendState.DOWN, "a down")
         result = await c.command(SyncDataplane(), ACTOR)
-        assert "held back" in " ".join(result.messages)
+        assert "held until the warm-up ends" in " ".join(result.messages)
     assert len(env.store.journal) == before
 
 

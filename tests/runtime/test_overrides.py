@@ -1,4 +1,4 @@
-"""What commands changed is kept over restarts, whole or not at all, until the file changes that very key."""
+"""Changes by commands are kept over restarts, whole or not at all, until the file changes the same key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dry run says is what then happens: each fault that was seen, by name."""
+"""A dry run predicts exactly what happens: each fault that was seen, by name."""
 
 from __future__ import annotations
 

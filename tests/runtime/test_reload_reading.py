@@ -88,7 +88,7 @@ async def test_a_reload_whose_caller_is_gone_is_not_carried_out(tmp_path: Path, 
         await until(lambda: not readers(), "the process is killed")
         assert controller.configuration.reloads == {"success": 0, "failure": 0}
         record = caplog.records[-1]
-        assert record.maglev_fields["refused"] == "not carried out: whoever gave it is gone"
+        assert record.maglev_fields["refused"] == "not carried out: its sender is gone"
 
 
 async def test_a_command_whose_caller_is_gone_while_it_waits_is_not_carried_out(env: Env) -> None:
@@ -155,5 +155,5 @@ async def test_a_file_that_a_check_names_is_looked_at_by_that_process_too(tmp_pa
     os.mkfifo(authorities)
     check = f"{{type: https, port: 443, params: {{ca-file: {authorities}}}}}"
     await anyio.Path(path).write_text(f"maglev: {{healthchecks: {{c: {check}}}}}")
-    with pytest.raises(ConfigError, match=r"ca-file .*ca.pem cannot be used: it is no regular file"):
+    with pytest.raises(ConfigError, match=r"ca-file .*ca.pem cannot be used: it is not a regular file"):
         await load_in_subprocess(path, HTTP, within_s=2)

@@ -41,7 +41,7 @@ async def test_a_reload_names_what_it_added_removed_dropped_and_kept(env: Env) -
             "VIPs removed: 10.9.0.2:80/tcp (api)",
             "frontends changed: web",
             "backends added: c",
-            "overrides dropped, since the file says otherwise now: weight 30 of web/primary/a",
+            "overrides dropped, since the file changed their keys: weight 30 of web/primary/a",
             "overrides kept: backend b paused",
         )
 

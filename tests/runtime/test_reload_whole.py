@@ -189,7 +189,7 @@ async def test_a_checker_without_a_shape_stops_the_reload(fragile_env: Env, monk
         def spoil() -> None:
             monkeypatch.setitem(PLUGINS.checkers, "fragile", Shapeless)
 
-        await refused(fragile_env, controller, spoil, "shapeless is no StreamChecker")
+        await refused(fragile_env, controller, spoil, "shapeless is not a StreamChecker")
 
 
 async def test_options_that_cannot_be_compared_stop_the_reload(fragile_env: Env) -> None:

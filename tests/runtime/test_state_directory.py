@@ -81,7 +81,7 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) 
     [
         (b"", "is empty"),
         (b"\0" * 512, "is empty"),
-        (b'{"format": 1, "backends": {"a', "is no JSON, or only a part of it"),
+        (b'{"format": 1, "backends": {"a', "is not JSON, or incomplete"),
         (b'{"format": 2, "backends": {}, "weights": [], "more": 1}', "is of format 2, and this version reads 1"),
         (b"\xff\xfe", "but no text"),
         (b"[]", "not a state file of this program"),

@@ -18,11 +18,11 @@ _OPENING = """\
 
 <!-- Written by `python -m tools.reference` from the command itself: change it there. -->
 
-Every option has an environment variable, and the option wins over it. Long options may be written with one dash too
+Every option has an environment variable; the option takes precedence. You can write long options with one dash too
 (`-config x`, `-observe=false`).
 
-Exporters and dataplanes bring options of their own. `maglevd --help` shows those of what is installed. They win over
-the keys of the [configuration](configuration.md).
+Exporters and dataplanes add their own options. `maglevd --help` shows those of the installed plugins. They take
+precedence over the keys of the [configuration](configuration.md).
 """
 
 _CLOSING = """\
@@ -30,27 +30,27 @@ _CLOSING = """\
 
 | variable | effect |
 |---|---|
-| `MAGLEV_LOAD_PLUGINS` | load only these plugins, by name, separated by commas; empty: none but the core's own |
-| `MAGLEV_TRACE_PLUGINS` | `1`: print what each plugin is asked and what it gives |
-| `NOTIFY_SOCKET`, `WATCHDOG_USEC` | set by systemd: where to tell how the daemon fares, and how often |
+| `MAGLEV_LOAD_PLUGINS` | load only these plugins, by name, separated by commas; empty: only the core's own |
+| `MAGLEV_TRACE_PLUGINS` | `1`: print each call of a plugin and its result |
+| `NOTIFY_SOCKET`, `WATCHDOG_USEC` | set by systemd: the socket for status messages, and the interval of the watchdog |
 
 ## Signals
 
 | signal | effect |
 |---|---|
-| `SIGHUP` | read the configuration again; refused whole if anything is wrong with it, and the log says what |
-| `SIGTERM`, `SIGINT` | end event streams and exporters and exit with 0; the dataplane is left as it is |
+| `SIGHUP` | reload the configuration; an invalid file changes nothing, and the log has its errors |
+| `SIGTERM`, `SIGINT` | end event streams and exporters, and exit with 0; the dataplane stays as it is |
 | a second `SIGINT` | exit at once |
 
 ## Exit status
 
 | command | status |
 |---|---|
-| `maglevd` | 0 told to stop; 1 or 2 configuration refused, as below; 1 any other failure; 2 a wrong option |
-| `maglevd check`, `--check` | 0 valid; 1 a syntax or type error; 2 a semantic error |
-| `maglevd import` | 1 if a file cannot be read or holds nothing to import; 2 a wrong option |
-| `maglevd plugins` | 1 if a plugin could not be loaded |
-| `maglevd demo --once` | 1 if something did not go as predicted |
+| `maglevd` | 0: stopped by a signal; 1 or 2: invalid configuration, as below; 1: another failure; 2: wrong option |
+| `maglevd check`, `--check` | 0: valid; 1: syntax or type error; 2: semantic error |
+| `maglevd import` | 1: nothing to import, or a file cannot be read; 2: wrong option |
+| `maglevd plugins` | 1: a plugin could not be loaded |
+| `maglevd demo --once` | 1: a prediction was wrong |
 """
 
 

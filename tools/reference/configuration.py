@@ -33,27 +33,34 @@ _INTRODUCTION = """\
 
 <!-- Written by `python -m tools.reference` from the classes of options: change it there. -->
 
-One YAML file, everything below `maglev:`. Keys that are not listed here are errors, and so are values of another type:
-5 is no string, "10" is no number, `no` is no boolean. A *duration* is written as Go does (`500ms`, `1m30s`, `1h`),
-in days (`14d`) or as a number of seconds. Aliases (`*name`) and merges (`<<: *name`) may be used.
+The configuration is one YAML file, with everything below `maglev:`. `maglevd schema` prints a JSON schema for editors.
 
-`maglevd check` prints every problem at once, as `file:line:column: path: what is wrong, what is allowed`, and exits
-with 1 for a syntax or type error, 2 if there are only semantic errors, 0 if the file is valid.
-`maglevd schema` prints a JSON schema for editors. Names consist of 1 to 200 printable characters, with blanks within
-if you like. Keys that begin
-with `x-`, beside or directly below `maglev`, are not read: put anchors (`&name`) for aliases there.
+- A key that is not listed here is an error.
+- A value of another type is an error: 5 is not a string, "10" is not a number, `no` is not a boolean.
+- A *duration* is written as in Go (`500ms`, `1m30s`, `1h`), in days (`14d`) or as a number of seconds.
+- A name has 1 to 200 printable characters. It can contain blanks, but not begin or end with one.
+- Aliases (`*name`) and merges (`<<: *name`) are allowed. Put their anchors (`&name`) into keys that begin with `x-`,
+  beside or directly below `maglev`: maglevd ignores these keys.
 
-`maglev.dataplane` names the dataplane that holds the VIPs. Without it, it is the first one besides `memory` that has a
-section of its own and is not switched off by an empty address; else `memory`.
+`maglevd check` prints all problems at once, as `file:line:column: path: problem, allowed values`. Its exit status:
+
+| status | meaning |
+|---|---|
+| 0 | the file is valid; there may be warnings |
+| 1 | a syntax or type error |
+| 2 | a semantic error: the values have the right form but do not fit together |
+
+`maglev.dataplane` names the dataplane that holds the VIPs. By default it is the first dataplane other than `memory`
+that has a section and is not switched off by an empty address. If there is none, it is `memory`.
 """
 
 _LOST_PACKETS = """\
 ### Timeouts and lost packets
 
-A packet that is lost is sent again by TCP, if the timeout lets it. Every timeout has to leave room for a round trip and
-for the server's own time besides. On Linux:
+TCP sends a lost packet again, if the timeout is long enough. Add to the times below a round trip and the server's own
+time. On Linux:
 
-| lost | sent again after | so the probe fails with |
+| lost | sent again after | the probe fails with |
 |---|---|---|
 | one SYN, or the answer to it | 1 s | `timeout: 1s` or less |
 | two in a row | 2 s since Linux 6.5, 3 s before | `timeout: 2s` (`3s`) or less |
@@ -61,8 +68,8 @@ for the server's own time besides. On Linux:
 | one with data | 200 ms and a round trip, then twice as long each time | `timeout: 200ms` or less |
 | ICMP, UDP | never | any timeout |
 
-The default is 1.5s: one lost SYN is no failure. A shorter timeout finds dead backends sooner, and leaves it to
-`fall` that single lost packets do no harm: a backend goes down after `fall` failures in a row.
+With the default of 1.5s, one lost SYN is not a failure. A shorter timeout finds dead backends sooner. A single lost
+packet then counts as a failure, but does not take a backend down unless `fall` is 1.
 """
 _NOTES: Mapping[type[Any], str] = {HealthCheckConfig: _LOST_PACKETS}
 

@@ -14,28 +14,25 @@ _HEAD = """\
 
 <!-- Written by `python -m tools.reference` from the list of commands: change it there. -->
 
-`maglevc [OPTION]... [COMMAND]...` runs one command. Without one it is a shell; on a pipe it reads a command from each
-line, runs none of them if one is wrong, and stops at the first that fails. Empty lines, and lines that begin with `#`,
-are left out.
+`maglevc [OPTION]... [COMMAND]...` runs one command. Without a command it is a shell. On a pipe it reads one command per
+line: it runs none of them if one is wrong, and stops at the first that fails. It ignores empty lines and lines that
+begin with `#`.
 
-- A word may be abbreviated as long as it is clear which one is meant: `sh ba` is `show backends`, `sh ba x` is
-  `show backend x`. Where a name may stand too, words must be written in full:
-  `recreate` and `prune`, as a frontend may be named like their beginning.
-- `?` in the place of a word, or behind its beginning, shows what can stand there, on a pipe too. TAB in the shell
-  completes words and the names that exist just now. Ctrl-C clears the line, or ends a command; Ctrl-D leaves. History
-  is kept in `~/.local/state/maglevc/history`.
-- Quotes make anything a value, in the shell and on a pipe: `show backend "?"`, `sync vpp lb state "dry-run"` for a
-  frontend of that name. On a command line the quotes must reach maglevc: `maglevc sync vpp lb state "'dry-run'"`.
-- Errors are one line on standard error. Exit status: 0; 1 for an error, which includes what a change could not write to
-  the dataplane, and problems that `config check` found; 2 for a wrong command or option, and then nothing was asked of
-  maglevd; 130 for Ctrl-C, 141 when whoever read the output left.
+- You can abbreviate a word if it stays unambiguous: `sh ba` is `show backends`, `sh ba x` is `show backend x`. Write
+  `recreate` and `prune` in full: a frontend's name could begin in the same way.
+- Type `?` in place of a word or after its beginning to list the possible words, on a pipe too. TAB in the shell
+  completes words and existing names. Ctrl-C clears the line or ends a command; Ctrl-D leaves the shell. The history is
+  in `~/.local/state/maglevc/history`.
+- Quotes make any text a value, in the shell and on a pipe: `show backend "?"`, `sync vpp lb state "dry-run"` for a
+  frontend of that name. On a command line, protect the quotes from your shell: `maglevc sync vpp lb state "'dry-run'"`.
+- An error is one line on standard error.
 - `--output json` prints the message of the API, with the names of its fields. 64-bit numbers are strings, as in all
   JSON made of protocol buffers. `watch events` always prints JSON.
-- On a terminal that is too narrow for a table, its cells are wrapped.
+- If the terminal is too narrow for a table, its cells are wrapped.
 
 ## Options
 
-Each may also be written with one dash (`-server`, `-color=false`).
+You can write each option with one dash too (`-server`, `-color=false`).
 
 """
 
@@ -44,12 +41,22 @@ _COMPLETION = """
 ## Completion
 
 The Debian packages complete all four commands in bash, zsh and fish. Wheels put the same files below `share/` of the
-environment that they are installed in, beside the manual pages: `man -M .venv/share/man maglevc`. A shell that does not
-look there asks the command: `source <(maglevc --completion bash)` in `~/.bashrc`, the same with `zsh` in `~/.zshrc`
-(after `compinit`), and `maglevc --completion fish | source` in `~/.config/fish/config.fish`. `maglevd`, `maglevt` and
+environment that they are installed in, beside the manual pages: `man -M .venv/share/man maglevc`. If your shell does
+not look there, put `source <(maglevc --completion bash)` into `~/.bashrc`, the same with `zsh` into `~/.zshrc` (after
+`compinit`), or `maglevc --completion fish | source` into `~/.config/fish/config.fish`. `maglevd`, `maglevt` and
 `maglevd-frontend` have the same option.
 
-Names are asked of the maglevd that the command line names, for one second at most.
+The completion gets names from the maglevd that the command line names, and waits for them at most one second.
+
+## Exit status
+
+| status | meaning |
+|---|---|
+| 0 | success |
+| 1 | an error, a change that could not be written to the dataplane, or a problem that `config check` found |
+| 2 | a wrong command or option; nothing was sent to maglevd |
+| 130 | ended by Ctrl-C |
+| 141 | the reader of the output closed it |
 """
 
 

@@ -20,15 +20,15 @@ from maglev_tester.window import ENOUGH_TO_COMPARE, SIZE, SPIKE_EXTRA_NS, SPIKE_
 from tools.reference.options import options_table
 
 _MEANINGS = {
-    ErrorClass.TIMEOUT: "no answer within `--timeout`; the panel says what was waited for",
-    ErrorClass.HTTP: "an answer with a status from 400 on, or one that is not HTTP",
+    ErrorClass.TIMEOUT: "no answer within `--timeout`; the panel says what `maglevt` waited for",
+    ErrorClass.HTTP: "an answer with a status of 400 or more, or one that is not HTTP",
     ErrorClass.NET: "refused, unreachable, reset, closed before the answer was complete, TLS refused",
     ErrorClass.SPIKE: (
-        f"a good answer that took {SPIKE_FACTOR} times the median of the window, and {SPIKE_EXTRA_NS // 1_000_000} ms "
-        f"more than it; looked for once {ENOUGH_TO_COMPARE} good ones are there. It counts as good"
+        f"a good answer that took both {SPIKE_FACTOR} times the median of the window and {SPIKE_EXTRA_NS // 1_000_000} "
+        f"ms more; detected once there are {ENOUGH_TO_COMPARE} good answers. It counts as good"
     ),
     ErrorClass.LOCAL: (
-        "this host's own fault: no descriptors, no local port, the process stood still. Not counted as a probe at all"
+        "a fault of this host: no descriptors, no local port, the process was stopped. It does not count as a probe"
     ),
 }
 
@@ -56,7 +56,7 @@ def _introduction() -> str:
 
 {command().help}
 
-Every option has an environment variable, and the option wins over it. Long options may be written with one dash too
+Every option has an environment variable; the option takes precedence. You can write long options with one dash too
 (`-config x`, `-keepalive=false`).
 """
 
@@ -68,22 +68,22 @@ def _kinds() -> str:
 
 | VIP | probe |
 |---|---|
-| TCP, with a health check of type `http` or `https` on the VIP's own port among those of its backends | that one |
+| TCP, if a backend has a health check of type `http` or `https` on the VIP's own port | the type of that check |
 | else TCP, port {" or ".join(by_port[Kind.HTTP])} | `http` |
 | else TCP, port {" or ".join(by_port[Kind.HTTPS])} | `https` |
-| any other TCP | `tcp`: a connection that comes about |
-| all ports | as TCP, on the port of the first of its backends' health checks that has one; without one it is left out |
-| UDP | left out: silence of a server that got the packet and loss are alike |
+| any other TCP | `tcp`: an established connection is good |
+| all ports | as TCP, on the first port that a backend's health check has; skipped if there is none |
+| UDP | skipped: a lost packet cannot be told from a server that does not answer |
 
-`http` and `https` send a GET for `--uri`; a status from 200 to 399 is good. Redirects are not followed. The Host
-header, and the name that TLS asks for and checks, are `--host`, else the `host` of that health check, else the VIP's
-address. Connections are closed by reset, so that ten probes a second leave no sockets in TIME-WAIT on either side.
+`http` and `https` send a GET for `--uri`; a status from 200 to 399 is good. They do not follow redirects. The Host
+header and the TLS server name are `--host`, else the `host` of that health check, else the VIP's address. Connections
+are closed by reset, so that ten probes a second leave no sockets in TIME-WAIT on either side.
 
-A VIP is probed every `--interval`, {JITTER:.0%} more or less, counted from start to start. A probe that takes longer is
-followed by the next at once; those that were missed are not made up for. VIPs do not wait for each other.
+`maglevt` probes a VIP every `--interval`, {JITTER:.0%} more or less, counted from start to start. If a probe takes
+longer, the next one starts at once; missed probes are skipped. VIPs do not wait for each other.
 
-A VIP that stands in several of the files is probed once. What the files say of plugins, dataplane and exporters is not
-judged, and no plugin needs to be installed.
+A VIP in several of the files is probed once. `maglevt` ignores plugins, dataplane and exporters in the files, and needs
+no plugin.
 """
 
 
@@ -91,29 +91,29 @@ def _terms() -> str:
     return f"""\
 ## What is counted
 
-- **Latency** is from the first packet to the end of the answer. Percentiles are nearest ranks over the good ones among
-  the last {SIZE} probes.
-- **OK %** is the share of good probes since the start, or since `r` was pressed. It is never rounded up to 100.
-- The **tally** counts answers by the value of `--header`: fresh is who has answered in the last
-  {_seconds(FRESH_NS)}, drained who has not. {MOST} values are told apart.
-- The **gap** is the longest time from the end of a good answer to the end of the next one with failures between them.
-- A **failover** begins with a failed probe and is over when {_seconds(QUIET_NS)} have passed without another. The tally
-  has *shifted* when other servers answer than in the {_seconds(QUIET_NS)} before: that took from the first failed
-  request to the first answer after the last failed one.
+- **Latency** is the time from the first packet to the end of the answer. Percentiles are nearest ranks over the good
+  probes among the last {SIZE}.
+- **OK %** is the share of good probes since the start, or since you pressed `r`. It is never rounded up to 100.
+- The **tally** counts answers by the value of `--header`, for up to {MOST} values. A server is *fresh* if it answered
+  in the last {_seconds(FRESH_NS)}, otherwise *drained*.
+- The **gap** is the longest time from the end of a good answer to the end of the next one, with failures between them.
+- A **failover** begins with a failed probe and ends when {_seconds(QUIET_NS)} have passed without another. The tally
+  has *shifted* if other servers answer than in the {_seconds(QUIET_NS)} before. The time of the shift runs from the
+  first failed request to the first answer after the last failed one.
 """
 
 
 def _errors() -> str:
     rows = [f"| `{error}` | {meaning} |" for error, meaning in _MEANINGS.items()]
-    return "\n".join(["## Errors", "", "| class | what it was |", "|---|---|", *rows, ""])
+    return "\n".join(["## Errors", "", "| class | cause |", "|---|---|", *rows, ""])
 
 
 def _screen() -> str:
     return f"""\
 ## The screen
 
-It needs a terminal of 80×24; probing goes on in a smaller one. Probes run in a process of their own, so that drawing
-does not make latencies look longer.
+The screen needs a terminal of 80×24. In a smaller one, probing continues without it. Probes run in a separate process,
+so that drawing does not increase the measured latencies.
 
 ```text
 {HELP}```
@@ -124,7 +124,8 @@ def _summary() -> str:
     return f"""\
 ## The summary
 
-Every run ends with one, on standard output. `--output json` gives one object, times in milliseconds and moments in UTC:
+Every run ends with a summary on standard output. `--output json` prints one object, with durations in milliseconds and
+times in UTC:
 
 ```json
 {json.dumps(json_summary.summary(_example(), 99.0), indent=2)}
@@ -155,9 +156,9 @@ def _ends() -> str:
 
 | status | meaning |
 |---|---|
-| 0 | it ran to its end, or was left by `q`, Ctrl-C or a signal |
-| 1 | a VIP was good less often than `--min-ok`, or had no judged probe; or the probing process was ended from outside |
-| 2 | nothing was probed: a wrong option, a wrong configuration, or no VIP is left after `--filter` |
+| 0 | the run ended, or `q`, Ctrl-C or a signal ended it |
+| 1 | too few probes of a VIP were good for `--min-ok`, or none of them counts; or the probing process was killed |
+| 2 | nothing was probed: a wrong option, an invalid configuration, or `--filter` left no VIP |
 | 130 | Ctrl-C while it was still loading |
 """
 

@@ -12,17 +12,17 @@ _HEAD = """# Metrics
 
 <!-- Written by `python -m tools.reference` from the catalogue of metrics: change it there. -->
 
-What the exporter `prometheus` serves at `/metrics`, as text or as OpenMetrics. How to set up scraping, alerts and
-dashboards: [monitor](../how-to/monitor.md).
+The exporter `prometheus` serves these metrics at `/metrics`, as text or as OpenMetrics. See [Monitor
+maglevd](../how-to/monitor.md) for scraping, alerts and dashboards.
 
-- A scrape shows the state of one moment. What a reload removed is gone at the next scrape.
-- Counters never go back while maglevd runs; those of a dataplane that restarts continue. The counters of a backend that
-  left the configuration are gone after the first scrape without it.
-- `maglev_vpp_…` is the configured dataplane, VPP or another. With `--observe` nothing is written, so no operation is
-  counted.
-- While the dataplane is not connected, its series are absent, except for what maglevd counts itself.
-- `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_open_fds` and the other metrics of the process
-  come last, as every Prometheus client has them.
+- A scrape shows the state of one moment. Objects that a reload removed are missing from the next scrape on.
+- Counters never decrease while maglevd runs, even if the dataplane restarts. The counters of a backend that left the
+  configuration are dropped after the first scrape without it.
+- `maglev_vpp_…` describes the configured dataplane, VPP or another. With `--observe` maglevd writes nothing, so no
+  operation is counted.
+- While the dataplane is not connected, its own series are absent. Those that maglevd counts itself stay.
+- The usual metrics of the process (`process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_open_fds`, …)
+  come last.
 """
 
 _COST = """
@@ -35,10 +35,10 @@ With `B` backends, each in one pool, and `F` frontends: about `12 B + 15 F + 100
 |---|---|---|
 | series | 114 000 | 278 000 |
 | size of a scrape | 10 MB | 27 MB |
-| CPU of maglevd, a scrape (`benchmarks/bench_scrape.py`) | 60 ms | 125 ms |
-| scraped every 15 s | 0.4 % of a core | 0.8 % of a core |
+| CPU of maglevd per scrape (`benchmarks/bench_scrape.py`) | 60 ms | 125 ms |
+| the same, scraped every 15 s | 0.4 % of a core | 0.8 % of a core |
 
-They cost Prometheus more than maglevd: with more than a few hundred backends choose `type`.
+The series cost Prometheus more than maglevd. With more than a few hundred backends choose `type`.
 """
 
 

@@ -1,4 +1,4 @@
-"""What a server does when it is probed, as data."""
+"""Describes the behaviour of a server under probes, as data."""
 
 from __future__ import annotations
 

@@ -14,30 +14,32 @@ from tools.servers.catalogue import CHAPTERS
 PAGE = Path(__file__).resolve().parents[2] / "docs/reference/servers.md"
 
 _OPENING = """\
-# What checks make of odd servers
+# How checks judge odd servers
 
-<!-- Written by `make compare-haproxy`, which asks both: change `tools/servers` instead. -->
+<!-- Written by `make compare-haproxy`, which runs both: change `tools/servers` instead. -->
 
-Each row is a server on loopback that does what it says, and what the checks `http` and `https` make of it with either
-engine, and HAProxy {version} with `option httpchk`, the same request, the same timeout and `http-check expect status
-200-299`. Where a pattern stands, it is the `response-regexp`, and HAProxy's `rstring`. The codes have one meaning for
-all of them: `L7OK` passes, everything else fails.
+Each row is a server on loopback that behaves as described, with the results of the checks `http` and `https` (with
+either engine) and of HAProxy {version} (`option httpchk`, the same request, the same timeout and `http-check expect
+status 200-299`). The column pattern is the `response-regexp`, and HAProxy's `rstring`. The codes mean the same for
+all three: `L7OK` passes, everything else fails.
 
-Both engines read and judge answers with the same code, and a test puts all rows before both. What they read:
+Both engines read and judge answers with the same code, and a test runs all rows with both. These are the rules:
 
-- **Taken, as RFC 9110 and 9112 let a client:** lines that end in LF alone, a header over several lines, several blanks
-  or tabs in the status line, empty lines before it, any HTTP/1.x (one digit), up to {interim} interim answers.
-- **Refused with a pattern only:** header lines that are malformed (a blank before the colon, no colon, a NUL or a CR
-  within, a continuation of nothing), a length beside chunks, a transfer coding other than `chunked`, chunks in
-  HTTP/1.0, chunk lines that end in LF. Two readers may see another body in such an answer, which is what request
-  smuggling lives on; a check that matches a body must know which. A check of the status does not depend on it.
-- **Refused always:** another protocol, a status line that is none, lengths that differ or are no numbers (RFC 9112,
-  6.3: such an answer must be thrown away), a head of more than 64 KiB, an answer that ends early.
+- **Accepted, as RFC 9110 and 9112 allow a client to:** lines that end in LF alone, a header over several lines, several
+  blanks or tabs in the status line, empty lines before it, any HTTP/1.x (one digit), up to {interim} interim answers.
+- **Refused only with a pattern:** malformed header lines (a blank before the colon, no colon, a NUL or a CR in it,
+  a continuation of no header), a length together with chunks, a transfer coding other than `chunked`, chunks in
+  HTTP/1.0, chunk lines that end in LF. Two readers may find different bodies in such an answer, which makes request
+  smuggling possible. A check that matches the body must not be deceived. A check of the status does not depend on the
+  body.
+- **Always refused:** another protocol, an invalid status line, lengths that differ or are not numbers (RFC 9112, 6.3:
+  such an answer must be discarded), a head of more than 64 KiB, an answer that ends early.
 
-A head that cannot become one any more fails at once, with the reason in words, and not when the time is up.
+If the bytes received can no longer become a head, the check fails at once, with the reason, and does not wait for the
+timeout.
 
-HTTP/2, redirects and proxies are for `engine: httpx` alone. A redirect to what is no address, or to a port that there
-is not, is a failure. No cookie is kept, neither from probe to probe nor from redirect to redirect.
+HTTP/2, redirects and proxies need `engine: httpx`. A redirect to an invalid address or port is a failure. Cookies are
+not kept, neither between probes nor between redirects.
 """
 _TABLE = "| the server | pattern | lean | httpx | HAProxy | why they differ |\n|---|---|---|---|---|---|"
 _ROW = re.compile(r"\| (.*?) \| (.*?) \| (.*?) \| (.*?) \| (.*?) \| (.*?) ?\|")
@@ -68,8 +70,8 @@ def text(rows: Sequence[tuple[Behaviour, Row]], version: str, interim: int) -> s
 
     Args:
         rows: All behaviours, in the order of the catalogue.
-        version: HAProxy's.
-        interim: How many interim answers are taken.
+        version: The version of HAProxy.
+        interim: How many interim answers are accepted.
     """
     agree = sum(row.agree for _, row in rows)
     parts = [_OPENING.format(version=version, interim=interim)]

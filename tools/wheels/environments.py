@@ -120,7 +120,7 @@ def run(words: Sequence[str], *, cwd: Path | None = None, **variables: str) -> s
 
     Args:
         words: The command.
-        cwd: Where.
+        cwd: The working directory; that of this process by default.
         variables: Of its environment, beside ours.
 
     Raises:

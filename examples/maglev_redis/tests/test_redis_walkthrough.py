@@ -1,4 +1,4 @@
-"""What the how-to shows is what the examples hold."""
+"""The how-to shows exactly the code of the examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can follow: the same knowledge serves `?`, TAB and the shells' completion."""
+"""`?`, TAB and the shells' completion offer the same words."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_help_shows_what_can_follow_and_whether_the_line_may_end() -> None:
     assert help_for("show vpp ") == "info  the connection to the dataplane\nlb    load balancing\n"
     assert END in help_for("show vpp lb state ")
     assert END not in help_for("show vpp lb stat")
-    assert help_for("sho") == "show  what there is, and how it is\n"
+    assert help_for("sho") == "show  show objects and their state\n"
 
 
 def test_help_in_the_middle_of_a_value_is_that_of_the_argument() -> None:

@@ -25,15 +25,19 @@ from plugins.maglev_cli.tests.site import Site, maglevc
         ("set backend nope pause dry-run", 1, "no backend 'nope'"),
         ("set frontend site pool nope backend ams-1 weight 1", 1, "no pool 'nope'"),
         ("set frontend site pool primary backend fra-1 weight 1", 1, "no backend 'fra-1'"),
-        ("set frontend site pool primary backend ams-1 weight 101", 2, "<0-100> '101': a whole number from 0 to 100"),
+        (
+            "set frontend site pool primary backend ams-1 weight 101",
+            2,
+            "<0-100> '101': expected a whole number from 0 to 100",
+        ),
         ("show flow site 2001:db8::1", 1, "source 2001:db8::1: frontend site is IPv4"),
         ("show flow site 192.0.2.1 1 destination-port 81", 1, "destination port 81: frontend site has port 80"),
-        ("show flow site 192.0.2.1 99999", 2, "<source-port> '99999': a whole number from 0 to 65535 is wanted"),
+        ("show flow site 192.0.2.1 99999", 2, "<source-port> '99999': expected a whole number from 0 to 65535"),
         ("show", 2, "'show' is not complete; next: version, "),
         ("sohw", 2, "unknown word 'sohw'; possible: show, "),
         ("--wrong", 2, "No such option '--wrong'"),
         ("--output xml show version", 2, "Invalid value for '--output'"),
-        ("--cert a.pem show version", 2, "a client's certificate and its key go together"),
+        ("--cert a.pem show version", 2, "set both a client certificate and its key, or neither"),
         ("--ca /nonexistent/ca.pem show version", 2, "/nonexistent/ca.pem: No such file or directory"),
     ],
 )
@@ -68,7 +72,7 @@ def test_no_maglevd_there_is_said(tmp_path: Path) -> None:
 def test_a_server_that_is_none_is_said(server: str) -> None:
     done = maglevc("--server", server, "show", "version")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "is no server" in done.stderr
+    assert "is not a server" in done.stderr
 
 
 def test_garbage_on_the_port_is_an_error(stack: ExitStack) -> None:

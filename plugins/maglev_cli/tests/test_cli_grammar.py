@@ -180,9 +180,9 @@ def test_a_weight_that_is_none_is_refused_with_what_is_allowed(weight: str) -> N
 @pytest.mark.parametrize(
     "line,told",
     [
-        ("show flow f 1.2.3", "<source-address> '1.2.3': an IPv4 or IPv6 address is wanted"),
-        ("show flow f 1.2.3.4 65536", "<source-port> '65536': a whole number from 0 to 65535 is wanted"),
-        ("watch events num 0", "<n> '0': a whole number from 1 is wanted"),
+        ("show flow f 1.2.3", "<source-address> '1.2.3': expected an IPv4 or IPv6 address"),
+        ("show flow f 1.2.3.4 65536", "<source-port> '65536': expected a whole number from 0 to 65535"),
+        ("watch events num 0", "<n> '0': expected a whole number from 1"),
         ("watch events num", "'watch events num' is not complete; next: <n>"),
         ('show backend ""', "<backend> must not be empty"),
     ],

@@ -157,7 +157,7 @@ def test_a_dry_run_reads_as_a_table(shared_site: Site) -> None:
 
 def test_the_file_is_checked_and_reloaded(site: Site) -> None:
     good = site.file.read_text()
-    assert site.text_of("config check") == "the configuration is valid: a reload would take it\n"
+    assert site.text_of("config check") == "the configuration is valid: a reload would accept it\n"
     site.file.write_text(good.replace("weight: 50", "weight: 500").replace("protocol: tcp", "protocol: sctp"))
     done = site.run("config", "check")
     assert (done.returncode, done.stderr) == (1, "the configuration is not valid: 2 problems\n")

@@ -110,13 +110,13 @@ def test_a_server_that_speaks_tls_but_not_http_2_is_no_maglevd(keys: Path, proto
         server = f"localhost:{listener.getsockname()[1]}"
         done = maglevc("--server", server, "--ca", f"{keys}/ca.pem", "show", "version")
         thread.join(30)
-    told = f"{server}: what answers there is no maglevd: it speaks TLS, but not HTTP/2\n"
+    told = f"{server}: the server there is not maglevd: it speaks TLS, but not HTTP/2\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
 
 
 def test_a_file_that_cannot_be_used_is_told_in_words(keys: Path) -> None:
     done = maglevc("--server", "localhost:1", "--ca", f"{keys}/token", "show", "version")
-    assert (done.returncode, done.stderr) == (2, f"{keys}/token: there is no certificate in it\n")
+    assert (done.returncode, done.stderr) == (2, f"{keys}/token: contains no certificate\n")
     options = ("--ca", f"{keys}/ca.pem", "--cert", f"{keys}/operator.crt", "--key", f"{keys}/stranger.key")
     done = maglevc("--server", "localhost:1", *options, "show", "version")
     assert (done.returncode, done.stderr) == (2, f"{keys}/stranger.key is not the key of {keys}/operator.crt\n")

@@ -1,4 +1,4 @@
-"""What the dataplane does not carry out of a change: `maglevc` fails and tells, and a sync puts it right."""
+"""If the dataplane refuses part of a change, `maglevc` fails and says so, and a sync corrects it."""
 
 from __future__ import annotations
 

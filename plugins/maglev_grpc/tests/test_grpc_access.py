@@ -1,4 +1,4 @@
-"""Who may change things: the rules themselves, and a remote caller on a real connection."""
+"""The rules for who may change things, and a remote caller on a real connection."""
 
 from __future__ import annotations
 
@@ -101,16 +101,16 @@ def test_these_may_change_things(uri: str, context: Any, metadata: Any, who: str
     [
         (REMOTE, CLEAR, [], Secrets(), "203.0.113.9:50000 may only read: changing things needs a connection from"),
         (REMOTE, TLS, [], SECRETS, "may only read: changing things needs a token"),
-        (REMOTE, TLS, bearer("wrong" * 5), SECRETS, "the token is not the right one"),
-        (REMOTE, TLS, bearer(""), SECRETS, "the token is not the right one"),
-        (REMOTE, TLS, bearer(TOKEN + "x"), SECRETS, "the token is not the right one"),
-        (REMOTE, TLS, bearer("ütf-8"), SECRETS, "the token is not the right one"),
+        (REMOTE, TLS, bearer("wrong" * 5), SECRETS, "the token is wrong"),
+        (REMOTE, TLS, bearer(""), SECRETS, "the token is wrong"),
+        (REMOTE, TLS, bearer(TOKEN + "x"), SECRETS, "the token is wrong"),
+        (REMOTE, TLS, bearer("ütf-8"), SECRETS, "the token is wrong"),
         (REMOTE, TLS, [("authorization", f"Basic {TOKEN}")], SECRETS, "may only read"),
-        (REMOTE, CLEAR, bearer(TOKEN), SECRETS, "a token counts over TLS only"),
-        (on_loopback(1000), CLEAR, [], Secrets(), "root and maglevd's own user may change things; you are uid 1000"),
-        (on_loopback(1000), TLS, [], SECRETS, "own user may change things, and whoever has a token; you are uid 1000"),
-        (on_loopback(1000), CLEAR, bearer(TOKEN + "x"), SECRETS, "the token is not the right one"),
-        (on_loopback(""), CLEAR, [], Secrets(), "the kernel does not say who you are"),
+        (REMOTE, CLEAR, bearer(TOKEN), SECRETS, "a token needs TLS"),
+        (on_loopback(1000), CLEAR, [], Secrets(), "root and maglevd's own user may make changes; you are uid 1000"),
+        (on_loopback(1000), TLS, [], SECRETS, "own user may make changes, and clients with a token; you are uid 1000"),
+        (on_loopback(1000), CLEAR, bearer(TOKEN + "x"), SECRETS, "the token is wrong"),
+        (on_loopback(""), CLEAR, [], Secrets(), "the kernel does not report your user"),
         (REMOTE, {**CLEAR, "x509_subject": [b"CN=made-up"]}, [], SECRETS, "may only read"),
         (f"unix-abstract:{RELAY}1000/42/7", CLEAR, [], Secrets(), "you are uid 1000"),
         ("unix-abstract:maglev-grpc/other/0/42/7", CLEAR, [], Secrets(), "may only read"),

@@ -56,7 +56,7 @@ async def test_a_change_that_nobody_can_read_is_an_invalid_argument_and_recorded
         "via": "grpc",
         "why": "loopback",
         "outcome": "refused",
-        "refused": f"this is no {method}Request",
+        "refused": f"this is not a {method}Request",
     }
 
 
@@ -145,10 +145,10 @@ async def test_a_wrong_token_is_recorded_even_if_it_only_reads(
         async with served.client(Security(ca=tmp_path / "ca.pem", token_file=tmp_path / "wrong")) as client:
             for _ in range(3):
                 assert len(await client.backends()) == 3
-            with pytest.raises(PermissionDenied, match="the token is not the right one"):
+            with pytest.raises(PermissionDenied, match="the token is wrong"):
                 await client.command(PauseBackend("alpha"))
         assert nothing_changed(served)
-    wrong = "the token is not the right one"
+    wrong = "the token is wrong"
     who = {"who": "anonymous", "via": "grpc", "peer": "203.0.113.9:50000", "why": wrong, "outcome": "refused"}
     reading, changing = records()
     assert reading == {"call": "ListBackends", **who, "refused": wrong}

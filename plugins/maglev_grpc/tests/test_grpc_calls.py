@@ -294,8 +294,8 @@ async def test_arguments_that_can_never_be_right_are_refused() -> None:
         for flow, message in (
             (pb.Flow(source="elsewhere"), r"flow\.source: 'elsewhere' does not appear"),
             (pb.Flow(source="2001:db8::1"), "IPv4"),
-            (pb.Flow(source="192.0.2.1", source_port=65536), "flow.source_port: 65536 is no port"),
-            (pb.Flow(source="192.0.2.1", protocol=pb.IP_PROTOCOL_UNSPECIFIED), "flow.protocol: 0 is no IPProtocol"),
+            (pb.Flow(source="192.0.2.1", source_port=65536), "flow.source_port: 65536 is not a port"),
+            (pb.Flow(source="192.0.2.1", protocol=pb.IP_PROTOCOL_UNSPECIFIED), "flow.protocol: 0 is not in IPProtocol"),
         ):
             await refused(client, "TraceFlow", pb.TraceFlowRequest(frontend="web", flow=flow), message)
         assert weights(served) == before

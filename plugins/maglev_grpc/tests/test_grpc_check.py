@@ -1,4 +1,4 @@
-"""What `maglevd check` and `config check` see of the exporter: files and addresses, before it serves with them."""
+"""`maglevd check` and `config check` test the exporter's files and addresses before it uses them."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_what_users_call_a_server_is_understood(text: str, target: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "a b", "host:port", "host:99999", "http://x", "a,b", "[::1"])
 def test_what_is_no_server_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no server"):
+    with pytest.raises(ValueError, match="is not a server"):
         read_target(text)
 
 

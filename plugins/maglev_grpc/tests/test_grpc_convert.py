@@ -129,8 +129,8 @@ def test_an_empty_filter_is_the_default_one() -> None:
 @pytest.mark.parametrize(
     "request_,complaint",
     [
-        (pb.WatchEventsRequest(log_level="loud"), "log_level: 'loud' is none of debug, info"),
-        (pb.WatchEventsRequest(kinds=[pb.EVENT_KIND_UNSPECIFIED]), "0 is no EventKind"),
+        (pb.WatchEventsRequest(log_level="loud"), "log_level: 'loud' is not one of debug, info"),
+        (pb.WatchEventsRequest(kinds=[pb.EVENT_KIND_UNSPECIFIED]), "0 is not in EventKind"),
     ],
     ids=["level", "kind"],
 )

@@ -1,4 +1,4 @@
-"""Why a connection cannot be had is told in words that help, and over one that TLS refuses nothing is changed."""
+"""A failed connection is explained in words that help, and one that TLS refuses changes nothing."""
 
 from __future__ import annotations
 
@@ -159,19 +159,19 @@ def test_where_nothing_shows_nothing_is_told(keys: Path) -> None:
 @pytest.mark.parametrize(
     "files,told",
     [
-        ({"ca": "text"}, "text: there is no certificate in it"),
-        ({"ca": "empty"}, "empty: there is no certificate in it"),
-        ({"ca": "good.key"}, "good.key: there is no certificate in it"),
+        ({"ca": "text"}, "text: contains no certificate"),
+        ({"ca": "empty"}, "empty: contains no certificate"),
+        ({"ca": "good.key"}, "good.key: contains no certificate"),
         ({"ca": "."}, ": Is a directory"),
         ({"ca": "missing"}, "missing: No such file or directory"),
-        ({"cert": "text", "key": "good.key"}, "text: there is no certificate in it"),
-        ({"cert": "good.key", "key": "good.crt"}, "good.key: there is no certificate in it"),
-        ({"cert": "good.crt", "key": "text"}, "text: there is no private key in it"),
+        ({"cert": "text", "key": "good.key"}, "text: contains no certificate"),
+        ({"cert": "good.key", "key": "good.crt"}, "good.key: contains no certificate"),
+        ({"cert": "good.crt", "key": "text"}, "text: contains no private key"),
         ({"cert": "good.crt", "key": "missing"}, "missing: No such file or directory"),
         ({"cert": "good.crt", "key": "stranger.key"}, "stranger.key is not the key of {keys}/good.crt"),
         (
             {"cert": "good.crt", "key": "locked.key"},
-            "locked.key: the key is encrypted; one without a",
+            "locked.key: the key is encrypted; use one without a",
         ),
     ],
 )
@@ -209,8 +209,8 @@ PREAMBLE = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.
     "said,told",
     [
         (f"lb:1: {PREAMBLE}{NOBODY}", f"lb:1: {NOBODY}"),
-        (f"lb:1: {PREAMBLE}{NO_HTTP2}", f"lb:1: what answers there is no maglevd: {NO_HTTP2}"),
-        (f"lb:1: {PREAMBLE}{NO_ALPN}", "lb:1: what answers there is no maglevd: it speaks TLS, but not HTTP/2"),
+        (f"lb:1: {PREAMBLE}{NO_HTTP2}", f"lb:1: the server there is not maglevd: {NO_HTTP2}"),
+        (f"lb:1: {PREAMBLE}{NO_ALPN}", "lb:1: the server there is not maglevd: it speaks TLS, but not HTTP/2"),
         ("maglevd is shutting down", "maglevd is shutting down"),
     ],
 )

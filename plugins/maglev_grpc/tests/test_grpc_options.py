@@ -1,4 +1,4 @@
-"""What may be set of the exporter, and what its plugin registers."""
+"""The options of the exporter, and what its plugin registers."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def test_addresses_to_listen_on(addr: str) -> None:
 
 @pytest.mark.parametrize("addr", ["9090", "::1:9090", "localhost", ":65536", ":-1", "a b:1", "unix:/x", "[::1]"])
 def test_these_are_no_addresses_to_listen_on(addr: str) -> None:
-    with pytest.raises(ValueError, match="is no address to listen on"):
+    with pytest.raises(ValueError, match="is not an address to listen on"):
         GrpcOptions(addr=addr)
 
 
 @pytest.mark.parametrize(
     "options,complaint",
     [
-        ({"socket": "run/x.sock"}, "is no absolute path"),
+        ({"socket": "run/x.sock"}, "is not an absolute path"),
         ({"socket": "/" + "x" * 107}, "longer than the 107 bytes"),
-        ({"cert": CERT}, "cert and key go together"),
-        ({"key": KEY}, "cert and key go together"),
+        ({"cert": CERT}, "set both cert and key"),
+        ({"key": KEY}, "set both cert and key"),
         ({"client_ca": CERT}, "client-ca needs TLS"),
         ({"max_connections": 0}, "1 or more"),
         ({"max_connections_per_host": 0}, "1 or more"),
@@ -62,5 +62,5 @@ def test_the_plugin_is_found_and_its_options_come_from_the_file() -> None:
 
 
 def test_a_wrong_option_in_the_file_is_an_error_with_its_place() -> None:
-    with pytest.raises(ConfigError, match=r"maglev\.yaml:3:\d+: .*is no address to listen on"):
+    with pytest.raises(ConfigError, match=r"maglev\.yaml:3:\d+: .*is not an address to listen on"):
         load_text("maglev:\n  exporters:\n    grpc: {addr: '9090'}\n", GRPC, file="maglev.yaml")

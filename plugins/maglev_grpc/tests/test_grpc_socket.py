@@ -78,7 +78,7 @@ async def test_another_user_reads_but_changes_nothing(open_folder: str) -> None:
     async with running(addr="", socket=path) as served:
         await anyio.Path(path).chmod(0o666)
         told = await anyio.to_thread.run_sync(ask_as_nobody, f"unix:{path}")
-        assert "root and maglevd's own user may change things; you are uid 65534" in told[0]
+        assert "root and maglevd's own user may make changes; you are uid 65534" in told[0]
         assert told[1].startswith("PermissionDenied PauseBackend: on this host root and")
         assert served.control.snapshot().backends["alpha"].state == "up"
 
@@ -135,7 +135,7 @@ async def test_what_is_no_socket_is_left_alone_and_tried_again(path: str, monkey
     monkeypatch.setattr(listening, "FIRST_RETRY_S", 0.01)
     await anyio.Path(path).write_text("precious")
     async with running(addr="localhost:0", socket=path) as served:
-        assert served.exporter.troubles == {path: f"cannot listen on {path}: it exists and is no socket"}
+        assert served.exporter.troubles == {path: f"cannot listen on {path}: it exists and is not a socket"}
         assert await anyio.Path(path).read_text() == "precious"
         await anyio.Path(path).unlink()
         await until(lambda: not served.exporter.troubles, "the socket is opened")

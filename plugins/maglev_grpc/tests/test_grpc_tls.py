@@ -91,7 +91,7 @@ async def test_a_wrong_token_reads_but_changes_nothing(certs: Certificates) -> N
     async with running(**await certs.issue("localhost"), token_file=certs.folder / "token") as served:
         async with served.client(Security(ca=certs.ca, token_file=wrong)) as client:
             assert len(await client.backends()) == 3
-            with pytest.raises(PermissionDenied, match="the token is not the right one"):
+            with pytest.raises(PermissionDenied, match="the token is wrong"):
                 await client.command(PauseBackend("alpha"))
         assert served.control.snapshot().backends["alpha"].state == "up"
 
@@ -171,7 +171,7 @@ async def test_a_reload_that_cannot_be_used_leaves_everything_as_it_was(certs: C
     async with running(**server) as served:
         before = served.exporter.options
         await anyio.Path(server["key"]).write_text("no key at all")
-        with pytest.raises(ValueError, match="are no certificate and its key"):
+        with pytest.raises(ValueError, match="are not a certificate and its key"):
             await served.exporter.reload(before)
         with pytest.raises(ValueError, match="a change from tls to clear needs a restart"):
             await served.exporter.reload(attrs.evolve(before, cert=None, key=None))
@@ -190,11 +190,11 @@ def test_files_that_cannot_be_used_are_named(certs: Certificates) -> None:
     empty.write_text("\n \n")
     short.write_text("secret\n")
     for options, complaint in (
-        (GrpcOptions(cert=server["cert"], key=other["key"]), "are no certificate and its key"),
+        (GrpcOptions(cert=server["cert"], key=other["key"]), "are not a certificate and its key"),
         (GrpcOptions(cert=missing, key=server["key"]), "missing: No such file"),
         (GrpcOptions(**server, client_ca=missing), "missing: No such file"),
         (GrpcOptions(**server, client_ca=empty), "empty holds no certificates"),
-        (GrpcOptions(**server, token_file=empty), "empty: there is no token in it"),
+        (GrpcOptions(**server, token_file=empty), "empty: contains no token"),
         (GrpcOptions(**server, token_file=short), "short:1: a token has 16 characters or more"),
     ):
         with pytest.raises(ValueError, match=complaint):
@@ -217,6 +217,6 @@ async def test_what_cannot_be_read_on_the_clients_side_is_named(certs: Certifica
             with pytest.raises(ValueError, match=complaint):
                 async with served.client(security):
                     pass
-    with pytest.raises(ValueError, match="go together"):
+    with pytest.raises(ValueError, match="or neither"):
         Security(cert=certs.ca)
     assert issubclass(Unavailable, ClientError)

@@ -1,4 +1,4 @@
-"""What a server of HTTP/2 may write, right or wrong, frame by frame."""
+"""Writes the frames of an HTTP/2 server, valid and invalid."""
 
 from __future__ import annotations
 

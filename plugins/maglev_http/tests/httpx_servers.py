@@ -1,4 +1,4 @@
-"""What servers of the tests of `engine: httpx` say, and where the probes' sockets come from."""
+"""Answers of servers for the tests of `engine: httpx`, and sockets for their probes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where hostile redirects lead."""
+"""Targets of hostile redirects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How `http` judges what comes back, without sockets."""
+"""`http` judges answers correctly, without sockets."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_each_disagreement_is_explained() -> None:
 
 
 def test_the_page_is_what_the_command_would_write() -> None:
-    version = re.search(r"HAProxy (\S+) with", TEXT)
+    version = re.search(r"HAProxy (\S+) \(", TEXT)
     assert version is not None
     rows = [(behaviour, ROWS[behaviour.key]) for behaviour in BEHAVIOURS]
     assert page.text(rows, version[1], MAX_INTERIM) == TEXT, "run: make compare-haproxy"

@@ -1,4 +1,4 @@
-"""What follows a verdict: the rest of an answer is heard out, and the server has nothing to complain of."""
+"""After a verdict the rest of an answer is read, and the server logs no error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What routes and routers say of a backend is one verdict for both engines, and never void."""
+"""Both engines give the same verdict on errors of routes and routers, and never a void one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a peer says to `engine: httpx` is never void, and leaves nothing behind."""
+"""No answer of a peer makes `engine: httpx` report a void result or leak anything."""
 
 from __future__ import annotations
 

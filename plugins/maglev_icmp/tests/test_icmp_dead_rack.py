@@ -1,4 +1,4 @@
-"""What a host's own limits, routes and firewall do to echo requests: real ones, with and without capabilities."""
+"""Effects of a host's real limits, routes and firewall on echo requests, with and without capabilities."""
 
 from __future__ import annotations
 

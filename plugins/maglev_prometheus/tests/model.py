@@ -107,7 +107,7 @@ class Model(Collector):
     """The metrics of a world.
 
     Args:
-        world: It.
+        world: The system under test, and what the model expects of it.
         each_backend: Whether each backend has a histogram.
     """
 

@@ -1,4 +1,4 @@
-"""What a scrape says of a running controller."""
+"""A scrape reports the state of a running controller."""
 
 from __future__ import annotations
 

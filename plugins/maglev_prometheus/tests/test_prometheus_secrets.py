@@ -159,17 +159,17 @@ async def test_what_only_this_host_reaches_is_not_warned_of(caplog: pytest.LogCa
 @pytest.mark.parametrize(
     "options, complaint",
     [
-        ({"addr": "9091"}, "no address to listen on"),
-        ({"addr": ":70000"}, "no address to listen on"),
-        ({"addr": "::1:9091"}, "no address to listen on"),
-        ({"addr": "host name:9091"}, "no address to listen on"),
-        ({"cert": Path("/x"), "key": None}, "go together"),
+        ({"addr": "9091"}, "not an address to listen on"),
+        ({"addr": ":70000"}, "not an address to listen on"),
+        ({"addr": "::1:9091"}, "not an address to listen on"),
+        ({"addr": "host name:9091"}, "not an address to listen on"),
+        ({"cert": Path("/x"), "key": None}, "or neither"),
         ({"user": "a:b", "password": "c"}, "no colon"),
         ({"user": "a"}, "needs a password"),
         ({"password": "a"}, "needs a user"),
         ({"password_file": Path("/x")}, "needs a user"),
         ({"user": "a", "password": "b", "password_file": Path("/x")}, "exclude each other"),
-        ({"traces": "collector:4318"}, "is no URL"),
+        ({"traces": "collector:4318"}, "is not a URL"),
     ],
 )
 def test_what_cannot_be_is_refused(options: dict[str, object], complaint: str) -> None:
@@ -182,7 +182,7 @@ def test_addresses_to_listen_on(addr: str) -> None:
     assert PrometheusOptions(addr=addr).addr == addr
 
 
-@pytest.mark.parametrize("content, complaint", [(None, "No such file"), (b"\n", "no password in it")])
+@pytest.mark.parametrize("content, complaint", [(None, "No such file"), (b"\n", "contains no password")])
 def test_a_password_file_that_is_none_is_named(tmp_path: Path, content: bytes | None, complaint: str) -> None:
     file = tmp_path / "password"
     if content is not None:
@@ -193,7 +193,7 @@ def test_a_password_file_that_is_none_is_named(tmp_path: Path, content: bytes | 
 
 def test_files_that_are_no_certificate_are_named(paths: dict[str, Path], tmp_path: Path) -> None:
     paths["key"].write_text("no key")
-    with pytest.raises(ValueError, match=r"tls.crt and .*tls.key are no certificate and its key"):
+    with pytest.raises(ValueError, match=r"tls.crt and .*tls.key are not a certificate and its key"):
         read_secrets(PrometheusOptions(cert=paths["cert"], key=paths["key"]))
     with pytest.raises(ValueError, match="No such file"):
         read_secrets(PrometheusOptions(cert=tmp_path / "absent", key=paths["key"]))

@@ -1,4 +1,4 @@
-"""What is written fast is what prometheus_client writes slowly, to the byte."""
+"""The fast writer writes the same text as prometheus_client, to the byte."""
 
 from __future__ import annotations
 

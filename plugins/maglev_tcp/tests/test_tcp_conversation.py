@@ -1,4 +1,4 @@
-"""What `tcp` says and how it judges, without sockets."""
+"""`tcp` sends its data and judges answers correctly, without sockets."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from maglev_tcp.options import TcpOptions
 
 @pytest.mark.parametrize("pattern", ["(", "(?=lookahead)", r"(a)\1"])
 def test_pattern_that_is_not_re2_is_refused(pattern: str) -> None:
-    with pytest.raises(ValueError, match="is no RE2 pattern"):
+    with pytest.raises(ValueError, match="is not an RE2 pattern"):
         TcpChecker.build(TcpOptions(expect=pattern))
 
 

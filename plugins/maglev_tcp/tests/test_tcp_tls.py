@@ -209,4 +209,4 @@ def test_what_speaks_no_tls_is_told_from_what_speaks_it_badly(loopback_target: C
         result = probe_once(checker, loopback_target(listener.getsockname()[1]))
         thread.join()
 
-    assert result == ProbeResult(Code.L6RSP, "wrong version number: this is no TLS", result.duration_ns)
+    assert result == ProbeResult(Code.L6RSP, "wrong version number: this is not TLS", result.duration_ns)

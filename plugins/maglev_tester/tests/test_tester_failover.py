@@ -1,4 +1,4 @@
-"""What a client saw of a failover: gaps, failures, and when the tally shifted."""
+"""A failover as a client sees it: gaps, failures, and the moment when the tally shifted."""
 
 from __future__ import annotations
 

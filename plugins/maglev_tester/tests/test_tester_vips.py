@@ -1,4 +1,4 @@
-"""Which VIPs are probed, how, and what is left out."""
+"""The right VIPs are probed in the right way, and the others are left out."""
 
 from __future__ import annotations
 

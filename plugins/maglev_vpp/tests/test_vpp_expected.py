@@ -1,4 +1,4 @@
-"""Which dumps tell that somebody else may have made a VIP anew."""
+"""Dumps show whether somebody else may have recreated a VIP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a VPP and only its operator can put right: servers without a route, and memory that is lost."""
+"""Findings that only VPP's operator can correct: servers without a route, and lost memory."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ async def test_the_log_names_a_server_without_a_route_once(
             await session.read(details=True)
             await session.read(details=True)
     said = [record.getMessage() for record in caplog.records if "no route" in record.getMessage()]
-    assert said == ["VPP has no route to 198.51.100.1: what is sent to these servers is dropped"]
+    assert said == ["VPP has no route to 198.51.100.1: VPP drops packets for these servers"]
 
 
 async def test_frontend_and_dataplane_tell_of_a_server_without_a_route(
@@ -199,7 +199,7 @@ async def test_frontend_and_dataplane_tell_of_a_server_without_a_route(
         await control.read_dataplane(details=True)
         assert control.dataplane_snapshot().unrouted == (OTHER,)
         assert control.metrics().status.dataplane.findings.unrouted == (OTHER,)
-        told = "the dataplane has no route to 198.51.100.2: what is sent to it is dropped"
+        told = "the dataplane has no route to 198.51.100.2: it drops packets for this server"
         assert told in control.frontend("web").drift
         assert control.frontend("all").drift == ()
         await standin.kill()

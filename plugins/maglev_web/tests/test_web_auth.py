@@ -1,4 +1,4 @@
-"""Who gets into `/admin/`: everybody with user and password, and nobody else, whatever they try."""
+"""`/admin/` admits only those with user and password, whatever others try."""
 
 from __future__ import annotations
 

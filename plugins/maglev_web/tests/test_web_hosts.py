@@ -73,5 +73,5 @@ def test_host_names_are_read() -> None:
     assert read_hosts("a.example, B.example.") == ("a.example", "b.example")
     assert read_hosts("") == ()
     for text in ("a b", "https://a.example", "a.example:80", "*.example", "a..b", "x" * 64):
-        with pytest.raises(ValueError, match="no host name"):
+        with pytest.raises(ValueError, match="not a host name"):
             read_hosts(text)

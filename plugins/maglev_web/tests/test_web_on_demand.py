@@ -1,4 +1,4 @@
-"""What is asked of a daemon only while somebody wants it: probes of what is looked at, and log records."""
+"""Probes and log records are requested from a daemon only while somebody watches them."""
 
 from __future__ import annotations
 

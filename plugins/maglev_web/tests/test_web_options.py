@@ -44,14 +44,14 @@ def test_options_may_have_one_dash_and_come_from_the_environment(started: list[S
 @pytest.mark.parametrize(
     "arguments, environment, said",
     [
-        (["--listen", "8080"], {}, "no address to listen on"),
-        (["--server", "a b"], {}, "no server"),
+        (["--listen", "8080"], {}, "not an address to listen on"),
+        (["--server", "a b"], {}, "not a server"),
         (["--server", "a,a:9090"], {}, "twice"),
-        (["--tls-cert", "x"], {}, "go together"),
-        (["--cert", "x"], {}, "go together"),
+        (["--tls-cert", "x"], {}, "or neither"),
+        (["--cert", "x"], {}, "or neither"),
         (["--trusted-proxies", "everybody"], {}, "everybody"),
-        (["--allowed-host", "https://a.example"], {}, "no host name"),
-        ([], {"MAGLEV_FRONTEND_USER": "u"}, "go together"),
+        (["--allowed-host", "https://a.example"], {}, "not a host name"),
+        ([], {"MAGLEV_FRONTEND_USER": "u"}, "or neither"),
         ([], {"MAGLEV_FRONTEND_USER": "u:v", "MAGLEV_FRONTEND_PASSWORD": "p"}, "colon"),
     ],
 )

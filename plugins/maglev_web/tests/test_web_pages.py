@@ -1,4 +1,4 @@
-"""What everybody may read, and the headers that every answer carries."""
+"""Everybody can read the public pages, and every answer carries the headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contracts: everything that a plugin author implements or calls, and nothing of how it is done."""
+"""The contracts: everything that a plugin author implements or calls, without its implementation."""
 
 from maglev.api.checker import NO_RESULT_IN_TIME, AsyncChecker, Checker, Mux, MuxChecker, StreamChecker
 from maglev.api.command_info import ArgumentInfo, ArgumentKind, CommandInfo

@@ -1,8 +1,8 @@
-"""The contract of a checker: how to ask one backend whether it serves.
+"""The contract of a checker: how to probe a backend.
 
-A checker is built once per health check of the configuration, with its options. Of the three shapes `StreamChecker`
-serves nearly everything: it says what to send and judges what comes back, and never sees a socket, a clock or a
-deadline. All of those are the engine's.
+A checker is built once per health check of the configuration, with its options. Of the three shapes, `StreamChecker`
+fits nearly everything: it returns what to send and judges the answer. Sockets, clocks and deadlines belong to the
+engine.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ NO_RESULT_IN_TIME = ProbeResult(Code.L7TOUT, "no result in time")
 
 
 class Checker(ABC):
-    """What all checkers have in common; implement one of the three shapes below, never this one.
+    """The base of all checkers; implement one of the three shapes below, never this one.
 
-    A subclass names itself (`name`, what YAML says behind `type:`), says what can be set (`Options`, an attrs class)
-    and takes its options in the constructor. A constructor that finds the options impossible (a file that cannot be
-    read, a pattern that does not compile) raises `ValueError`; the configuration is then refused with that message.
-    The core builds checkers in a thread beside the event loop's: reading a file there holds nobody up.
+    A subclass sets `name` (the `type` in YAML) and `Options` (an attrs class), and takes its options in the
+    constructor. If the options are impossible (a file that cannot be read, a pattern that does not compile), the
+    constructor raises `ValueError`, and the configuration is refused with that message. The core builds checkers in a
+    thread beside the event loop, so a constructor may read files.
     """
 
     name: ClassVar[str]
@@ -47,10 +47,10 @@ class Checker(ABC):
 
     @classmethod
     def build(cls, options: Any) -> Checker:
-        """Make the checker that these options ask for; this, not the constructor, is what the core calls.
+        """Make the checker for these options; the core calls this, not the constructor.
 
-        The default is an instance of this class. Override it where an option decides between shapes: one name in YAML
-        may then be served by a `StreamChecker` or by an `AsyncChecker`.
+        The default is an instance of this class. Override it if an option selects the shape: one name in YAML can then
+        give a `StreamChecker` or an `AsyncChecker`.
 
         Args:
             options: An instance of `Options`.
@@ -62,7 +62,7 @@ class Checker(ABC):
 
     @classmethod
     def advice(cls, options: Any) -> tuple[str, ...]:
-        """Say what is legal but probably not meant (`https` without `host`); shown as warnings by `maglevd check`.
+        """Return warnings about options that are valid but probably a mistake (`https` without `host`).
 
         Args:
             options: An instance of `Options`.
@@ -84,13 +84,13 @@ class Checker(ABC):
 class StreamChecker(Checker):
     """A conversation over TCP, TLS or connected UDP. The engine owns sockets, TLS, deadlines and namespaces.
 
-    Every method that takes a target is asked once per backend, not once per probe.
+    Every method that takes a target is called once per backend, not once per probe.
     """
 
     transport: ClassVar[Literal["tcp", "udp"]] = "tcp"
 
     def tls(self, target: Target) -> TLS | None:
-        """How to use TLS with this backend, from the first byte or after `StartTLS`; `None` for clear text."""
+        """Return how to use TLS with this backend, from the first byte or after `StartTLS`; `None` for clear text."""
         return None
 
     def tls_first(self, target: Target) -> bool:
@@ -102,19 +102,19 @@ class StreamChecker(Checker):
         """Prepare all that is the same for every probe of this backend (the request's bytes, say).
 
         Returns:
-            What makes a fresh `Conversation` for each probe: a class, or a `functools.partial` of one.
+            A function that makes a new `Conversation` for each probe: a class, or a `functools.partial` of one.
         """
 
 
 class MuxChecker(Checker):
     """Many backends over a few shared sockets, one mux per network namespace and address family (ICMP echo).
 
-    Checkers of one class whose keys (`mux_key`) are equal share their muxes: whichever of them is asked opens it, and
-    it must go on working when that checker is closed. Keep a mux free of its checker.
+    Checkers of one class with equal keys (`mux_key`) share their muxes. Any of them may open a mux, which must continue
+    to work after that checker is closed. So a mux must not refer to its checker.
     """
 
     def mux_key(self) -> Hashable:
-        """What a checker must have in common with another to share muxes: by default, equal options."""
+        """Return a key that is equal for checkers that share muxes: by default, their options."""
         try:
             hash(self.options)
         except TypeError:
@@ -131,7 +131,7 @@ class MuxChecker(Checker):
 
         Raises:
             PermissionError: Sockets of the needed kind are not allowed here: probes are void until they are.
-            OSError: No socket could be had: probes are void until one can.
+            OSError: No socket could be opened: probes are void until one can.
         """
 
 
@@ -151,7 +151,7 @@ class Mux(ABC):
             The new descriptors to wait for; `None` if there is nothing to gain, and the probe is void.
 
         Raises:
-            OSError: No socket could be had; the probe is void.
+            OSError: No socket could be opened; the probe is void.
         """
         return None
 
@@ -189,7 +189,7 @@ class Mux(ABC):
 
 
 class AsyncChecker(Checker):
-    """What no byte stream serves. Costs a task per probe, so prefer the other shapes where thousands are probed."""
+    """Anything that is not a byte stream. Costs a task per probe: prefer the other shapes for thousands of backends."""
 
     @abstractmethod
     async def probe(self, target: Target) -> ProbeResult:

@@ -1,4 +1,4 @@
-"""How people see commands and their arguments: the source of maglevc's lines and help, and of the dashboard's."""
+"""Describes commands and their arguments for people: the source of maglevc's lines and help, and the dashboard's."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _KEY = "maglev"
 
 @attrs.frozen
 class ArgumentInfo:
-    """How people see one argument of a command.
+    """Describes one argument of a command for people.
 
     Args:
         name: The field's name; in `maglevc` with dashes for underscores.
         kind: A configured name, a weight (0 to 100), a flag (given or not), or one of some choices.
-        help: What it is, in a few words.
+        help: Its meaning, in a few words.
         required: Whether it must be given.
         disruptive: Whether giving it may cut established flows.
         choices: What is allowed, for a choice.
@@ -37,14 +37,14 @@ class ArgumentInfo:
 
 @attrs.frozen
 class CommandInfo:
-    """How people see a command.
+    """Describes a command for people.
 
     Args:
         command: Its class.
-        lines: How it is written in `maglevc`; `<backend>` stands for the field `backend`, and what may be left out at
-            the end stands in brackets. Fields that are in no line can follow it as flags.
-        label: What a button says.
-        help: What it does, in a few words.
+        lines: Its lines in `maglevc`; `<backend>` is the field `backend`, and an optional end is in brackets. Fields
+            that are in no line can follow it as flags.
+        label: The text of its button.
+        help: Its effect, in a few words.
         disruptive: Whether it may cut established flows, whatever its arguments.
         states: The states of a backend in which there is something to do; empty for all.
         undoes_override: Whether it only clears what an operator's command has set.

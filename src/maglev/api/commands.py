@@ -16,13 +16,13 @@ from maglev.api.events import BackendState
 
 @attrs.frozen
 class Actor:
-    """Who gives a command; written to the audit record.
+    """The sender of a command, for the audit record.
 
     Args:
         name: A user, a certificate's subject, or the program.
-        via: How it came: `grpc`, `signal`, `library`.
-        peer: The address it came from; empty if it came from none.
-        why: By what right, such as `token`; empty where nothing was asked for.
+        via: The way that the command took: `grpc`, `signal`, `library`.
+        peer: The address of the sender; empty if it has none.
+        why: Why the sender may make changes, such as `token`; empty if this was not checked.
     """
 
     name: str
@@ -39,42 +39,42 @@ _MEMBER = argument("backend", "a backend of that pool")
 
 @attrs.frozen
 class PauseBackend:
-    """No more probes; the state becomes paused."""
+    """Stop the probes of a backend; its state becomes paused."""
 
     backend: str = attrs.field(metadata=_BACKEND)
 
 
 @attrs.frozen
 class ResumeBackend:
-    """Probe again, from unknown."""
+    """Probe a paused backend again, from state unknown."""
 
     backend: str = attrs.field(metadata=_BACKEND)
 
 
 @attrs.frozen
 class DisableBackend:
-    """No probes, no flows: weight 0 and established flows flushed."""
+    """Stop the probes of a backend, set weight 0 and flush its established flows."""
 
     backend: str = attrs.field(metadata=_BACKEND)
 
 
 @attrs.frozen
 class EnableBackend:
-    """Use it again, from unknown."""
+    """Use a disabled backend again, from state unknown."""
 
     backend: str = attrs.field(metadata=_BACKEND)
 
 
 @attrs.frozen
 class ResetBackend:
-    """Clear a command's change of the admin state: the file decides again."""
+    """Drop a command's change of a backend's state: the file applies again."""
 
     backend: str = attrs.field(metadata=_BACKEND)
 
 
 @attrs.frozen
 class SetFrontendPoolBackendWeight:
-    """Give a backend another weight, 0 to 100, in one pool of one frontend."""
+    """Set the weight of a backend, 0 to 100, in one pool of one frontend."""
 
     frontend: str = attrs.field(metadata=_FRONTEND)
     pool: str = attrs.field(metadata=_POOL)
@@ -84,7 +84,7 @@ class SetFrontendPoolBackendWeight:
 
 @attrs.frozen
 class ResetFrontendPoolBackendWeight:
-    """Clear a command's change of the weight: the file decides again."""
+    """Drop a command's change of a weight: the file applies again."""
 
     frontend: str = attrs.field(metadata=_FRONTEND)
     pool: str = attrs.field(metadata=_POOL)
@@ -93,11 +93,11 @@ class ResetFrontendPoolBackendWeight:
 
 @attrs.frozen
 class SyncDataplane:
-    """Make the dataplane what it should be.
+    """Write the differences between the dataplane and the wanted state.
 
     Args:
-        frontend: Only this one's address; `None` for all.
-        recreate: Also put right what only making a VIP anew can (established flows are lost).
+        frontend: Sync only the address of this frontend; `None` for all.
+        recreate: Also recreate VIPs whose differences need it (established flows are lost).
         prune: Also remove VIPs that were never configured.
     """
 
@@ -105,7 +105,7 @@ class SyncDataplane:
     recreate: bool = attrs.field(
         default=False,
         metadata=argument(
-            "flag", "also delete and create VIPs where nothing else helps: established flows are lost", disruptive=True
+            "flag", "also recreate VIPs whose differences need it: their established flows are lost", disruptive=True
         ),
     )
     prune: bool = attrs.field(
@@ -116,11 +116,11 @@ class SyncDataplane:
 
 @attrs.frozen
 class ReloadConfig:
-    """Read the configuration again; `force` also lets it remove more than half of the VIPs."""
+    """Reload the configuration; `force` allows it to remove more than half of the VIPs."""
 
     force: bool = attrs.field(
         default=False,
-        metadata=argument("flag", "even if that removes more than half of the VIPs", disruptive=True),
+        metadata=argument("flag", "reload even if this removes more than half of the VIPs", disruptive=True),
     )
 
 
@@ -145,7 +145,7 @@ COMMANDS: tuple[CommandInfo, ...] = (
         PauseBackend,
         ("set backend <backend> pause",),
         "Pause",
-        "stop its probes; no new flows, established flows stay",
+        "stop its probes and give it no new flows; established flows stay",
         states=_PROBED,
     ),
     CommandInfo(
@@ -166,7 +166,7 @@ COMMANDS: tuple[CommandInfo, ...] = (
         DisableBackend,
         ("set backend <backend> disable",),
         "Disable",
-        "no probes, no flows; established flows are flushed",
+        "stop its probes, give it no new flows and flush the established ones",
         disruptive=True,
         states=_PROBED | {BackendState.PAUSED},
     ),
@@ -174,29 +174,29 @@ COMMANDS: tuple[CommandInfo, ...] = (
         ResetBackend,
         ("set backend <backend> reset",),
         "Reset state",
-        "drop what a command has set: the configuration file decides again",
+        "drop the change by a command: the configuration file applies again",
         undoes_override=True,
     ),
     CommandInfo(
         SetFrontendPoolBackendWeight,
         (f"{_MEMBER_LINE} <weight>",),
         "Weight",
-        "set its weight, until that is reset or changed in the configuration file",
+        "set its weight, until it is reset or the configuration file changes it",
     ),
     CommandInfo(
         ResetFrontendPoolBackendWeight,
         (f"{_MEMBER_LINE} reset",),
         "Reset weight",
-        "drop what a command has set: the configuration file decides again",
+        "drop the change by a command: the configuration file applies again",
         undoes_override=True,
     ),
     CommandInfo(
         SyncDataplane,
         ("sync vpp lb state [<frontend>]", "sync dataplane state [<frontend>]"),
         "Sync",
-        "write to the dataplane what differs there: all VIPs, or those on one frontend's address",
+        "correct differences in the dataplane: of all VIPs, or of those on one frontend's address",
     ),
-    CommandInfo(ReloadConfig, ("config reload",), "Reload", "read the configuration file again, if it is valid"),
+    CommandInfo(ReloadConfig, ("config reload",), "Reload", "reload the configuration file, if it is valid"),
 )
 """Every command that changes something."""
 
@@ -206,23 +206,23 @@ COMMAND_WORDS: Mapping[str, str] = {
     "set frontend": "a weight in a frontend",
     "set frontend <frontend> pool": "one pool of the frontend",
     "set frontend <frontend> pool <pool> backend": "one backend of the pool",
-    "sync": "write to the dataplane what differs there",
+    "sync": "correct differences in the dataplane",
     "sync vpp": "the dataplane",
     "sync vpp lb": "load balancing",
-    "sync dataplane": "the dataplane, whichever it is",
+    "sync dataplane": "the dataplane, of any kind",
     "config": "the configuration file of maglevd",
 }
-"""What words are for that more than one command begins with."""
+"""Help for words that begin more than one command."""
 
 
 @attrs.frozen
 class CommandResult:
-    """What a command did.
+    """The result of a command.
 
     Args:
-        changed: Whether anything is different now.
-        messages: What the giver should know: a rounded weight, an override, what is held back.
-        errors: Operations that the dataplane did not carry out, each in words; they are tried again.
+        changed: Whether anything changed.
+        messages: Notes for the sender: a rounded weight, an override, held writes.
+        errors: Operations that the dataplane did not carry out, in words; maglevd retries them.
     """
 
     changed: bool
@@ -239,7 +239,7 @@ class UnknownName(CommandError):
 
     Args:
         kind: `backend`, `frontend`, `pool` or `healthcheck`.
-        name: What was asked for.
+        name: The name that was given.
         nearest: The nearest names that do exist, best first.
     """
 

@@ -1,7 +1,7 @@
-"""`Control` is all that an exporter, or a program that embeds maglevd, sees of the running controller.
+"""`Control`: the running controller for exporters and for programs that embed maglevd.
 
-It gives immutable snapshots, takes commands, previews them, and hands out events. Nothing reached through it can slow
-a probe or the dataplane down.
+It returns immutable snapshots, runs and previews commands, and delivers events. Nothing that is done through it can
+slow down a probe or the dataplane.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from maglev.api.snapshots import BackendSnapshot, DataplaneSnapshot, FrontendSna
 
 @attrs.frozen
 class EventFilter:
-    """What a subscriber wants.
+    """Selects the events of a subscriber.
 
     Args:
-        kinds: Which kinds; probes come only when named here.
-        log_level: The least level of log records.
+        kinds: The kinds of events; probes only if they are named here.
+        log_level: The lowest level of log records.
         backends: Only these backends; empty for all.
         frontends: Only these frontends; empty for all.
     """
@@ -44,7 +44,7 @@ class Delivery:
     """One event as a subscriber gets it.
 
     Args:
-        sequence: Rises by one with every event of the daemon; a subscriber sees gaps where its filter leaves some out.
+        sequence: Increases by one with every event of the daemon; gaps are events that the filter leaves out.
         event: The event.
         lost: How many events this subscriber lost just before this one, because it was too slow.
     """
@@ -55,7 +55,7 @@ class Delivery:
 
 
 class EventStream(Protocol):
-    """What a subscriber reads: one by one, or all that has gathered at once."""
+    """The events of a subscriber, to be read one by one, or all waiting ones at once."""
 
     def __aiter__(self) -> AsyncIterator[Delivery]:
         """Iterate over deliveries, in order, until the controller closes (or the subscription is left)."""
@@ -81,7 +81,7 @@ class Subscription:
 
 @attrs.frozen
 class LoopLag:
-    """How late the event loop runs, in seconds.
+    """The delay of the event loop, in seconds.
 
     Args:
         last_s: The latest measurement.
@@ -95,10 +95,10 @@ class LoopLag:
 
 
 class ProbeObserver(Protocol):
-    """Hears of every probe's end, on the probing path: one call a probe, so it must be quick and must not raise."""
+    """Is called at every probe's end, on the probing path: it must be quick and must not raise."""
 
     def __call__(self, backend: str, checker: str, result: ProbeResult, duration_ns: int) -> None:
-        """Take note of one ended probe."""
+        """Note one completed probe."""
         ...
 
 
@@ -140,19 +140,19 @@ class Control(Protocol):
     async def command(self, command: Command, actor: Actor) -> CommandResult:
         """Carry out a command and wait for its effect on the dataplane.
 
-        Commands have their turn one after the other. One that is cancelled before its turn (it waits, or a reload reads
-        its file) changes nothing; one that has begun is carried to its end all the same.
+        Commands run one after the other. A command that is cancelled before it begins (while it waits, or while a
+        reload reads its file) changes nothing. One that has begun runs to its end.
 
         Raises:
             UnknownName: It names something that does not exist.
-            BadArgument: An argument can never be right.
+            BadArgument: An argument is never valid.
             FailedPrecondition: It does not fit the present state.
             NotConnected: It needs the dataplane, and there is no connection.
         """
         ...
 
     async def preview(self, command: Command) -> Preview:
-        """Tell what a command would do, bucket for bucket, without doing it. Raises as `command` does."""
+        """Predict the effect of a command, bucket for bucket, without any change. Raises as `command` does."""
         ...
 
     async def trace_flow(self, frontend: str, flow: Flow) -> FlowTrace:
@@ -165,11 +165,11 @@ class Control(Protocol):
         ...
 
     async def check_config(self) -> Sequence[Problem]:
-        """Check the configuration file as it stands on disk; an empty answer means that a reload would take it."""
+        """Check the configuration file on disk; an empty answer means that a reload would accept it."""
         ...
 
     async def read_dataplane(self, *, details: bool = False) -> DataplaneState:
-        """Read the dataplane afresh; `details` also what is costly (the entries of each server).
+        """Read the dataplane now; with `details`, also what is costly (the entries of each server).
 
         Raises:
             NotConnected: There is no connection.
@@ -178,11 +178,11 @@ class Control(Protocol):
         ...
 
     async def counters(self) -> Sequence[VipCounters]:
-        """Read what each VIP carried. Raises as `read_dataplane`."""
+        """Read the counters of each VIP. Raises as `read_dataplane` does."""
         ...
 
     def subscribe(self, wanted: EventFilter, *, buffer: int = 1024) -> AbstractAsyncContextManager[Subscription]:
-        """Subscribe to events: a snapshot first, then all that follows, with nothing missed between.
+        """Subscribe to events: a snapshot first, then every later event, without a gap.
 
         Args:
             wanted: What to deliver.
@@ -192,7 +192,7 @@ class Control(Protocol):
         ...
 
     def events(self, wanted: EventFilter, *, buffer: int = 1024) -> AbstractAsyncContextManager[EventStream]:
-        """Subscribe to what happens from now on, without a snapshot: that takes long where there are many backends.
+        """Subscribe to events from now on, without a snapshot, which takes long with many backends.
 
         Args:
             wanted: What to deliver.
@@ -206,5 +206,5 @@ class Control(Protocol):
         ...
 
     def lag(self) -> LoopLag:
-        """How late the event loop runs."""
+        """The delay of the event loop."""
         ...

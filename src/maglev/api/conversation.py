@@ -10,7 +10,7 @@ from maglev.api.results import Code, ProbeResult
 
 
 class Closed(Enum):
-    """How a peer ended the connection."""
+    """The ways in which a peer ends a connection."""
 
     EOF = "closed by the peer"
     RESET = "reset by the peer"
@@ -34,13 +34,13 @@ class Done:
 
     Args:
         result: The result of the probe.
-        last_send: Sent before the connection is closed (`QUIT`); whether it arrives decides nothing. The peer is then
-            given time to answer it and to close.
-        orderly: Hear the peer out, and then close the connection in order, so that its log has nothing to complain of.
-            By default it is reset at once, which is the cheapest. See `Conversation.drain`.
+        last_send: Bytes to send before the connection is closed (`QUIT`); whether they arrive does not matter. The peer
+            then gets time to answer them and to close.
+        orderly: Read the rest of the peer's answer, and then close the connection in order, so that the peer logs no
+            error. By default it is reset at once, which costs least. See `Conversation.drain`.
 
-    The result counts at once, whatever `orderly` says, and the next probe does not wait for a connection that is still
-    being heard out.
+    The result counts at once, with or without `orderly`, and the next probe does not wait for the end of the
+    connection.
     """
 
     result: ProbeResult
@@ -69,15 +69,15 @@ class Conversation:
     __slots__ = ()
 
     def opening(self) -> bytes | Done:
-        """What to send first, once connected (and once TLS is up, where the checker starts with TLS).
+        """Return the bytes to send first, once connected (and once TLS is up, where the checker starts with TLS).
 
         Returns:
-            Bytes to send; `b""` when the server sends first; `Done` when being connected is all that was asked.
+            Bytes to send; `b""` if the server sends first; `Done` if an established connection is enough.
         """
         return b""
 
     def secured(self) -> bytes | Done:
-        """What to send after a handshake that `StartTLS` asked for. As `opening`."""
+        """Return the bytes to send after a handshake that `StartTLS` requested, as `opening` does."""
         return b""
 
     def receive(self, data: bytes) -> Action | None:

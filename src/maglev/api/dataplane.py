@@ -1,4 +1,4 @@
-"""The contract of a dataplane: what holds the VIPs and moves the packets.
+"""The contract of a dataplane, which holds the VIPs and forwards the packets.
 
 A dataplane decides nothing. `maglev.domain.plan` computes phases of operations; a session applies them and says of
 each what became of it. Ambiguity is a value: an operation whose reply never came is `Unknown`, and the dataplane is
@@ -23,7 +23,7 @@ FlowHash = Literal["crc32c", "xxhash"]
 
 
 class IPProtocol(StrEnum):
-    """What a VIP listens to."""
+    """The protocol of a VIP."""
 
     TCP = "tcp"
     UDP = "udp"
@@ -37,7 +37,7 @@ class IPProtocol(StrEnum):
 
 
 class Encap(StrEnum):
-    """How packets travel to the servers: decided by the servers' address family."""
+    """The encapsulation of packets to the servers, which the servers' address family decides."""
 
     GRE4 = "gre4"
     GRE6 = "gre6"
@@ -47,7 +47,7 @@ class Encap(StrEnum):
 
 @attrs.frozen(order=True, cache_hash=True)  # a sync hashes one for each server
 class VipKey:
-    """What names a VIP in a dataplane.
+    """The key of a VIP in a dataplane.
 
     Args:
         address: The host address that clients connect to.
@@ -72,10 +72,10 @@ class ServerState:
 
     Args:
         weight: Its weight in the new-flow table, 0 to 100.
-        buckets: How many buckets of the table are its own; `None` if the dataplane does not say.
-        entries: How many entries of the tables of established flows name it: an upper bound of its flows, since an
-            entry stays when its flow ends, until another needs its place. `None` if not asked or not known.
-        since_s: When it was added or last changed, in seconds since the epoch; `None` if the dataplane does not say.
+        buckets: The number of its buckets in the table; `None` if the dataplane does not say.
+        entries: Its entries in the tables of established flows: an upper bound of its flows, since an entry stays after
+            its flow ends, until another flow needs its place. `None` if not asked or not known.
+        since_s: Time of its addition or last change, in seconds since the epoch; `None` if the dataplane does not say.
     """
 
     weight: int
@@ -86,7 +86,7 @@ class ServerState:
 
 @attrs.frozen
 class VipAttributes:
-    """What a VIP is made with, and what established flows hang on: changed only by making it anew.
+    """The fixed attributes of a VIP: changing them recreates it, which ends established flows.
 
     Args:
         encap: GRE over IPv4 or IPv6.
@@ -105,7 +105,7 @@ class VipState:
     """One VIP as a dataplane holds it.
 
     Args:
-        attributes: What it was made with.
+        attributes: Its fixed attributes.
         servers: Its live servers by address.
         index: The dataplane's own number for it, which counters are kept under; `None` if it has none.
     """
@@ -117,7 +117,7 @@ class VipState:
 
 @attrs.frozen
 class DataplaneConf:
-    """What holds for the whole dataplane.
+    """Settings of the whole dataplane.
 
     Args:
         ipv4_source: Outer source address of GRE over IPv4; `None` if the dataplane has no use for one.
@@ -142,16 +142,16 @@ class DataplaneState:
 
 @attrs.frozen
 class DataplaneInfo:
-    """Which dataplane this is; fixed while a session lasts.
+    """The properties of a dataplane, constant during a session.
 
     Args:
         name: The plugin's name, `vpp` or `memory`.
         version: The dataplane's own version.
-        boot_id: Another value after every restart of the dataplane, and the same until then.
-        flow_hash: How it hashes flows to buckets.
-        capabilities: What it can beside the basics: `entries` (of established flows, by server), `counters`.
-        missing: What it lacks and maglevd would have used, in words.
-        build_date: When it was built; empty if it does not say.
+        boot_id: An identifier that changes with every restart of the dataplane.
+        flow_hash: Its hash of flows to buckets.
+        capabilities: Its optional abilities: `entries` (of established flows, by server), `counters`.
+        missing: Abilities that it lacks and maglevd would use, in words.
+        build_date: The time of its build; empty if it does not say.
         pid: Its process id; `None` if it has none.
         boot_time_s: When it started, seconds since the epoch; `None` if it does not say.
         connected_at_s: When this session was made, seconds since the epoch.
@@ -214,7 +214,7 @@ class SetWeight:
 
 @attrs.frozen
 class SetConf:
-    """Set what holds for the whole dataplane."""
+    """Write the settings of the whole dataplane."""
 
     conf: DataplaneConf
 
@@ -225,7 +225,7 @@ Operation = AddVip | DeleteVip | AddServer | DeleteServer | SetWeight | SetConf
 
 @attrs.frozen
 class Ok:
-    """The dataplane says it was done."""
+    """The dataplane reported success."""
 
 
 @attrs.frozen
@@ -241,14 +241,14 @@ class Failed:
 
 @attrs.frozen
 class Unknown:
-    """No reply came (a deadline passed, the connection broke): it may or may not have been done."""
+    """No reply arrived (a deadline passed, the connection broke): the dataplane may or may not have done it."""
 
     why: str
 
 
 @attrs.frozen
 class NotSent:
-    """It was not tried, since an operation before it failed or the connection was gone."""
+    """The operation was not sent, since one before it failed or the connection was lost."""
 
 
 OperationResult = Ok | Failed | Unknown | NotSent
@@ -257,10 +257,10 @@ OperationResult = Ok | Failed | Unknown | NotSent
 
 @attrs.frozen
 class VipCounters:
-    """What one VIP carried since the dataplane started; `None` where a dataplane does not count it.
+    """The counters of one VIP since the dataplane started; `None` if a dataplane does not count it.
 
     Args:
-        vip: Whose they are.
+        vip: The VIP.
         packets: Packets by kind: `existing` (of known flows), `first` (of new flows), `untracked`, `no_server`.
         route_packets: Packets that the route of its address matched: all VIPs of the address have the same figure.
         route_bytes: Bytes that the route of its address matched, likewise.
@@ -273,7 +273,7 @@ class VipCounters:
 
 
 class LostKind(Enum):
-    """How a connection to a dataplane ended."""
+    """The ways in which a connection to a dataplane ends."""
 
     CLOSED = "closed"
     """End of file or a reset: the dataplane stopped or dropped us."""
@@ -285,7 +285,7 @@ class LostKind(Enum):
 
 @attrs.frozen
 class LostReason:
-    """Why a session ended."""
+    """The cause of a session's end."""
 
     kind: LostKind
     detail: str
@@ -341,7 +341,7 @@ class Session(Protocol):
 
 @runtime_checkable
 class CountsMessages(Protocol):
-    """What a session may have besides: an account of the messages that it exchanges with the dataplane."""
+    """An optional part of a session: counts the messages that it exchanges with the dataplane."""
 
     @property
     def api_counts(self) -> Mapping[tuple[str, str, str], int]:

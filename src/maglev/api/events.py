@@ -1,4 +1,4 @@
-"""What happens, as values. One event each, frozen, made once and shared by every subscriber."""
+"""Events as values: frozen, made once, and shared by all subscribers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from maglev.api.results import ProbeResult
 
 
 class BackendState(StrEnum):
-    """What is held of a backend."""
+    """The state of a backend."""
 
     UNKNOWN = "unknown"
     UP = "up"
@@ -23,7 +23,7 @@ class BackendState(StrEnum):
 
 
 class FrontendState(StrEnum):
-    """Whether a frontend serves: up when some effective weight is not 0."""
+    """The state of a frontend: up if some effective weight is not 0."""
 
     UNKNOWN = "unknown"
     UP = "up"
@@ -48,11 +48,11 @@ class Transition:
     """One change of a backend's state.
 
     Args:
-        from_state: What it was.
-        to_state: What it is.
-        at_s: When, in seconds since the epoch.
-        result: The probe result that decided it; `None` for a command or a reload.
-        why: The cause where no probe decided: `pause`, `enable`, `reload`.
+        from_state: The old state.
+        to_state: The new state.
+        at_s: The time, in seconds since the epoch.
+        result: The probe result that caused it; `None` for a command or a reload.
+        why: The cause if it was not a probe: `pause`, `enable`, `reload`.
     """
 
     from_state: BackendState
@@ -67,10 +67,10 @@ class LogEvent:
     """A log record.
 
     Args:
-        at_s: When, in seconds since the epoch.
+        at_s: The time, in seconds since the epoch.
         level: `debug`, `info`, `warning`, `error` or `critical`.
         message: The event's short name.
-        fields: What else the record holds.
+        fields: Its other fields.
     """
 
     at_s: float
@@ -85,7 +85,7 @@ class BackendEvent:
     """A backend changed state; as a replay for a new subscriber, from and to are equal.
 
     Args:
-        at_s: When, in seconds since the epoch.
+        at_s: The time, in seconds since the epoch.
         backend: Its name.
         frontends: The names of the frontends that use it.
         transition: From, to and why.
@@ -103,12 +103,12 @@ class FrontendEvent:
     """A frontend changed state or its active pool; as a replay, from and to are equal.
 
     Args:
-        at_s: When, in seconds since the epoch.
+        at_s: The time, in seconds since the epoch.
         frontend: Its name.
-        from_state: What it was.
-        to_state: What it is.
+        from_state: The old state.
+        to_state: The new state.
         active_pool: The pool that serves now.
-        why: What decided it.
+        why: The cause.
     """
 
     at_s: float
@@ -125,12 +125,12 @@ class WeightEvent:
     """A configured or effective weight changed.
 
     Args:
-        at_s: When, in seconds since the epoch.
-        frontend: Of which frontend.
-        pool: Of which pool.
-        backend: Of which backend.
+        at_s: The time, in seconds since the epoch.
+        frontend: The frontend's name.
+        pool: The pool's name.
+        backend: The backend's name.
         weight: The configured (or overridden) weight, 0 to 100.
-        effective: What it comes to now, 0 to 100.
+        effective: The effective weight now, 0 to 100.
         previous: The effective weight before.
         reason: Why the effective weight is what it is.
     """
@@ -147,7 +147,7 @@ class WeightEvent:
 
 
 class DataplaneChange(StrEnum):
-    """What became of the connection to the dataplane."""
+    """Changes of the connection to the dataplane."""
 
     CONNECTED = "connected"
     LOST = "lost"
@@ -159,10 +159,10 @@ class DataplaneEvent:
     """The connection to the dataplane changed.
 
     Args:
-        at_s: When, in seconds since the epoch.
+        at_s: The time, in seconds since the epoch.
         name: The dataplane's name.
-        change: What became of it.
-        detail: Version, or why it was lost.
+        change: The kind of change.
+        detail: The dataplane's version, or the cause of the loss.
     """
 
     at_s: float
@@ -177,12 +177,12 @@ class SyncEvent:
     """A plan was carried out.
 
     Args:
-        at_s: When it ended, in seconds since the epoch.
+        at_s: The time of its end, in seconds since the epoch.
         scope: `transition`, `periodic`, `operator`, `reload` or `fill`.
-        frontends: What it was for; empty for all.
-        operations: How many operations by kind (`set-weight`: 2).
-        errors: What was refused or unanswered, in words, each naming VIP and server.
-        duration_s: From the first operation to the last reply, in seconds.
+        frontends: The frontends that it was for; empty for all.
+        operations: The number of operations by kind (`set-weight`: 2).
+        errors: The refused or unanswered operations, in words, each with its VIP and server.
+        duration_s: Time from the first operation to the last reply, in seconds.
     """
 
     at_s: float
@@ -195,7 +195,7 @@ class SyncEvent:
 
 
 class ProbePhase(StrEnum):
-    """A probe's two ends."""
+    """The phases of a probe."""
 
     START = "start"
     DONE = "done"
@@ -206,7 +206,7 @@ class ProbeEvent:
     """A probe started or ended; made only while somebody asks for it.
 
     Args:
-        at_s: When, in seconds since the epoch.
+        at_s: The time, in seconds since the epoch.
         backend: Whose probe.
         phase: Start or done.
         result: How it ended; `None` at the start.

@@ -1,4 +1,4 @@
-"""The contract of an exporter: whatever shows the controller to the outside world."""
+"""The contract of an exporter, which shows the controller to the outside world."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from maglev.api.options import NoOptions
 
 
 class Exporter(ABC):
-    """A server, a writer, a feed. One that crashes is logged and started again with back-off; nothing else notices."""
+    """A server, a writer or a feed. If it crashes, this is logged, and it is restarted with back-off."""
 
     name: ClassVar[str]
-    """What stands under `exporters:` in the configuration."""
+    """Its key under `exporters:` in the configuration."""
     Options: ClassVar[type[Any]] = NoOptions
     """An attrs class made of `maglev.api.option` fields."""
 
@@ -27,11 +27,11 @@ class Exporter(ABC):
         """The daemon's: is called with what `trouble` was told."""
 
     def trouble(self, what: str, why: str | None) -> None:
-        """Tell that a part does not work while the rest goes on, or that it works again; operators see it.
+        """Report that a part does not work while the rest does, or that it works again; operators see it.
 
         Args:
             what: An address that is listened on, a path.
-            why: Why it does not work, in a line; `None`: it does.
+            why: The cause, in one line; `None` if it works.
         """
         if self.troubles.get(what) == why:
             return
@@ -58,7 +58,7 @@ class Exporter(ABC):
 
     @classmethod
     def check(cls, options: Any) -> None:
-        """Look at what serving with these options will need (certificates, token files, addresses); may block.
+        """Check what serving with these options needs (certificates, token files, addresses); may block.
 
         `maglevd check`, `config check` and reloads call it, in another process than the one that serves.
 
@@ -66,8 +66,8 @@ class Exporter(ABC):
             options: An instance of `Options`.
 
         Raises:
-            ValueError: Something cannot be used; says which and why.
-            OSError: Likewise.
+            ValueError: An option cannot be used; the message names it and says why.
+            OSError: A file or an address cannot be used.
         """
         return
 
@@ -78,7 +78,7 @@ class Exporter(ABC):
             options: A new instance of `Options`. Options marked `Reload.RESTART` are the old ones in any case.
 
         Returns:
-            What is different now, in words; empty: nothing.
+            The changes, in words; empty if there is none.
 
         Raises:
             ValueError: They cannot be used; nothing was changed.

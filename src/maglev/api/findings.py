@@ -1,4 +1,4 @@
-"""What a session may find wrong with its dataplane, and only the dataplane's operator can put right."""
+"""Findings of a session: faults of its dataplane that only the dataplane's operator can correct."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import attrs
 
 @attrs.frozen
 class DataplaneFindings:
-    """What is wrong with a dataplane and only its operator can put right.
+    """Faults of a dataplane that only its operator can correct.
 
     Args:
-        unrouted: Servers in use that it has no route to, in order: what is sent to them is dropped.
-        lost_bytes: Memory that it never gives back, of VIPs removed or made anew, in bytes: since it started, as far
-            as maglevd was there to see it. `None` if that is not known of this kind of dataplane.
+        unrouted: Servers in use that it has no route to, in order: it drops packets for them.
+        lost_bytes: Memory that it lost to VIPs that were removed or recreated, in bytes: since it started,
+            while maglevd was connected. `None` if this kind of dataplane does not tell.
     """
 
     unrouted: tuple[IPv4Address | IPv6Address, ...] = ()
@@ -24,9 +24,9 @@ class DataplaneFindings:
 
 @runtime_checkable
 class TellsFindings(Protocol):
-    """What a session may have besides: what it found wrong with the dataplane when it last read it."""
+    """An optional part of a session: its findings when it last read the dataplane."""
 
     @property
     def findings(self) -> DataplaneFindings:
-        """What is wrong now."""
+        """Return the present findings."""
         ...

@@ -1,4 +1,4 @@
-"""What is, in numbers: the part of a snapshot that metrics need, made so that ten thousand backends cost little.
+"""The part of a snapshot that metrics need, made so that 10 000 backends cost little.
 
 A `Snapshot` says everything and is built whole each time. Metrics are made anew only for what changed, so that a value
 that is the *same object* as at the last look has not changed, and what was made of it can be kept.
@@ -22,15 +22,15 @@ class DataplaneStatus:
 
     Args:
         name: The plugin's name.
-        connected: Whether there is a connection, and what the dataplane holds is known.
-        observing: Whether `--observe` keeps everything from being written.
-        info: Which dataplane it is; `None` while not connected.
-        detail: Why it is not connected, or empty.
+        connected: Whether there is a connection, and the dataplane's state is known.
+        observing: Whether `--observe` prevents all writes.
+        info: The dataplane's properties; `None` while not connected.
+        detail: Why it is not connected; empty if it is.
         api_messages: Messages to and from it since maglevd started, by (message, `tx` or `rx`, `ok` or `error`);
             empty for a dataplane that does not count them.
         operations: Operations sent since maglevd started, by (scope of the pass, kind), and under the kind `error`
             those that failed.
-        findings: What is wrong with the dataplane and only its operator can put right; nothing while not connected.
+        findings: Faults of the dataplane that only its operator can correct; none while not connected.
     """
 
     name: str
@@ -44,16 +44,16 @@ class DataplaneStatus:
 
 
 TroubleKind = Literal["exporter", "exporter-options", "reload", "state"]
-"""`exporter`: one that does not serve. `exporter-options`: one that serves with old options, since it refused the new.
-`reload`: the last reload was refused. `state`: what commands changed could not be saved, and is lost at a restart."""
+"""`exporter`: an exporter does not serve. `exporter-options`: an exporter refused new options and serves with the old
+ones. `reload`: the last reload was refused. `state`: changes by commands were not saved, and are lost at a restart."""
 
 
 @attrs.frozen
 class Trouble:
-    """Something that is wrong with the daemon itself, until something puts it right.
+    """A trouble of the daemon itself, until it is resolved.
 
     Args:
-        kind: With what.
+        kind: The kind of trouble.
         name: The exporter's name; empty for the other kinds.
         message: What is wrong, in words.
         since_s: Since when, in seconds since the epoch.
@@ -71,13 +71,13 @@ class Status:
 
     Args:
         at_s: When this was taken, in seconds since the epoch.
-        version: Of the daemon.
+        version: The daemon's version.
         started_at_s: When the daemon started, in seconds since the epoch.
         config_loaded_at_s: When the running configuration was loaded, in seconds since the epoch.
         reloads: How many reloads there were since the start, by `success` and `failure`.
         warm: Whether the warm-up is over.
         dataplane: The connection to the dataplane.
-        troubles: What is wrong with the daemon itself.
+        troubles: Unresolved troubles of the daemon itself.
     """
 
     at_s: float
@@ -117,8 +117,8 @@ class MemberMetrics:
     Args:
         pool: The pool.
         backend: The backend.
-        weight: What is wanted, 0 to 100: the file's, or what a command put in its place.
-        effective_weight: What it comes to now, 0 to 100.
+        weight: The wanted weight, 0 to 100: from the file or a command.
+        effective_weight: The effective weight now, 0 to 100.
     """
 
     pool: str

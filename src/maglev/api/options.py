@@ -1,8 +1,8 @@
-"""Options are declared once, as fields of an attrs class; everything else is read off the metadata.
+"""Options are declared once, as fields of an attrs class; everything else is derived from the metadata.
 
 The YAML keys and their strict checks, the command-line flags and environment variables of exporters, dataplanes and
 commands, the JSON schema and the reference pages all come from the same class. Keys in YAML are the field names with
-dashes. `maglev.command_line` makes the options of a command of such a class.
+dashes. `maglev.command_line` makes the options of a command from such a class.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _KEY = "maglev"
 
 
 class Reload(Enum):
-    """What a changed option needs."""
+    """The action that a changed option needs."""
 
     LIVE = "reload"
     """Takes effect on SIGHUP."""
@@ -29,7 +29,7 @@ class Reload(Enum):
 
 @attrs.frozen
 class OptionInfo:
-    """What is known of one option beside its type and default.
+    """The metadata of one option.
 
     Args:
         help: One sentence for people, without a full stop.
@@ -38,14 +38,14 @@ class OptionInfo:
             option if it is the field's name with dashes.
         secret: Whether the value is never printed, logged or shown; or a function that returns what may be shown of
             it: `hide_values`, `hide_query`, `hide_url`, or one of your own.
-        reload: What a change of the value needs.
+        reload: The action that a change of the value needs.
         examples: Values worth showing in the reference page.
-        allowed: What is allowed, in words, for error messages where the type does not say it.
-        metavar: What stands for the value in the help of a command, for example `FILE`.
+        allowed: The allowed values, in words, for error messages, if the type does not say it.
+        metavar: The placeholder of the value in the help of a command, for example `FILE`.
         variable: The environment variable of a command's option; `None`: `MAGLEV_` and the flag in capitals
             (`MAGLEV_GRPC_ADDR`), as all others have it; empty: there is none, and a switch has no `--no-…`.
-        multiple: Whether a command's option may be given again.
-        aliases: Other spellings of a choice, each with what it stands for.
+        multiple: Whether a command's option may be repeated.
+        aliases: Other spellings of a choice, each with the choice that it means.
     """
 
     help: str
@@ -91,18 +91,18 @@ def option(  # noqa: PLR0913 - all but the first are keywords
     Args:
         default: The value when the key is absent; leave it out to require the key.
         help: One sentence for people, without a full stop.
-        factory: Makes the default where it is mutable; not together with `default`.
+        factory: Makes a mutable default; not together with `default`.
         unit: The unit of a bare number; empty if it has none.
         flag: The long command-line flag without dashes; of YAML's options only those of exporters and dataplanes have
             flags.
         secret: As in `OptionInfo`. What the validator or the converter says of the value is shown without it.
-        reload: What a change of the value needs.
+        reload: The action that a change of the value needs.
         examples: Values worth showing in the reference page.
-        allowed: What is allowed, in words.
+        allowed: The allowed values, in words.
         metavar: As in `OptionInfo`, and so are `variable` and `multiple`: for options of commands.
         variable: The environment variable.
-        multiple: Whether it may be given again.
-        aliases: Other spellings of a choice, each with what it stands for: for options of commands.
+        multiple: Whether it may be repeated.
+        aliases: Other spellings of a choice, each with the choice that it means: for options of commands.
         validator: An attrs validator. Raise `ValueError` with a message that says what is wrong and what is allowed:
             the loader puts file, line and path before it.
         converter: An attrs converter, run after the type of the value was checked. `ValueError` as above.
@@ -169,4 +169,4 @@ def secrets_of(options: Any) -> Iterator[str]:
 
 @attrs.frozen
 class NoOptions:
-    """For a plugin that has nothing to set."""
+    """For a plugin without options."""

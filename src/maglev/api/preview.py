@@ -1,4 +1,4 @@
-"""What would happen: previews of commands and traces of flows, exact because tables and hashes are."""
+"""Previews of commands and traces of flows: exact, because they use the dataplane's tables and hashes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from maglev.api.events import BackendState, FrontendState
 
 @attrs.frozen
 class Shares:
-    """What one frontend and its servers have, before or after.
+    """The weights and buckets of a frontend's servers, before or after.
 
     Args:
         weights: Effective weight by backend.
@@ -32,15 +32,15 @@ class Shares:
 
 @attrs.frozen
 class FrontendPreview:
-    """What a command would do to one frontend.
+    """The predicted change of a frontend.
 
     Args:
         frontend: Its name.
-        before: What is now.
-        after: What would be.
+        before: The present shares.
+        after: The predicted shares.
         moved: Share of new flows that would go to another server, 0 to 1.
         moved_avoidable: Share of the surviving servers' buckets that would move as well, 0 to 1.
-        operations: What would be written, in order, in words.
+        operations: The operations, in order, in words.
         flushed: Servers whose established flows would be flushed.
     """
 
@@ -55,7 +55,7 @@ class FrontendPreview:
 
 @attrs.frozen
 class BackendPreview:
-    """What a command would do to the state of one backend.
+    """The predicted change of a backend's state.
 
     Args:
         backend: Its name.
@@ -70,13 +70,13 @@ class BackendPreview:
 
 @attrs.frozen
 class Preview:
-    """What a command would do, bucket for bucket; nothing was changed.
+    """The predicted effect of a command, bucket for bucket; nothing was changed.
 
     Args:
-        frontends: The frontends that something would change for.
-        messages: What the command would say.
+        frontends: The frontends that would change.
+        messages: The messages of the command.
         backends: The backends whose state would change.
-        operations: Everything that would be written, in order, in words: what concerns no frontend included.
+        operations: All operations, in order, in words, including those that concern no frontend.
     """
 
     frontends: tuple[FrontendPreview, ...]
@@ -92,8 +92,8 @@ class Flow:
     Args:
         source: The client's address, of the VIP's family.
         source_port: The client's port.
-        protocol: What it speaks; the VIP's own where `None`.
-        destination_port: For VIPs of all ports; the VIP's own where `None`.
+        protocol: Its protocol; `None` for the VIP's own.
+        destination_port: For VIPs of all ports; `None` for the VIP's own.
     """
 
     source: IPv4Address | IPv6Address
@@ -104,17 +104,17 @@ class Flow:
 
 @attrs.frozen
 class FlowTrace:
-    """Which server a new flow gets.
+    """The server of a new flow.
 
     Args:
-        frontend: The frontend that was asked about.
+        frontend: The frontend.
         bucket: Its bucket in the new-flow table.
         server: The server it gets; `None` if no server has weight.
         backend: That server's backend name; empty if none.
         if_down: The server it would get if that one went down.
         backend_if_down: Its backend name; empty if none.
-        flow_hash: Which hash was used.
-        from_dataplane: Whether the weights are the dataplane's own, or only what is wanted (not connected).
+        flow_hash: The hash that was used.
+        from_dataplane: Whether the weights are those in the dataplane, or the wanted ones (not connected).
     """
 
     frontend: str

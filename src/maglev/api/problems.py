@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, and where."""
+"""Problems of a configuration, with their position."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import attrs
 
 @attrs.frozen
 class Problem:
-    """One thing wrong with a configuration.
+    """One problem of a configuration.
 
     Args:
         path: Where in the document (`maglev.frontends.web-v4.pools[0]`).
-        message: What is wrong and what is allowed.
-        file: The file it stands in; empty if it came from elsewhere.
+        message: The mistake and the allowed values.
+        file: The file that contains it; empty if it came from elsewhere.
         line: Counted from 1; 0 if not known.
         column: Counted from 1; 0 if not known.
-        severity: `shape` (not the right form), `meaning` (right form, wrong sense) or `warning`.
+        severity: `shape` (a syntax or type error), `meaning` (a semantic error) or `warning`.
     """
 
     path: str

@@ -1,8 +1,7 @@
-"""What one probe found: a code, HAProxy's where HAProxy has one, and what it means.
+"""The result of one probe: a code (HAProxy's where it has one) and its meaning.
 
-A *verdict* is a pass or a failure and moves a backend's counter. Everything that this host caused (no descriptor, no
-local port, no room in a buffer, no namespace, a fault in a checker, a stalled process) is *void*: it counts neither for
-nor against a backend.
+A *verdict* is a pass or a failure and moves a backend's counter. A result that this host caused (no descriptor, no
+local port, no room in a buffer, no namespace, a fault in a checker, a stalled process) is *void*: it does not count.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ class Layer(StrEnum):
 
 
 class Verdict(Enum):
-    """What a result means for the backend's counter."""
+    """The effect of a result on the backend's counter."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -36,7 +35,7 @@ def _verdict_of(code: str) -> Verdict:
 
 
 class Code(StrEnum):
-    """Why a probe ended as it did.
+    """The code of a probe's result.
 
     The `L…` codes have HAProxy's meanings. The others are ours and are all void.
     """
@@ -94,10 +93,10 @@ _PASS = Verdict.PASS
 
 @attrs.frozen
 class ProbeResult:
-    """How one probe ended.
+    """The result of one probe.
 
     Args:
-        code: Why it ended.
+        code: The cause of its end.
         detail: One short human-readable line: the status, the error, what was expected. Never the peer's raw bytes;
             `maglev.patterns.shown` quotes the first of them.
         duration_ns: From the start of the probe to its end, in nanoseconds. The engine fills it in: a checker may

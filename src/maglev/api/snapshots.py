@@ -1,4 +1,4 @@
-"""What is, at one moment: immutable values, cheap to keep, safe to hand to anybody."""
+"""Snapshots of the state at one moment: immutable values, cheap to keep, safe to share."""
 
 from __future__ import annotations
 
@@ -125,13 +125,13 @@ class FrontendSnapshot:
 
 @attrs.frozen
 class MessageCount:
-    """How many messages of one kind went between maglevd and the dataplane.
+    """The number of messages of one kind between maglevd and the dataplane.
 
     Args:
         message: The message's name in the dataplane's own API, as `lb_as_set_weight`.
         direction: `tx` to the dataplane, `rx` from it.
-        result: `ok`, or `error` for a reply that tells of one or did not come in time.
-        count: Messages since maglevd started, those of earlier connections too.
+        result: `ok`, or `error` for a reply that reports an error or did not arrive in time.
+        count: Messages since maglevd started, over all connections.
     """
 
     message: str
@@ -160,7 +160,7 @@ class DataplaneSnapshot:
     drift: tuple[str, ...] = ()
     """What differs in the values for the whole dataplane and is not put right by itself, in words."""
     unrouted: tuple[IPv4Address | IPv6Address, ...] = ()
-    """Servers in use that it has no route to, in order: what is sent to them is dropped."""
+    """Servers in use that it has no route to, in order: it drops packets for them."""
     lost_bytes: int | None = None
     """Memory that it never gives back, of VIPs removed or made anew, in bytes; `None` if that is not known."""
 

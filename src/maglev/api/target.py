@@ -1,4 +1,4 @@
-"""Whom a checker probes, and how: address, sockets and TLS."""
+"""The target of a checker: address, sockets and TLS."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Target:
     def sockaddr(self) -> tuple[str, int] | tuple[str, int, int, int]:
         """The address as `socket.connect` wants it, with the interface's number where it is a link-local one.
 
-        Ask for it when you connect, and do not keep it: an interface that is made anew has another number.
+        Ask for it when you connect, and do not keep it: a recreated interface has another number.
 
         Raises:
             OSError: It names an interface that is not there.
@@ -95,7 +95,7 @@ class Target:
 
 @attrs.frozen
 class TLS:
-    """How to use TLS with one backend.
+    """The use of TLS with one backend.
 
     Args:
         context: A client context, built once per health check, never per probe. `client_context` of

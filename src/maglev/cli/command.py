@@ -39,7 +39,7 @@ def command(plugins: PluginManager) -> click.Group:
         params=[*core_options(), *plugin_options(plugins), completion_option("maglevd"), version_option("maglevd")],
         commands=[_check, _plugins, _schema, _state, _import, _demo],
         help="Probe backends and keep a Maglev dataplane in sync with them. Without a COMMAND: run the daemon.",
-        epilog="Long options may also be written with one dash. MAGLEV_LOAD_PLUGINS=a,b loads only the plugins a and "
+        epilog="You can write long options with one dash too. MAGLEV_LOAD_PLUGINS=a,b loads only the plugins a and "
         "b; MAGLEV_TRACE_PLUGINS=1 prints the calls to them.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
@@ -68,7 +68,7 @@ def _check(invocation: Invocation, file: str | None) -> None:
 @click.command("plugins", cls=SingleDashCommand, short_help="List the installed plugins")
 @click.pass_obj
 def _plugins(invocation: Invocation) -> None:
-    """List plugins, what each provides and where it was installed from. Exit 1 if one could not be loaded."""
+    """List plugins, what each provides and its distribution. Exit 1 if one could not be loaded."""
     click.echo(listing.plugins(invocation.plugins))
     sys.exit(1 if invocation.plugins.problems else 0)
 
@@ -76,27 +76,27 @@ def _plugins(invocation: Invocation) -> None:
 @click.command("schema", cls=SingleDashCommand, short_help="Print the JSON schema of the configuration")
 @click.pass_obj
 def _schema(invocation: Invocation) -> None:
-    """Print the JSON schema of the configuration, for a YAML editor, with what the installed plugins add."""
+    """Print the JSON schema of the configuration, for a YAML editor, with the options of the installed plugins."""
     from maglev.config import json_schema
 
     click.echo(json.dumps(json_schema.schema(invocation.plugins), indent=2))
 
 
-@click.group("state", cls=SingleDashGroup, short_help="Show or reset what commands changed")
+@click.group("state", cls=SingleDashGroup, short_help="Show or reset changes by commands")
 def _state() -> None:
-    """Show what commands changed and restarts keep, or put it aside; of the directory that --state-dir names."""
+    """Show or reset the changes by commands that --state-dir keeps over restarts."""
 
 
-@_state.command("show", cls=SingleDashCommand, short_help="Print what is kept")
+@_state.command("show", cls=SingleDashCommand, short_help="Print the kept changes")
 @click.pass_obj
 def _state_show(invocation: Invocation) -> None:
-    """Print the overrides that are kept, and who uses the directory. Exit 1 if the file cannot be read."""
+    """Print the kept overrides, and the process that uses the directory. Exit 1 if the file cannot be read."""
     from maglev.cli import state
 
     sys.exit(state.show(state.directory_of(invocation)))
 
 
-@_state.command("reset", cls=SingleDashCommand, short_help="Put the file aside")
+@_state.command("reset", cls=SingleDashCommand, short_help="Rename the file of changes")
 @click.pass_obj
 def _state_reset(invocation: Invocation) -> None:
     """Rename the file, so that the next start has no overrides. Exit 1 while a daemon uses the directory."""
@@ -126,10 +126,10 @@ def _import(invocation: Invocation, /, **values: Any) -> None:
 
 
 @click.command("demo", cls=SingleDashCommand, short_help="Show failovers on real backends on loopback")
-@click.option("--once", is_flag=True, help="Run to the end and exit; with 1 if a prediction failed")
+@click.option("--once", is_flag=True, help="Exit after the last step; status 1 if a prediction failed")
 @click.pass_obj
 def _demo(invocation: Invocation, *, once: bool) -> None:
-    """Show failovers on real backends on loopback, with the dataplane in memory: needs no configuration."""
+    """Show failovers on real backends on loopback, with the dataplane in memory. Needs no configuration."""
     from maglev.cli.demo import run
 
     sys.exit(run(invocation, once=once))

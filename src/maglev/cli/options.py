@@ -1,4 +1,4 @@
-"""What the command line and the environment say to `maglevd`, those of the installed plugins' flags included."""
+"""The options of `maglevd`, from its command line and environment, with the flags of the installed plugins."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ class Invocation:
     """
 
     plugins: PluginManager
-    config: Path = option(Path("/etc/vpp-maglev/maglev.yaml"), help="The configuration", metavar="FILE")
+    config: Path = option(Path("/etc/vpp-maglev/maglev.yaml"), help="The configuration file", metavar="FILE")
     log_level: Literal["debug", "info", "warning", "error"] = option(
-        "info", help="The least level that is logged", aliases={"warn": "warning"}
+        "info", help="Lowest level to log", aliases={"warn": "warning"}
     )
     log_format: Literal["json", "console"] | None = option(
-        None, help="How to log; json unless standard error is a terminal"
+        None, help="Format of the log; default: console on a terminal, else json"
     )
     audit_log: str = option(
         "",
-        help="Where the audit record goes, whatever the log level: a file, `journal`, or empty: with the other logs",
+        help="Destination of the audit record: a file, or `journal`; empty: the log, at any log level",
         metavar="FILE",
     )
     state_dir: Path | None = option(
         Path("/var/lib/vpp-maglev"),
-        help="Where changes made by commands are kept over restarts; empty: nowhere",
+        help="Directory that keeps changes by commands over restarts; empty: they are not kept",
         metavar="DIRECTORY",
     )
-    observe: bool = option(False, help="Probe, plan and tell, but write nothing to the dataplane")
+    observe: bool = option(False, help="Probe, plan and log, but write nothing to the dataplane")
     uvloop: bool = option(False, help="Run on uvloop, which must be installed")
     check: bool = option(
         False,

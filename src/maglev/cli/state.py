@@ -18,7 +18,7 @@ def show(directory: Path) -> int:
     """
     path = directory / FILE
     user = user_of(directory)
-    click.echo(f"{directory}: used by {user}" if user else f"{directory}: used by nobody")
+    click.echo(f"{directory}: used by {user}" if user else f"{directory}: not in use")
     try:
         kept = OverrideStore(directory).load()
     except StateError as error:

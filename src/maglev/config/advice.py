@@ -1,4 +1,4 @@
-"""What is legal and probably not meant."""
+"""Warns of what is valid but probably a mistake."""
 
 from __future__ import annotations
 
@@ -75,10 +75,10 @@ def _alike(draft: Draft) -> Iterator[Fault]:
             path: Path = ("maglev", section, name)
             other = seen.setdefault(look(name), name)
             if other != name:
-                message = f"the name {name!a} looks like {other!a}, and is another"
+                message = f"the name {name!a} looks like {other!a}, but is another name"
                 yield _warning(path, message, at_key=True)
             elif hidden := unseen(name):
-                yield _warning(path, f"the name {name!a} has characters that nobody sees: {hidden}", at_key=True)
+                yield _warning(path, f"the name {name!a} has invisible characters: {hidden}", at_key=True)
 
 
 def _about_addresses(draft: Draft) -> Iterator[Fault]:
@@ -97,7 +97,7 @@ def _about_addresses(draft: Draft) -> Iterator[Fault]:
 def _about_frontend(draft: Draft, name: str, frontend: FrontendConfig) -> Iterator[Fault]:
     path: Path = ("maglev", "frontends", name)
     if frontend.port == 0 and frontend.protocol is not IPProtocol.ANY:
-        message = f"{frontend.protocol} without a port is taken as `any`: all protocols and all ports"
+        message = f"{frontend.protocol} without a port means `any`: all protocols and all ports"
         yield _warning((*path, "protocol"), message)
     step = weight_step_of(draft.lb, frontend)
     for position, pool in enumerate(frontend.pools):
@@ -117,7 +117,7 @@ def _about_pool(pool: PoolConfig, step: int, table_length: int) -> Iterator[tupl
     total = sum(table_weight(weight, step).value for weight in weights)
     if total * _FULLEST > table_length:
         message = (
-            f"the weights come to {total} entries (step {step}) in a table of {table_length} buckets, more than a "
+            f"the weights add up to {total} entries (step {step}) in a table of {table_length} buckets, more than a "
             f"quarter: shares will be uneven; raise new-flow-table-length or weight-step"
         )
         yield "backends", message

@@ -61,14 +61,14 @@ def assemble_config(config: Config, plugins: Installed) -> Draft:
 
 def _top(draft: Draft, data: Any) -> Mapping[str, Any]:
     if data is None:
-        draft.complain(Fault((), f"there is nothing here: a mapping with the key {_TOP!r} is needed"))
+        draft.complain(Fault((), f"the document is empty: a mapping with the key {_TOP!r} is needed"))
         return {}
     if not isinstance(data, Mapping):
         draft.complain(Fault((), f"the whole must be a mapping with the key {_TOP!r}"))
         return {}
     for key in data:
         if key != _TOP and not str(key).startswith(ANCHORS):
-            draft.complain(Fault((key,), f"unknown key {key!r}; everything stands below {_TOP!r}", at_key=True))
+            draft.complain(Fault((key,), f"unknown key {key!r}; everything must be below {_TOP!r}", at_key=True))
     if _TOP not in data:
         draft.complain(Fault((), f"the key {_TOP!r} is missing"))
     return draft.mapping((_TOP,), data.get(_TOP))
@@ -119,7 +119,7 @@ class _Dataplanes:
         """Use a dataplane: complain if it is not there or has nothing to connect to.
 
         Args:
-            name: Which one.
+            name: The dataplane's name.
             options: Its options, if they were read already.
         """
         draft = self._draft

@@ -116,7 +116,7 @@ class _Mapping:
                 raise NotYamlError("a key must be a plain word", position)
             self.step, self.step_position = value, position
             known = self.marks.get(value)
-            return f"the key {value!r} stands here a second time; the first is in line {known[0][0]}" if known else ""
+            return f"the key {value!r} is repeated; the first is in line {known[0][0]}" if known else ""
         if self.step == "<<":
             self.merges += _merge_sources(value, position)
         elif self.step not in self.data:
@@ -203,15 +203,15 @@ class _Builder:
     def _alias(self, event: Any) -> None:
         position = _position(event)
         if any(container.anchor == event.anchor for container in self._open):
-            raise NotYamlError("the alias here stands inside what it names", position)
+            raise NotYamlError("this alias is inside the value that it names", position)
         if event.anchor not in self._anchors:
             # Its name is not repeated: a password that begins with * is read as one.
-            message = "the alias here names nothing that comes before it; text that begins with * needs quotes"
+            message = "this alias has no anchor before it; text that begins with * needs quotes"
             raise NotYamlError(message, position)
         value, size = self._anchors[event.anchor]
         self._expanded += size
         if self._expanded > MAX_EXPANDED:
-            raise NotYamlError(f"aliases stand for more than {MAX_EXPANDED} values", position)
+            raise NotYamlError(f"aliases expand to more than {MAX_EXPANDED} values", position)
         self._put(value, position, size)
 
     def _put(self, value: Any, position: Position, size: int) -> None:
@@ -225,7 +225,7 @@ class _Builder:
 
     def _check_tag(self, event: Any, position: Position) -> None:
         if event.tag not in _STANDARD_TAGS:
-            message = "the tag here means nothing: only plain YAML is allowed; text that begins with ! needs quotes"
+            message = "this tag is unknown: only plain YAML is allowed; text that begins with ! needs quotes"
             self._complain(message, position)
 
     def _complain(self, message: str, position: Position) -> None:

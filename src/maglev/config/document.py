@@ -39,7 +39,7 @@ def _decode(source: bytes) -> str:
         return source.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = source[: error.start].decode("utf-8", "replace")
-        message = f"not UTF-8: the byte 0x{source[error.start]:02x} cannot stand here"
+        message = f"not UTF-8: the byte 0x{source[error.start]:02x} is invalid here"
         raise NotYamlError(message, _position_in(before, len(before))) from error
 
 
@@ -56,7 +56,7 @@ def _explained(error: yaml.MarkedYAMLError, text: str) -> NotYamlError:
         message += f" ({error.context} that began in line {error.context_mark.line + 1})"
     lines = text.split("\n", line)
     if 0 < line <= len(lines) and "\t" in lines[line - 1][:column]:
-        message += "; there is a tab here, and only spaces may indent"
+        message += "; there is a tab here, but only spaces may indent"
     return NotYamlError(message, (line, column))
 
 

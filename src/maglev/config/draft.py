@@ -22,7 +22,7 @@ ANCHORS = "x-"
 
 @attrs.define(eq=False)
 class Draft:
-    """What has been read of a configuration.
+    """The part of a configuration that has been read.
 
     Args:
         structurer: Makes values, and knows how names are probably meant.

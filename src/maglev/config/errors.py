@@ -1,4 +1,4 @@
-"""What the loader hands back: a configuration with warnings, or everything that is wrong with it."""
+"""The loader's results: a configuration with warnings, or all errors."""
 
 from __future__ import annotations
 

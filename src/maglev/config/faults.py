@@ -1,4 +1,4 @@
-"""What is wrong somewhere below a value, while it is still open where that value stands in the file."""
+"""Faults within a value, before the value's position in the file is known."""
 
 from __future__ import annotations
 

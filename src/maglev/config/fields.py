@@ -36,7 +36,7 @@ class Key:
 
     @property
     def info(self) -> OptionInfo:
-        """What is known of it beside type and default."""
+        """The option's metadata."""
         return option_info(self.attribute)
 
     @property

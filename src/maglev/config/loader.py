@@ -124,7 +124,7 @@ async def load_in_subprocess(
     flag_values: FlagValues | None = None,
     within_s: float = READ_WITHIN_S,
 ) -> Loaded:
-    """As `load`, in another process: reading ten thousand backends would hold up this one's probes for a second.
+    """Load a configuration in another process: reading 10 000 backends would delay probes here for a second.
 
     A file that does not answer (a pipe that nobody writes to, a dead network disk) stops nothing but that process,
     which is killed after `within_s` seconds. That goes for the files that checks name, too.

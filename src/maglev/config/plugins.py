@@ -1,4 +1,4 @@
-"""What is installed, as far as the configuration has to know, and what to install where something is missing."""
+"""Tells the configuration which plugins are installed, and which to install for a missing one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FailedPlugin(Protocol):
 
     @property
     def plugin(self) -> str:
-        """Its entry point's name."""
+        """The name of its entry point."""
 
     @property
     def distribution(self) -> str:
@@ -41,11 +41,11 @@ class FailedPlugin(Protocol):
 
     @property
     def message(self) -> str:
-        """Why it could not be loaded."""
+        """The reason why it could not be loaded."""
 
 
 class Installed(Protocol):
-    """What the plugins give; `maglev.plugin.PluginManager` is one."""
+    """The classes of the plugins; `maglev.plugin.PluginManager` is one."""
 
     @property
     def checkers(self) -> Mapping[str, type[Checker]]:
@@ -61,7 +61,7 @@ class Installed(Protocol):
 
     @property
     def problems(self) -> Sequence[FailedPlugin]:
-        """What could not be loaded."""
+        """The plugins that could not be loaded."""
 
     @property
     def switched_off(self) -> AbstractSet[str]:

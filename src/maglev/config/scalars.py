@@ -1,4 +1,4 @@
-"""What a plain word in YAML is: decided here, and stricter than YAML 1.1 does it.
+"""Decides the type of a plain scalar in YAML, more strictly than YAML 1.1.
 
 `no` is no boolean, `012` no octal number, `1:30` no number to base sixty and `2026-01-01` no date: each is a string,
 and the check of its type then says what should stand there. A number with an exponent is one in the form that all

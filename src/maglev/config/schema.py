@@ -41,19 +41,19 @@ _NOTE = "default: `interval`"
 
 @attrs.frozen
 class HealthCheckerConfig:
-    """`maglev.healthchecker`: what holds for all health checks."""
+    """`maglev.healthchecker`: settings for all health checks."""
 
-    transition_history: int = option(5, help="Transitions kept per backend", validator=between(1, 10_000))
+    transition_history: int = option(5, help="How many transitions to keep per backend", validator=between(1, 10_000))
     netns: str | None = option(
         None,
-        help="Network namespace to probe in, by name or path; default: the current one",
+        help="Network namespace to probe in, by name or path; default: that of maglevd",
         examples=("dataplane",),
     )
 
 
 @attrs.frozen
 class LbConfig:
-    """`maglev.<dataplane>.lb`: how the dataplane is kept, whichever it is."""
+    """`maglev.<dataplane>.lb`: settings that apply to any dataplane."""
 
     ipv4_src_address: IPv4Address | None = attrs.field(
         default=None,
@@ -71,11 +71,11 @@ class LbConfig:
         default=30 * _S,
         converter=duration,
         validator=lasting(_S, _DAY),
-        metadata=about("How often the dataplane is read and put right, beside what transitions do"),
+        metadata=about("Interval of full comparisons with the dataplane; changes are written at once"),
     )
     sticky_buckets_per_core: int = option(
         65_536,
-        help="Size of each worker's table of established flows, four to a bucket; VPP takes 64 bytes for a bucket",
+        help="Buckets of each worker's table of established flows, with four flows each; VPP takes 64 bytes per bucket",
         validator=power_of_two(1, 1 << 25),
     )
     flow_timeout: timedelta = attrs.field(
@@ -89,7 +89,7 @@ class LbConfig:
         converter=duration,
         validator=lasting(0 * _S, _DAY),
         metadata=about(
-            "Nothing is written to the dataplane for so long after the start; with `startup-max-delay` 0: no warm-up"
+            "Hold all writes for this long after the start; 0, with `startup-max-delay` 0, switches the warm-up off"
         ),
     )
     startup_max_delay: timedelta = attrs.field(
@@ -97,17 +97,17 @@ class LbConfig:
         converter=duration,
         validator=lasting(0 * _S, _DAY),
         metadata=about(
-            "When the warm-up ends for frontends whose backends are still unknown; not below `startup-min-delay`"
+            "Release frontends with unknown backends this long after the start; at least `startup-min-delay`"
         ),
     )
     new_flow_table_length: int = option(
         16_384,
-        help="Buckets of the table that new flows are spread by, for VIPs made from now on; VPP takes 4 bytes for each",
+        help="Buckets of the new-flow table, for VIPs created from now on; VPP takes 4 bytes per bucket",
         validator=power_of_two(16, 65_536),
     )
     weight_step: int | Literal["auto"] = option(
         "auto",
-        help="Granularity of weights in that table; `auto`: greatest common divisor of 10 and the frontend's weights",
+        help="Divisor of weights in the table; `auto`: greatest common divisor of 10 and the frontend's weights",
         validator=between(1, 100),
         allowed="1 to 100, or auto",
     )
@@ -115,43 +115,43 @@ class LbConfig:
 
 @attrs.frozen
 class HealthCheckConfig:
-    """One of `maglev.healthchecks`: how backends are probed.
+    """One of `maglev.healthchecks`: a way to probe backends.
 
     Args:
         params: The checker's own options: an instance of its `Options`; in code also a mapping of YAML keys, or `None`.
     """
 
-    type: str = option(help="Which checker: `http`, `https`, `tcp`, `icmp`, or that of another plugin")
-    port: int | None = option(None, help="The port to probe, where the type has ports", validator=between(1, 65_535))
+    type: str = option(help="The checker: `http`, `https`, `tcp`, `icmp`, or one of another plugin")
+    port: int | None = option(None, help="Port to probe, if the type has ports", validator=between(1, 65_535))
     params: Any = option(None, help="The checker's own options")
     interval: timedelta = attrs.field(
         default=2 * _S,
         converter=duration,
         validator=_CADENCE,
-        metadata=about("From the start of one probe to the start of the next while a backend is wholly up"),
+        metadata=about("Time between the starts of two probes while a backend is up and its counter at the maximum"),
     )
     fast_interval: timedelta | None = attrs.field(
         default=None,
         converter=duration_or_none,
         validator=_CADENCE,
         metadata=about(
-            f"The same while it is unknown, or its counter is between the ends; {_NOTE}", examples=("500ms",)
+            f"Interval while it is unknown, or its counter between 0 and the maximum; {_NOTE}", examples=("500ms",)
         ),
     )
     down_interval: timedelta | None = attrs.field(
         default=None,
         converter=duration_or_none,
         validator=_CADENCE,
-        metadata=about(f"The same while it is wholly down; {_NOTE}", examples=("10s",)),
+        metadata=about(f"Interval while it is down and its counter 0; {_NOTE}", examples=("10s",)),
     )
     timeout: timedelta = attrs.field(
         default=1.5 * _S,
         converter=duration,
         validator=_CADENCE,
-        metadata=about("How long one probe may take; at 1s or less one lost SYN is a failure, see below"),
+        metadata=about("Longest time of one probe; with 1s or less one lost SYN is a failure, see below"),
     )
-    rise: int = option(2, help="Passes in a row that bring a down backend up", validator=between(1, 1000))
-    fall: int = option(3, help="Failures in a row that take an up backend down", validator=between(1, 1000))
+    rise: int = option(2, help="How many passes in a row bring a backend up", validator=between(1, 1000))
+    fall: int = option(3, help="How many failures in a row take a backend down", validator=between(1, 1000))
     probe_ipv4_src: IPv4Address | None = attrs.field(
         default=None,
         converter=optional(IPv4Address),
@@ -173,21 +173,23 @@ class BackendConfig:
         converter=server_address,
         validator=on_a_link(),
         metadata=about(
-            "The server's address, for probes and for traffic; a zone is an interface where the probes run",
+            "The server's address, for probes and for traffic; a zone names an interface in the probes' namespace",
             examples=("2001:db8:1::10", "fe80::10%eth0"),
         ),
     )
     healthcheck: str | None = option(
-        None, help="The health check it has to pass; without one it is up unless disabled", examples=("web",)
+        None, help="The health check to pass; without one the backend is up unless disabled", examples=("web",)
     )
-    enabled: bool = option(True, help="Whether it may be used at all")
+    enabled: bool = option(True, help="Use the backend; `false` disables it")
 
 
 @attrs.frozen
 class MemberConfig:
     """One of a pool's `backends`."""
 
-    weight: int = option(100, help="Its share of new flows among the pool's backends", validator=between(0, 100))
+    weight: int = option(
+        100, help="Share of new flows, relative to the pool's other backends; 0: none", validator=between(0, 100)
+    )
 
 
 @attrs.frozen
@@ -195,37 +197,39 @@ class PoolConfig:
     """One of a frontend's `pools`: backends that serve together."""
 
     name: str = option(help="Unique within the frontend", examples=("primary",))
-    backends: Mapping[str, MemberConfig] = option(help="Who belongs to it, by name")
+    backends: Mapping[str, MemberConfig] = option(help="The pool's backends, by name")
     min_up: int = option(
         1,
-        help="With fewer backends up (and of weight above 0) the next pool is preferred",
+        help="Prefer the next pool if fewer backends are up with a weight above 0",
         validator=between(1, 1_000_000),
     )
 
 
 @attrs.frozen
 class FrontendConfig:
-    """One of `maglev.frontends`: a VIP and who serves it."""
+    """One of `maglev.frontends`: a VIP and its pools of backends."""
 
     address: IPv4Address | IPv6Address = attrs.field(
         converter=address,
         validator=routed(),
         metadata=about("The VIP that clients connect to, a host address", examples=("203.0.113.80",)),
     )
-    pools: tuple[PoolConfig, ...] = attrs.field(converter=in_order, metadata=about("In order of preference"))
+    pools: tuple[PoolConfig, ...] = attrs.field(converter=in_order, metadata=about("The pools, in order of preference"))
     protocol: IPProtocol = attrs.field(
         default=IPProtocol.ANY,
         converter=IPProtocol,
-        metadata=about("What the VIP listens to; `any` only for all ports"),
+        metadata=about("Protocol of the VIP; `any` only with all ports"),
     )
     port: int = option(0, help="The VIP's port; 0: all ports", validator=between(0, 65_535))
-    description: str = option("", help="For people")
-    src_ip_sticky: bool = option(False, help="Hash the source address only, so that a client keeps its server")
-    flush_on_down: bool = option(True, help="Whether established flows leave a backend that goes down")
+    description: str = option("", help="Free text for people")
+    src_ip_sticky: bool = option(
+        False, help="Hash only the source address, so that a client always gets the same server"
+    )
+    flush_on_down: bool = option(True, help="Flush the established flows of a backend that goes down")
     when_none_up: WhenNoneUp = attrs.field(
         default=WhenNoneUp.DROP,
         converter=WhenNoneUp,
-        metadata=about("When no backend is left: `drop` new flows, or `hold` the last weights (fail open)"),
+        metadata=about("If no backend is up: `drop` new flows, or `hold` the last weights (fail open)"),
     )
 
 

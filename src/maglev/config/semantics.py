@@ -1,4 +1,4 @@
-"""What is wrong between values that each have the right form."""
+"""Checks values against each other, after each was found to have the right form."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def _names(draft: Draft) -> Iterator[Fault]:
 
 
 def _bad_name(name: str) -> str:
-    return f"{name!r} is no name: 1 to 200 printable characters are allowed, blanks within"
+    return f"{name!r} is not a name: use 1 to 200 printable characters, with blanks only within"
 
 
 def _lb(draft: Draft) -> Iterator[Fault]:
     lb, path = draft.lb, draft.lb_path
     if lb.startup_max_delay < lb.startup_min_delay:
-        message = "must not be below startup-min-delay; both 0: no warm-up"
+        message = "must not be below startup-min-delay; set both to 0 for no warm-up"
         yield Fault((*path, "startup-max-delay"), message, "meaning")
     cls = draft.plugins.dataplanes.get(draft.dataplane)
     if cls is None or not cls.needs_source_addresses:
@@ -81,7 +81,7 @@ def _backends(draft: Draft) -> Iterator[Fault]:
 def _pools(name: str, frontend: FrontendConfig) -> Iterator[Fault]:
     path: Path = (*_FRONTENDS, name, "pools")
     if not frontend.pools:
-        yield Fault(path, "the list of pools is empty: a frontend needs one at least", "meaning")
+        yield Fault(path, "the list of pools is empty: a frontend needs at least one", "meaning")
     seen: set[str] = set()
     for position, pool in enumerate(frontend.pools):
         here: Path = (*path, position)
@@ -91,7 +91,7 @@ def _pools(name: str, frontend: FrontendConfig) -> Iterator[Fault]:
             yield Fault((*here, "name"), _bad_name(pool.name), "meaning")
         if not pool.backends:
             yield Fault(
-                (*here, "backends"), f"the pool {pool.name!r} is empty: it needs one backend at least", "meaning"
+                (*here, "backends"), f"the pool {pool.name!r} is empty: it needs at least one backend", "meaning"
             )
         seen.add(pool.name)
 
@@ -113,13 +113,15 @@ def _members(draft: Draft, name: str, frontend: FrontendConfig) -> Iterator[Faul
         # A zone tells two links apart, and neither a table nor a packet has one.
         other = by_address.setdefault(without_zone(backend.address), member)
         if other != member:
-            message = f"backends {other!r} and {member!r} have one address, {backend.address}: only one may serve here"
+            message = (
+                f"backends {other!r} and {member!r} have the same address, {backend.address}: use only one of them here"
+            )
             yield Fault(path, message, "meaning", at_key=True)
         if routed_only and routed_objection(backend.address):
             kind = "a link-local address" if backend.address.is_link_local else "the host itself"
             message = (
                 f"backend {member!r} has the address {backend.address}, and the dataplane {draft.dataplane} cannot "
-                f"send to {kind}: one that routes is needed, or leave it out of the pools to probe it only"
+                f"send to {kind}: use a routed address, or leave it out of the pools to only probe it"
             )
             yield Fault(path, message, "meaning", at_key=True)
         version = backend.address.version
@@ -140,7 +142,7 @@ def _places(name: str, pools: tuple[PoolConfig, ...]) -> Iterator[tuple[Path, st
 
 @attrs.define
 class _Tenants:
-    """Who has a VIP on one address, as far as was seen: the first of each kind."""
+    """The frontends with a VIP on one address, as far as seen: the first of each kind."""
 
     keys: dict[VipKey, str] = attrs.field(factory=dict)
     all_ports: str = ""
@@ -162,11 +164,11 @@ def _conflicts(tenants: _Tenants, name: str, frontend: FrontendConfig, family: i
     key = vip_key(frontend)
     other = tenants.keys.setdefault(key, name)
     if other != name:
-        yield f"frontends {other!r} and {name!r} have one VIP, {key}"
+        yield f"frontends {other!r} and {name!r} have the same VIP, {key}"
     elif frontend.port == 0 and tenants.one_port:
-        yield f"all ports of {key.address} are taken here, and one of them by frontend {tenants.one_port!r}"
+        yield f"this frontend takes all ports of {key.address}, but frontend {tenants.one_port!r} has one of them"
     elif frontend.port and tenants.all_ports:
-        yield f"all ports of {key.address} are taken by frontend {tenants.all_ports!r}"
+        yield f"frontend {tenants.all_ports!r} already has all ports of {key.address}"
     if frontend.port:
         tenants.one_port = tenants.one_port or name
     else:
@@ -177,7 +179,7 @@ def _conflicts(tenants: _Tenants, name: str, frontend: FrontendConfig, family: i
     if tenants.family[0] != family:
         yield (
             f"frontend {tenants.family[1]!r} has the same VIP address and IPv{tenants.family[0]} backends, this one "
-            f"IPv{family} backends: all frontends of an address must have one encapsulation"
+            f"IPv{family} backends: all frontends of an address must have the same encapsulation"
         )
 
 

@@ -1,4 +1,4 @@
-"""What exporters cannot serve with: files and addresses that they name, looked at without serving."""
+"""Checks the files and addresses that exporters name, without serving."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def exporter_problems(config: Config, plugins: Installed) -> tuple[Problem, ...]
 
 
 async def exporter_problem_elsewhere(exporter: type[Exporter], options: Any, within_s: float) -> str | None:
-    """As `exporter_problem`, in another process, which is killed when the time is over; that is a problem too."""
+    """Call `exporter_problem` in another process, which is killed at a deadline; that is a problem too."""
     if exporter.check.__func__ is Exporter.check.__func__:  # type: ignore[attr-defined]  # it looks at nothing
         return None
     try:
@@ -44,7 +44,7 @@ async def exporter_problem_elsewhere(exporter: type[Exporter], options: Any, wit
 async def exporter_problems_elsewhere(
     config: Config, plugins: Installed, within_s: float = LOOK_WITHIN_S
 ) -> tuple[Problem, ...]:
-    """As `exporter_problems`, each in another process, which is killed when the time is over."""
+    """Call `exporter_problems`, each in another process, which is killed at a deadline."""
     found = [
         (name, await exporter_problem_elsewhere(cls, options, within_s))
         for name, cls, options in _exporters(config, plugins)

@@ -56,7 +56,7 @@ def parse_duration(text: str) -> timedelta:
         total += Fraction(part[1].rstrip(".")) * _NS[part[2]]
         end = part.end()
     if not end or end != len(text):
-        raise ValueError(f"{text!r} is no duration: {ALLOWED_DURATION} is allowed")
+        raise ValueError(f"{text!r} is not a duration: use {ALLOWED_DURATION}")
     if total > _LONGEST_S * 1_000_000_000:
         raise ValueError(f"{text!r} is longer than ten years")
     if total % 1_000:
@@ -71,7 +71,7 @@ def seconds_to_duration(seconds: float) -> timedelta:
         ValueError: It is negative, not finite, or longer than ten years.
     """
     if not math.isfinite(seconds) or seconds < 0:
-        raise ValueError(f"{seconds} is no duration: {ALLOWED_DURATION} is allowed")
+        raise ValueError(f"{seconds} is not a duration: use {ALLOWED_DURATION}")
     if seconds > _LONGEST_S:
         raise ValueError(f"{seconds} seconds are longer than ten years")
     return timedelta(seconds=seconds)
@@ -104,11 +104,11 @@ def duration(value: Duration) -> timedelta:
         return parse_duration(value)
     if type(value) in (int, float):  # `True` is an int to Python, and no duration to anybody
         return seconds_to_duration(value)
-    raise ValueError(f"{value!r} is no duration: {ALLOWED_DURATION} is allowed")
+    raise ValueError(f"{value!r} is not a duration: use {ALLOWED_DURATION}")
 
 
 def duration_or_none(value: Duration | None) -> timedelta | None:
-    """As `duration`; `None` stays `None`."""
+    """Convert as `duration` does; `None` stays `None`."""
     return None if value is None else duration(value)
 
 
@@ -128,7 +128,7 @@ def server_address(value: Address | str) -> Address:
 
 
 def address(value: Address | str) -> Address:
-    """As `server_address`; one with a zone is refused, and so is the loopback address of IPv6."""
+    """Convert as `server_address` does, but refuse an address with a zone and the loopback address of IPv6."""
     found = server_address(value)
     if objection := routed_objection(found):
         raise ValueError(objection)
@@ -142,7 +142,7 @@ def host_objection(found: Address) -> str:
     families in sixteen bytes, as VPP does, takes such an address for the IPv4 one. Of `::/96` only `::1` is a host's.
     """
     if found.is_unspecified or found.is_multicast or found == _BROADCAST:
-        return f"{found} is no host's address"
+        return f"{found} is not the address of a host"
     if not isinstance(found, IPv6Address) or without_zone(found) == _LOOPBACK:
         return ""
     if found in _COMPATIBLE or found in _MAPPED:
@@ -155,8 +155,8 @@ def routed_objection(found: Address) -> str:
     if not isinstance(found, IPv6Address):
         return ""
     if found.scope_id is not None:
-        return f"{found} has a zone: an address that routes without one is needed"
-    return f"{found} is the host itself: an address that routes is needed" if found == _LOOPBACK else ""
+        return f"{found} has a zone: use a routed address without one"
+    return f"{found} is the host itself: use a routed address" if found == _LOOPBACK else ""
 
 
 def zone_objection(found: Address | None) -> str:
@@ -170,7 +170,7 @@ def zone_objection(found: Address | None) -> str:
         return "" if found.scope_id is None else f"{str(found)!r} has a zone, which only link-local addresses have"
     if found.scope_id is None:
         return f"{found} is a link-local address and needs a zone: {found}%eth0"
-    return "" if _ZONE.fullmatch(found.scope_id) else f"{str(found)!r} has a zone that is no interface"
+    return "" if _ZONE.fullmatch(found.scope_id) else f"{str(found)!r} has a zone that is not an interface"
 
 
 def without_zone(address: Address) -> Address:

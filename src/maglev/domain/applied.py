@@ -1,4 +1,4 @@
-"""What a dataplane holds after a write that it acknowledged, told without asking it again."""
+"""Computes what a dataplane holds after an acknowledged write, without reading it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which VIPs of one address can be made, given those that must stay: the dataplane ties all VIPs of a prefix together.
+"""Decides which VIPs of an address can be made beside those that must stay: a dataplane ties the VIPs of a prefix.
 
 VPP refuses a VIP of one port beside a VIP of all ports on the same prefix, and two encapsulations on one prefix. So a
 VIP that is wanted may have to wait for another to go, and if that one may not be touched, it cannot be had.
@@ -16,7 +16,7 @@ from maglev.domain.desired import DesiredVip
 
 @attrs.frozen
 class Survey:
-    """What can become of each VIP of one address.
+    """The possible changes of the VIPs of one address.
 
     Args:
         staying: Found, and not to be removed, neither for good nor for a moment.

@@ -1,4 +1,4 @@
-"""What to write of the values that hold for a whole dataplane."""
+"""Plans writes of the values that apply to a whole dataplane."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from maglev.api import DataplaneConf, SetConf
 
 @attrs.frozen
 class ConfPlan:
-    """What to do about the dataplane's own configuration.
+    """The plan for the settings of the whole dataplane.
 
     Args:
         operation: What to write, before any VIP; `None` if nothing is to be written.

@@ -1,4 +1,4 @@
-"""What one frontend's VIP should look like in the dataplane: its attributes, its servers, and their table weights."""
+"""Computes the VIP that a frontend wants in the dataplane: its attributes, its servers and their table weights."""
 
 from __future__ import annotations
 

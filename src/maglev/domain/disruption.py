@@ -1,4 +1,4 @@
-"""What a change of the new-flow table does to new flows: how many buckets move, and how many of these need not have.
+"""Computes the effect of a new table on new flows: how many buckets move, and how many of them needlessly.
 
 Hashing to N servers ideally moves only what must move: when a server is drained, its own buckets. Maglev is not quite
 ideal, since the entries compete for buckets and a newcomer or leaver upsets what comes after; how far it is from ideal

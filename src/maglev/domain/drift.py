@@ -1,4 +1,4 @@
-"""What differs in a dataplane and is left as it is, said in words that an operator can act on."""
+"""Describes differences in a dataplane that maglevd does not correct, in words that an operator can act on."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def drift_of(vip: VipKey, desired: DesiredVip, found: VipState) -> Iterator[Drif
     for name, is_found, is_wanted in _compared(desired.attributes, found.attributes):
         yield Drift(vip, f"{name} is {is_found}, wanted {is_wanted}")
     if desired.attributes.encap is not found.attributes.encap:
-        yield Drift(vip, "servers and weights are left as they are, since none of another encapsulation can be added")
+        yield Drift(vip, "servers and weights stay, since servers of another encapsulation cannot be added")
     if desired.step != desired.wanted_step:
-        yield Drift(vip, f"weights stand on step {desired.step}, wanted {desired.wanted_step}")
+        yield Drift(vip, f"weights have step {desired.step}, wanted {desired.wanted_step}")
 
 
 def blocked_drift(vip: VipKey, blockers: Sequence[VipKey], *, exists: bool) -> Drift:
     """Say why a wanted VIP cannot be had."""
-    what = "cannot be made anew" if exists else "cannot be made"
+    what = "cannot be recreated" if exists else "cannot be created"
     verb = "stands" if len(blockers) == 1 else "stand"
     return Drift(vip, f"{what}: {', '.join(map(str, blockers))} {verb} in the way")
 
@@ -64,7 +64,7 @@ def foreign_writes(
 
 
 def _written(vip: VipState | None) -> object:
-    """What of a VIP only a controller changes, beside its attributes, of which `drift_of` tells."""
+    """Return the part of a VIP that only controllers change, beside the attributes, which `drift_of` compares."""
     return None if vip is None else {address: server.weight for address, server in vip.servers.items()}
 
 

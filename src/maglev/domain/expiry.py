@@ -1,4 +1,4 @@
-"""When to warn that a certificate ends."""
+"""Decides when to warn that a certificate ends."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def flow_hash(
         source: The client.
         destination: The VIP, of the same family.
         source_port: 0 to 65535; counts for TCP and UDP only, and not with `sticky`.
-        destination_port: Likewise.
+        destination_port: 0 to 65535; counts as `source_port` does.
         protocol: The number in the IP header: 6 for TCP, 17 for UDP.
         sticky: Whether the VIP was made with `src-ip-sticky`.
         kind: `crc32c` for VPP on a CPU with CRC instructions (x86-64 and arm64 builds), else `xxhash`.

@@ -1,4 +1,4 @@
-"""What a frontend comes to: which pool serves, what weight each server gets and why, and whether the frontend is up.
+"""Assesses a frontend: its active pool, the weight of each server and the reason for it, and whether it is up.
 
 Three rules that are not obvious:
 
@@ -27,7 +27,7 @@ _UNSEEN = BackendStatus(BackendState.UNKNOWN)
 
 @attrs.frozen
 class Effective:
-    """What one backend comes to in one pool.
+    """The effective weight of one backend in one pool.
 
     Args:
         pool: The pool's name.
@@ -46,7 +46,7 @@ class Effective:
 
 @attrs.frozen
 class Assessment:
-    """What a frontend comes to.
+    """The assessment of a frontend.
 
     Args:
         frontend: Its name.
@@ -71,7 +71,7 @@ class Assessment:
 
 @attrs.frozen
 class Grounds:
-    """What a frontend's assessment was made from.
+    """The inputs of a frontend's assessment.
 
     Args:
         frontend: The frontend.

@@ -1,4 +1,4 @@
-"""What probe results and commands make of a backend: one integer, as HAProxy has it, and a state beside it.
+"""Computes a backend's health from probe results and commands: a state, and one integer as in HAProxy.
 
 The counter runs from 0 to rise + fall - 1 (`HealthRule.top`). Below `rise` a backend is down, from there on up. A pass
 at or above `rise` takes it to the top, a failure below `rise` to 0: so `fall` failures in a row always take an up

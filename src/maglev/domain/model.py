@@ -16,7 +16,7 @@ from maglev.api import BackendState, DataplaneConf, Encap, VipAttributes, VipKey
 
 
 class WhenNoneUp(StrEnum):
-    """What a frontend does when its last server would lose its weight."""
+    """The behaviour of a frontend whose last server would lose its weight."""
 
     DROP = "drop"
     """No server gets new flows."""
@@ -26,7 +26,7 @@ class WhenNoneUp(StrEnum):
 
 @attrs.frozen
 class HealthRule:
-    """When a backend's state changes.
+    """The rule for changes of a backend's state.
 
     Args:
         rise: Passes in a row that bring a down backend up, at least 1.
@@ -44,7 +44,7 @@ class HealthRule:
 
 @attrs.frozen
 class Intervals:
-    """How long from the start of one probe to the start of the next, in nanoseconds.
+    """Times from the start of one probe to the start of the next, in nanoseconds.
 
     Args:
         normal_ns: While the backend is wholly up.
@@ -162,7 +162,7 @@ class Frontend:
 
 @attrs.frozen
 class ResolvedConfig:
-    """What a configuration comes to, before operators' overrides are applied.
+    """A configuration with resolved names, before operators' overrides are applied.
 
     Args:
         backends: All backends by name, in the order of the file.
@@ -192,7 +192,7 @@ def encap_for(address: IPv4Address | IPv6Address) -> Encap:
 
 @attrs.frozen
 class BackendStatus:
-    """What is known of one backend.
+    """The state of one backend.
 
     Args:
         state: Its state.

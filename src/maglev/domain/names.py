@@ -45,5 +45,5 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
 
 
 def _alike(one: str, other: str) -> int:
-    """How many characters two names have in common at their beginning."""
+    """Return how many characters two names share at their beginning."""
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

@@ -1,4 +1,4 @@
-"""What operators changed at run time: kept over reloads and restarts, until cleared or until the file changes that key.
+"""Keeps what operators changed at run time, over reloads and restarts, until it is cleared or the file changes the key.
 
 Each override remembers what the file said when it was made. When the file says something else later, somebody has
 decided anew, and the override is dropped.

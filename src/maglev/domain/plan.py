@@ -1,4 +1,4 @@
-"""What to write, and in which order, so that a dataplane comes to hold what is wanted without harm on the way.
+"""Plans writes, and their order, so that a dataplane reaches the wanted state without harm on the way.
 
 Every intermediate table is live: each single operation changes what new flows get. Hence the order, which the tests
 hold to be a law: wherever a server has weight before and after, no step in between, and no refusal at any step, leaves
@@ -24,7 +24,7 @@ from maglev.domain.table import Address
 
 @attrs.frozen
 class Plan:
-    """What to write for one VIP address.
+    """The operations for one VIP address.
 
     Args:
         address: The address.

@@ -1,4 +1,4 @@
-"""Why a weight is what it is, in the words that an operator reads in the CLI, the dashboard and the events."""
+"""The reasons for weights, in the words that an operator reads in the CLI, the dashboard and the events."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def new_flow_table_in_slices(
 
     Args:
         servers: As for `new_flow_table`.
-        length: Likewise.
+        length: The number of buckets, as for `new_flow_table`.
         steps: Work in one slice, at least 1. An average: a walk's length is known only once it is walked.
 
     Raises:
@@ -139,7 +139,7 @@ def bucket_counts(servers: Mapping[Address, int], length: int) -> Mapping[Addres
 
     Args:
         servers: As for `new_flow_table`.
-        length: Likewise.
+        length: The number of buckets, as for `new_flow_table`.
 
     Raises:
         ValueError: As `new_flow_table`.

@@ -1,4 +1,4 @@
-"""What a restart of ours may write, and when: nothing that moves traffic before there are verdicts.
+"""Decides which writes are allowed after a restart: none that moves traffic before there are verdicts.
 
 From process start until `startup-min-delay` nothing is written. Then each frontend is released, and to be synced once,
 as soon as none of its backends is unknown. At `startup-max-delay` the rest is released at once; a backend that is still
@@ -19,7 +19,7 @@ import attrs
 
 @attrs.frozen
 class WarmUp:
-    """How far the warm-up is.
+    """The progress of the warm-up.
 
     Args:
         started_ns: When the process started, on a monotonic clock, in nanoseconds.
@@ -42,18 +42,18 @@ class WarmUp:
 
     @property
     def min_at_ns(self) -> int:
-        """When the first write may be, on the clock of `started_ns`."""
+        """The time of the first allowed write, on the clock of `started_ns`."""
         return self.started_ns + self.min_ns
 
     @property
     def max_at_ns(self) -> int:
-        """When the warm-up is over at the latest, on the clock of `started_ns`."""
+        """The latest end of the warm-up, on the clock of `started_ns`."""
         return self.started_ns + max(self.min_ns, self.max_ns)
 
 
 @attrs.frozen
 class Step:
-    """What has changed, and what is still held back.
+    """The changes of one step, and the frontends that are still held.
 
     Args:
         warm: The new state; the very same object if nothing changed.

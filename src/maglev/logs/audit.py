@@ -1,4 +1,4 @@
-"""Where the audit record may go of its own: a file, or the journal with a field for each thing known."""
+"""Opens streams for the audit record: a file, or the journal with a field for each key."""
 
 from __future__ import annotations
 

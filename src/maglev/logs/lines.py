@@ -1,4 +1,4 @@
-"""How a record becomes a line: JSON for programs, words for people. Neither acts on a terminal, whatever it holds."""
+"""Formats a record as a line: JSON for programs, text for people. Neither can control a terminal."""
 
 from __future__ import annotations
 

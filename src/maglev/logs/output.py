@@ -1,4 +1,4 @@
-"""Where records go: standard error by way of a thread, and the audit record to a stream of its own if it has one.
+"""Sends records to standard error through a thread, and audit records to their own stream if there is one.
 
 Only commands call `configure`; a program that embeds us decides itself what becomes of our records.
 """

@@ -1,4 +1,4 @@
-"""What our records carry beside their message."""
+"""Makes log records with fields beside their message."""
 
 from __future__ import annotations
 

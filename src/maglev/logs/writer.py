@@ -58,7 +58,7 @@ class LogWriter:
 
     @property
     def lost(self) -> int:
-        """How many lines were lost and not told yet."""
+        """The number of lost lines that were not reported yet."""
         return self._lost
 
     def offer(self, make: Callable[[], bytes]) -> bool:

@@ -30,7 +30,7 @@ def distribution_of(point: EntryPoint) -> tuple[str, str]:
 
 @attrs.frozen
 class Choice:
-    """Which plugins are to be loaded.
+    """The choice of plugins to load.
 
     Args:
         chosen: The plugins to load.

@@ -88,8 +88,8 @@ def call(hook: str, function: Callable[[], Any]) -> list[type[Any]]:
 def _check_class(hook: str, cls: Any) -> None:
     base = HOOKS[hook]
     if not (isinstance(cls, type) and issubclass(cls, base)):
-        raise RefusedError(f"{hook} handed over {cls!r}, which is no subclass of {base.__name__}")
-    label = f"{hook} handed over {cls.__module__}.{cls.__qualname__}"
+        raise RefusedError(f"{hook} returned {cls!r}, which is not a subclass of {base.__name__}")
+    label = f"{hook} returned {cls.__module__}.{cls.__qualname__}"
     if inspect.isabstract(cls):
         missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
         raise RefusedError(f"{label}, which does not implement {missing}")
@@ -98,7 +98,7 @@ def _check_class(hook: str, cls: Any) -> None:
         raise RefusedError(f"{label}, which has no `name`")
     options = getattr(cls, "Options", None)
     if not (isinstance(options, type) and attrs.has(options)):
-        raise RefusedError(f"{label}, whose `Options` is no attrs class")
+        raise RefusedError(f"{label}, whose `Options` is not an attrs class")
     try:
         attrs.resolve_types(options)
     except NameError as error:

@@ -39,7 +39,7 @@ class PluginInfo:
 
     @property
     def label(self) -> str:
-        """Its name in messages: `http (maglev-http 0.1.0)`."""
+        """The name in messages: `http (maglev-http 0.1.0)`."""
         by = " ".join(filter(None, (self.distribution, self.version)))
         return f"{self.plugin} ({by})" if by else self.plugin
 
@@ -128,7 +128,7 @@ class PluginManager:
 
     @property
     def problems(self) -> tuple[PluginProblem, ...]:
-        """What cannot be used, and why."""
+        """The plugins that cannot be used, with the reasons."""
         return tuple(self._problems)
 
     def _load(self, point: EntryPoint) -> None:

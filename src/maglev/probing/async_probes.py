@@ -67,7 +67,7 @@ class AsyncProbe(Probe):
         self.end(result)
 
     def finishing(self) -> anyio.Event:
-        """What is set when its task has ended."""
+        """The event that is set when the task has ended."""
         if self.finished is None:
             self.finished = anyio.Event()
         return self.finished
@@ -159,7 +159,7 @@ class AsyncRunner:
 
 
 class _AsyncState:
-    """What is kept for each job: its target with sockets, and whether a task of an earlier probe still runs."""
+    """The state of each job: its target with sockets, and whether a task of an earlier probe still runs."""
 
     __slots__ = ("busy", "target")
 

@@ -50,7 +50,7 @@ class Job:
 
 
 def without_secrets(error: Exception, checker: Checker) -> BaseException:
-    """What a checker raised, without the secrets among its options."""
+    """Return an exception of a checker, without the secrets among its options."""
     return shown_error(error, secrets_of(getattr(checker, "options", None)))
 
 
@@ -63,7 +63,7 @@ def shape_of(checker: Checker) -> type[Checker]:
     for shape in (StreamChecker, MuxChecker, AsyncChecker):
         if isinstance(checker, shape):
             return shape
-    raise TypeError(f"checker {checker.name} is no StreamChecker, MuxChecker or AsyncChecker")
+    raise TypeError(f"checker {checker.name} is not a StreamChecker, MuxChecker or AsyncChecker")
 
 
 class ProbeRunner(Protocol):
@@ -149,7 +149,7 @@ class Probe:
 
 @attrs.frozen
 class EngineContext:
-    """What the three runners share.
+    """The objects that the three runners share.
 
     Args:
         poller: Where descriptors are registered.

@@ -1,4 +1,4 @@
-"""What a probe does once its verdict is known and its peer is to be heard out."""
+"""Reads the rest of an answer after its verdict, and closes the connection in order."""
 
 from __future__ import annotations
 

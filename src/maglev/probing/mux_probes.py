@@ -225,7 +225,7 @@ class SharedMux:
         except OSError as error:
             return verdicts.socket_failed(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
-            return self._fault(checker, "no shared socket could be made", error)
+            return self._fault(checker, "could not open a shared socket", error)
         return self._watch(mux)
 
     def _widen(self, mux: Mux) -> bool:

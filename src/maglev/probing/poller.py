@@ -21,7 +21,7 @@ MOST_UNREAD = 64
 
 
 class Handler(Protocol):
-    """What is registered with a descriptor."""
+    """The handler that is registered with a descriptor."""
 
     batch: int
     """Set by the poller: which batch of events was the latest when this was registered."""
@@ -68,7 +68,7 @@ class Poller:
 
     @property
     def watched(self) -> int:
-        """How many descriptors are registered."""
+        """The number of registered descriptors."""
         return len(self._handlers)
 
     def add(self, fd: int, handler: Handler, edges: int = EDGES) -> None:

@@ -117,7 +117,7 @@ class Prober:
 
     @property
     def running(self) -> int:
-        """How many probes are in flight."""
+        """The number of probes in flight."""
         return sum(scheduled.probe is not None for scheduled in self._jobs.values())
 
     def add(self, job: Job, first_within_ns: int) -> None:
@@ -183,7 +183,7 @@ class Prober:
                 self._stop()
 
     def overdue_ns(self) -> int:
-        """How long ago the loop should have turned, in nanoseconds; 0 while it is on time or has nothing to do."""
+        """The delay of the loop's next turn, in nanoseconds; 0 while it is on time or has nothing to do."""
         wake_ns = self._schedule.wake_ns
         return 0 if wake_ns is None else max(0, self._clock_ns() - wake_ns)
 
@@ -373,7 +373,7 @@ class Prober:
 
     def _final(self, probe: Probe, result: object, ended_ns: int) -> ProbeResult:
         if not isinstance(result, ProbeResult):
-            result = verdicts.checker_fault(TypeError(f"a {type(result).__name__} is no result"))
+            result = verdicts.checker_fault(TypeError(f"a {type(result).__name__} is not a result"))
         code, detail, duration_ns = result.code, result.detail, ended_ns - probe.started_ns
         if code.verdict is _PASS:
             if duration_ns > probe.scheduled.timeout_ns and not self._expiring and self._came_late(probe, ended_ns):

@@ -21,7 +21,7 @@ RESETS = frozenset({errno.ECONNRESET, errno.EPIPE})
 
 
 class Phase(Enum):
-    """What a probe waits for."""
+    """The phase of a probe: the event that it waits for."""
 
     CONNECT = "connect"
     HANDSHAKE = "handshake"

@@ -67,7 +67,7 @@ class StreamRunner:
             conversation = scheduled.make()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the checker's
             sock.close()
-            context.not_started(scheduled, context.fault(scheduled.job, "no conversation could be made", error))
+            context.not_started(scheduled, context.fault(scheduled.job, "could not create a conversation", error))
             return
         probe = StreamProbe(scheduled, context.clock_ns(), context, self._lingering, sock, conversation)
         context.begin(probe)

@@ -72,7 +72,7 @@ class TimerWheel(Generic[Item]):
         return due
 
     def next_ns(self) -> int | None:
-        """When something is due next; `None` if the wheel is empty. Looks at every slot: for idle moments."""
+        """Return the next due time; `None` if the wheel is empty. Looks at every slot: for idle moments."""
         return min(self._slots) * self.tick_ns if self._slots else None
 
     def _slots_until(self, newest: int) -> list[int]:

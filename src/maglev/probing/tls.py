@@ -32,7 +32,7 @@ class TLSLayer:
     def __init__(self, tls: TLS, session: ssl.SSLSession | None) -> None:
         if tls.context.check_hostname and not tls.server_name:
             # Over sockets the ssl module refuses this by itself; over BIOs it would take any name for the right one.
-            raise ValueError("the TLS context checks names, and there is no server name to check")
+            raise ValueError("the TLS context checks names, but there is no server name to check")
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._object = tls.context.wrap_bio(

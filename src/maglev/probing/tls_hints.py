@@ -11,7 +11,7 @@ _WEAK = "set security-level: 1"
 _WEAKER = "set security-level: 0"
 _OLD = "no TLS version in common: set min-tls-version"
 _SHOW = "set certificate"
-_CLEAR = "this is no TLS"
+_CLEAR = "this is not TLS"
 
 _HINTS = {
     # What we refuse, or cannot do.
@@ -48,7 +48,7 @@ _VERIFY_HINTS = dict.fromkeys((66, 67, 68), _WEAK)
 
 
 def describe(error: ssl.SSLError) -> str:
-    """Why TLS failed, and what to set if that would help, in one line."""
+    """Return why TLS failed, and the option to set if one would help, in one line."""
     if isinstance(error, ssl.SSLCertVerificationError):
         words, hint = f"certificate: {error.verify_message}", _VERIFY_HINTS.get(error.verify_code, "")
     else:

@@ -52,7 +52,7 @@ CONNECT_TIMED_OUT = ProbeResult(Code.L4TOUT, "no connection in time")
 HANDSHAKE_TIMED_OUT = ProbeResult(Code.L6TOUT, "no TLS handshake in time")
 HANDSHAKE_CLOSED = ProbeResult(Code.L6RSP, "closed by the peer during the TLS handshake")
 HANDSHAKE_RESET = ProbeResult(Code.L6RSP, "reset by the peer during the TLS handshake")
-UNREAD = ProbeResult(Code.L7RSP, "the peer does not take what it asked for")
+UNREAD = ProbeResult(Code.L7RSP, "the peer does not read what it requested")
 
 
 class SocketError(OSError):

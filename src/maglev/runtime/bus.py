@@ -180,7 +180,7 @@ class Bus:
 
     @property
     def subscribers(self) -> tuple[Subscriber, ...]:
-        """Who listens."""
+        """The subscribers."""
         return tuple(reader for log in self._logs.values() for reader in log.readers)
 
     def wants(self, kind: EventKind) -> bool:

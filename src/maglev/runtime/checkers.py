@@ -36,7 +36,7 @@ async def build_beside(
     *,
     within_s: float = math.inf,
 ) -> Checkers:
-    """As `build_checkers`, in a thread beside the event loop's: checkers read files, and load certificates.
+    """Build checkers in a thread beside the event loop: checkers read files and load certificates.
 
     Args:
         classes: The installed checkers by name.

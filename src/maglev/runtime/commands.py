@@ -120,7 +120,7 @@ async def _settle(execution: Execution, request: SyncRequest) -> tuple[Sequence[
 def _told(execution: Execution, outcome: SyncOutcome) -> Sequence[str]:
     told = []
     if outcome.held:
-        told.append(f"held back while the warm-up lasts: {', '.join(map(str, outcome.held))}")
+        told.append(f"held until the warm-up ends: {', '.join(map(str, outcome.held))}")
     if outcome.operations and execution.observe:
         told.append("observing: nothing was written")
     return told
@@ -166,9 +166,7 @@ class Commands:
             raise
         except BaseException as error:  # a fault of ours, or cancelled: what was done of it is not known
             if not begun and isinstance(error, anyio.get_cancelled_exc_class()):
-                self._finished(
-                    command, actor, "refused", counts=False, refused="not carried out: whoever gave it is gone"
-                )
+                self._finished(command, actor, "refused", counts=False, refused="not carried out: its sender is gone")
             else:
                 what = f"{type(error).__name__}: {error}".removesuffix(": ")
                 self._finished(command, actor, "broken-off", broken_off=what)

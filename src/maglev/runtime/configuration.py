@@ -42,7 +42,7 @@ class Prepared:
 
 @attrs.frozen
 class Followed:
-    """What somebody made of a configuration that has come into force.
+    """The reaction of a follower to a new configuration.
 
     Args:
         messages: What is different there now, in words; empty: nothing.
@@ -97,7 +97,7 @@ class Configuration:
         return self.loaded.config
 
     def read_from(self, source: Config | Path) -> None:
-        """From now on a reload reads this: another file, or a configuration built in code."""
+        """Set the source of the next reload: another file, or a configuration built in code."""
         self._source = source
 
     async def read(self) -> Loaded:
@@ -141,7 +141,7 @@ class Configuration:
         return bool(prepared.fresh) or prepared.loaded.config != self.config
 
     def messages(self, prepared: Prepared) -> tuple[str, ...]:
-        """What whoever takes a configuration over should know: what needs a restart, and its warnings."""
+        """Return the messages of a reload: options that need a restart, and warnings."""
         config = prepared.loaded.config
         return (*needs_restart(self._started_with, config), *map(str, prepared.loaded.warnings))
 

@@ -1,4 +1,4 @@
-"""What exporters, the command line and embedding programs see of the running daemon."""
+"""Implements `Control`: the daemon as exporters, the command line and embedding programs see it."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class LiveControl:
         return await self.reconciler.counters()
 
     def lag(self) -> LoopLag:
-        """How late the event loop runs."""
+        """The delay of the event loop."""
         return self.jobs.lag()
 
     # --- what is asked for ----------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ class LiveControl:
         return await self.traces.trace(frontend, flow)
 
     async def check_config(self) -> Sequence[Problem]:
-        """Check the configuration as it stands on disk; an empty answer means that a reload would take it."""
+        """Check the configuration as it stands on disk; an empty answer means that a reload would accept it."""
         return await self.commands.check_config()
 
     # --- what happens ---------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Where a command is carried out: on the live State, or on a fork of it to predict what it would do."""
+"""Carries commands out: on the live State, or on a fork of it to predict their effect."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ P = ParamSpec("P")
 
 
 class Execution(Protocol):
-    """What carrying out a command needs."""
+    """The operations that a command needs."""
 
     @property
     def state(self) -> State:
@@ -40,8 +40,8 @@ class Execution(Protocol):
 
         Args:
             change: As `maglev.domain.state.step` has it.
-            arguments: Likewise.
-            options: Likewise.
+            arguments: The step's own arguments, as `maglev.domain.state.step` has them.
+            options: The step's keyword arguments.
 
         Returns:
             Its effects, and what whoever gave the command should know.

@@ -18,7 +18,7 @@ SMALLEST = 3
 
 @attrs.define
 class Filling:
-    """How often in a row a dataplane was lost over being filled."""
+    """Counts how often in a row a dataplane was lost while it was filled."""
 
     losses: int = 0
     _under_way: bool = False

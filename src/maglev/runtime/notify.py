@@ -38,7 +38,7 @@ class Notifier:
         self._send("READY=1", f"STATUS={_one_line(status)}")
 
     def status(self, status: str) -> None:
-        """How the daemon fares, in one line."""
+        """Send the daemon's status, in one line."""
         self._send(f"STATUS={_one_line(status)}")
 
     def reloading(self) -> None:

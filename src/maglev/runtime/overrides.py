@@ -33,7 +33,7 @@ _PATIENCE_S = 0.5
 """How long to wait for the lock: who only looks whether it is held holds it for a moment."""
 _LEFTOVER = re.compile(r"\.overrides\.json\.\w+\.tmp|overrides\.json[a-z0-9_]{8}")
 log = get_logger("maglev.state")
-_WAY_OUT = "maglevd state show tells more; maglevd state reset puts it aside"
+_WAY_OUT = "maglevd state show has details; maglevd state reset renames it"
 
 
 class StateError(Exception):
@@ -179,7 +179,7 @@ def _take(lock: int, directory: Path) -> None:
             if time.monotonic() < until_s:
                 time.sleep(_PATIENCE_S / 10)
                 continue
-            message = f"{directory}: is used by another maglevd ({_said(lock)}): give each a --state-dir of its own"
+            message = f"{directory}: is used by another maglevd ({_said(lock)}): give each its own --state-dir"
             raise StateError(message) from None
         except OSError as error:  # a file system without locks
             log.warning("state-not-locked", directory=str(directory), error=error.strerror or str(error))
@@ -188,7 +188,7 @@ def _take(lock: int, directory: Path) -> None:
 
 def _said(lock: int) -> str:
     said = os.pread(lock, 4096, 0).decode("utf-8", "replace").strip()
-    return "".join(character if character.isprintable() else "?" for character in said) or "which does not say its name"
+    return "".join(character if character.isprintable() else "?" for character in said) or "unnamed"
 
 
 def _write_atomically(path: Path, text: str) -> None:
@@ -216,11 +216,11 @@ def _sync_folder(folder: Path) -> None:
 
 def _understood(path: Path, text: str) -> OperatorOverrides:
     if not text.strip("\0 \n"):
-        raise StateError(f"{path}: is empty, as after a power failure: what was ordered is lost; {_WAY_OUT}")
+        raise StateError(f"{path}: is empty, as after a power failure: the changes by commands are lost; {_WAY_OUT}")
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise StateError(f"{path}: is no JSON, or only a part of it ({error}); {_WAY_OUT}") from error
+        raise StateError(f"{path}: is not JSON, or incomplete ({error}); {_WAY_OUT}") from error
     try:
         found = data["format"]
         if type(found) is int and found > _FORMAT:

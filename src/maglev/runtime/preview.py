@@ -148,7 +148,7 @@ class Previews:
 
 
 async def _assume_passes(predicted: Predicted) -> None:
-    """What depends on a first probe is predicted as if it passed; the command's messages say so."""
+    """Predict as if first probes passed; the command's messages say so."""
     addresses: dict[Address, None] = {}
     for name in predicted.awaiting:
         effects, _kept = await predicted.change(verdict, name, _ASSUMED, passed=True)
@@ -193,7 +193,7 @@ class _Side:
 
     @property
     def table(self) -> tuple[Mapping[Address, int], int, bool]:
-        """What its table is made of."""
+        """The servers that the table is built from."""
         return self.weights, self.length, self.sticky
 
     def buckets(self) -> Mapping[Address, int]:

@@ -49,7 +49,7 @@ log = get_logger("maglev.probes")
 
 @attrs.define(eq=False)
 class ProbeRecord:
-    """What is to be told of one backend's probes, and decides nothing."""
+    """The record of one backend's probes, for display only."""
 
     probe: ProbeSpec | None = None
     """How it is, or was last, probed."""
@@ -92,7 +92,7 @@ class ProbeJobs:
         self._void_log = VoidLog()
 
     def record(self, backend: str) -> ProbeRecord:
-        """What is to be told of one backend's probes."""
+        """Return the record of one backend's probes."""
         return self._records.get(backend, _NEVER_PROBED)
 
     def observe(self, observer: ProbeObserver) -> Callable[[], None]:
@@ -105,12 +105,12 @@ class ProbeJobs:
         self.prober.report_starts = self._bus.wants(EventKind.PROBE)
 
     def certificates(self) -> Mapping[str, float]:
-        """When the TLS certificates that backends showed last end, in seconds since the epoch."""
+        """The ends of the TLS certificates that backends showed last, in seconds since the epoch."""
         found = ((name, record.certificate_not_after_s) for name, record in self._records.items())
         return {name: ends_s for name, ends_s in found if ends_s is not None}
 
     def lag(self) -> LoopLag:
-        """How late the event loop runs."""
+        """The delay of the event loop."""
         lag = self.prober.lag
         return LoopLag(lag.last_ns / 1e9, lag.max_ns / 1e9, lag.stalls)
 
@@ -216,7 +216,7 @@ class ProbeJobs:
         """Take one ended probe's result.
 
         Args:
-            job: Whose.
+            job: The job that the probe belongs to.
             result: How it ended.
             started_ns: When it started, on the prober's clock.
             ended_ns: When it ended, on the same clock.

@@ -60,7 +60,7 @@ class _Waiting:
 
 @attrs.define
 class Retries:
-    """When addresses whose operations failed are tried again.
+    """Schedules retries of addresses whose operations failed.
 
     Args:
         clock_s: A monotonic clock in seconds.
@@ -91,7 +91,7 @@ class Retries:
         return address in self._due and self._due[address][1] > self.clock_s()
 
     def next_s(self) -> float | None:
-        """When the next try is due, on the clock."""
+        """The time of the next retry, on the clock."""
         return min((at for _delay, at in self._due.values()), default=None)
 
     def clear(self) -> None:
@@ -180,7 +180,7 @@ class Reconciler:
         return self._counted + _api_counts(self._serving)
 
     def findings(self) -> DataplaneFindings:
-        """What is wrong with the dataplane and only its operator can put right; nothing while not connected."""
+        """Faults of the dataplane that only its operator can correct; empty while not connected."""
         return _findings(self.session)
 
     def not_connected(self, why: str = "") -> NotConnected:

@@ -33,7 +33,7 @@ class Saver:
 
     @property
     def latest(self) -> OperatorOverrides | None:
-        """What the file has, or will have if it is being written still."""
+        """The contents of the file, after a write that may still be under way."""
         return self._wanted if self._is_writing else self._store.saved
 
     @property

@@ -1,4 +1,4 @@
-"""What a controller is opened with, and where its configuration comes from."""
+"""The settings of a controller, and the source of its configuration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from maglev.runtime.on_disk import RunningCode
 
 @attrs.frozen
 class Settings:
-    """How a controller is opened.
+    """The settings for opening a controller.
 
     Args:
         source: A file, which can be reloaded, or a configuration built in code.
@@ -49,7 +49,7 @@ class Settings:
 
     @property
     def origin(self) -> str:
-        """Where the configuration comes from, for messages."""
+        """The source of the configuration, for messages."""
         return "a configuration made in code" if isinstance(self.source, Config) else str(self.source)
 
     async def load(self) -> Loaded:

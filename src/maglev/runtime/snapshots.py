@@ -121,7 +121,7 @@ def frontend_snapshot(
 def _without_route(held: VipState | None, unrouted: Collection[Address]) -> Iterator[str]:
     for server in unrouted:
         if held is not None and server in held.servers:
-            yield f"the dataplane has no route to {server}: what is sent to it is dropped"
+            yield f"the dataplane has no route to {server}: it drops packets for this server"
 
 
 def _members(state: State, name: str, held: VipState | None) -> tuple[MemberSnapshot, ...]:
@@ -144,7 +144,7 @@ def _members(state: State, name: str, held: VipState | None) -> tuple[MemberSnap
 
 
 def _buckets(vip: VipState) -> Mapping[Address, int | None]:
-    """What the dataplane said of its buckets; after a write, what its own algorithm makes of the weights it holds."""
+    """Return the buckets that the dataplane reported; after a write, those computed from its weights."""
     told = {address: server.buckets for address, server in vip.servers.items()}
     if None not in told.values():
         return told

@@ -50,7 +50,7 @@ class SyncQueue:
         self._wake.set()
 
     def clear_wake(self) -> None:
-        """From now on `wait` waits for what comes next."""
+        """Let `wait` wait for the next change."""
         if self._wake.is_set():
             self._wake = anyio.Event()
 
@@ -95,7 +95,7 @@ class ProbeQueue:
 
 
 class Store(Protocol):
-    """What steps are taken through: the live State's store, or that of a fork."""
+    """The store through which steps are taken: that of the live State, or of a fork."""
 
     state: State
 

@@ -50,7 +50,7 @@ log = get_logger("maglev.reconciler")
 
 
 class Writer(Protocol):
-    """What a run needs of a session."""
+    """The part of a session that a run needs."""
 
     async def read(self) -> DataplaneState:
         """Read everything the dataplane holds."""
@@ -63,7 +63,7 @@ class Writer(Protocol):
 
 @attrs.frozen
 class SyncOutcome:
-    """What a run did.
+    """The result of a run.
 
     Args:
         operations: How many operations by kind.
@@ -80,7 +80,7 @@ class SyncOutcome:
 
 @attrs.define
 class SyncProgress:
-    """What a run has done so far."""
+    """The progress of a run."""
 
     request: SyncRequest
     started: float = attrs.field(factory=time.perf_counter)
@@ -96,7 +96,7 @@ class SyncProgress:
 
     @property
     def duration_s(self) -> float:
-        """How long the run has taken, in seconds."""
+        """The time since the start of the run, in seconds."""
         return time.perf_counter() - self.started
 
 
@@ -146,7 +146,7 @@ class SyncRun:
 
         Args:
             writer: The dataplane.
-            request: What for.
+            request: The addresses and the scope of the run.
             between: Called between portions, so that what is urgent need not wait for the whole run.
             divisor: By how much the portions are to be smaller than usual.
 
@@ -233,7 +233,7 @@ class SyncRun:
                 self._store.step(sync.acknowledged, operation)
                 return
             case Ok():
-                progress.errors.append(f"{describe(operation)}: done on a VIP that somebody else has made meanwhile")
+                progress.errors.append(f"{describe(operation)}: done on a VIP that another client created meanwhile")
             case Failed(error=error):
                 progress.errors.append(f"{describe(operation)}: {error}")
             case Unknown(why=why):

@@ -1,4 +1,4 @@
-"""What is wrong with the daemon itself just now, and stays so until something puts it right: for operators to see."""
+"""Keeps the daemon's own troubles, until something ends them, for operators to see."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Troubles:
         return key in self._now
 
     def report(self, kind: TroubleKind, message: str, name: str = "") -> None:
-        """Something is wrong.
+        """Note a trouble.
 
         Args:
-            kind: With what.
-            message: What, in words.
-            name: Of the exporter, for those kinds.
+            kind: Its kind.
+            message: What is wrong, in words.
+            name: The exporter's name, for the kinds that concern one.
         """
         known = self._now.get((kind, name))
         since_s = time.time() if known is None else known.since_s
@@ -40,7 +40,7 @@ class Troubles:
         self._tell()
 
     def over(self, kind: TroubleKind, name: str = "") -> None:
-        """It is no longer wrong, if it was."""
+        """Note that a trouble is over."""
         if self._now.pop((kind, name), None) is not None:
             self._tell()
 

@@ -27,7 +27,7 @@ log = get_logger("maglev.probes")
 
 @attrs.define
 class _Since:
-    """What came of one code since its last record."""
+    """The void results of one code since its last record."""
 
     written_s: float
     wait_s: float = 0.0

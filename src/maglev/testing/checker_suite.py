@@ -1,4 +1,4 @@
-r"""What every checker must keep, as test classes to inherit: the conformance kit for checkers.
+r"""The conformance kit for checkers, as test classes to inherit.
 
 ```python
 class TestRedis(StreamCheckerSuite):
@@ -33,7 +33,7 @@ _ENDS = (Closed.EOF, Closed.RESET, None)
 
 
 class CheckerSuite(ABC):
-    """What holds for a checker of any shape."""
+    """Tests for a checker of any shape."""
 
     @abstractmethod
     def make(self) -> Checker:
@@ -60,7 +60,7 @@ class CheckerSuite(ABC):
 
 
 class StreamCheckerSuite(CheckerSuite):
-    """What holds for a `StreamChecker`: its conversations depend on the peer's bytes alone and never raise."""
+    """Tests for a `StreamChecker`: its conversations depend only on the peer's bytes and never raise."""
 
     @abstractmethod
     def make(self) -> StreamChecker:
@@ -79,7 +79,7 @@ class StreamCheckerSuite(CheckerSuite):
         return Target("backend", ip_address("127.0.0.1"), LOOPBACK_PORT)
 
     def start(self) -> Callable[[], Conversation]:
-        """What makes a conversation for each probe, prepared once as the engine does."""
+        """The function that makes a conversation for each probe, prepared once as the engine does."""
         return self.make().conversations(self.target())
 
     def test_the_opening_is_bytes_or_a_verdict(self) -> None:

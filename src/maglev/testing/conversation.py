@@ -13,7 +13,7 @@ LOOPBACK_PORT = 4321
 
 @attrs.frozen
 class Transcript:
-    """What a conversation sent, and how it ended.
+    """The bytes that a conversation sent, and its result.
 
     Args:
         result: The result.
@@ -88,7 +88,7 @@ def split_at(data: bytes, at: Iterable[int]) -> Iterator[bytes]:
 
 
 class _Log:
-    """What one conversation has sent so far."""
+    """The bytes that one conversation has sent so far."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []

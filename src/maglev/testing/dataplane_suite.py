@@ -1,4 +1,4 @@
-"""What every dataplane must do, as tests: derive a class from `DataplaneSuite` in a test module and fill it in.
+"""The conformance kit for dataplanes: derive a class from `DataplaneSuite` in a test module and fill it in.
 
 The same suite runs against the memory dataplane, against stand-ins and against real ones, so it asks only what all of
 them do, and it changes what is beneath a session through a second session. It writes to the dataplane and leaves it

@@ -22,7 +22,7 @@ def probe_once(checker: Checker, target: Target) -> ProbeResult:
 
 
 async def probe_once_async(checker: Checker, target: Target) -> ProbeResult:
-    """As `probe_once`, for asynchronous tests."""
+    """Probe a server once, for asynchronous tests."""
     results: list[ProbeResult] = []
     done = anyio.Event()
 

@@ -117,5 +117,5 @@ def _varint(number: int) -> bytes:
 
 @hookimpl
 def maglev_checkers() -> Iterable[type[Checker]]:
-    """What this distribution registers."""
+    """Register the checkers of this distribution."""
     return [GrpcHealthChecker]

@@ -57,5 +57,5 @@ class RedisChecker(StreamChecker):
 
 @hookimpl
 def maglev_checkers() -> Iterable[type[Checker]]:
-    """What this distribution registers."""
+    """Register the checkers of this distribution."""
     return [RedisChecker]

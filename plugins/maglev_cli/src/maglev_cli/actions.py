@@ -1,4 +1,4 @@
-"""What commands do: each asks maglevd something, and says what its answer looks like."""
+"""Runs commands: each sends a request to maglevd and turns the answer into a view."""
 
 from __future__ import annotations
 

@@ -83,10 +83,10 @@ def command() -> click.Command:
         "maglevc",
         callback=_start,
         params=[*options_of(Invocation), completion_option("maglevc"), version_option("maglevc"), words],
-        help="Ask and control a running maglevd. Without a COMMAND: a shell, or on a pipe one command from each line.",
-        epilog="Words may be abbreviated: `sh ba`. `maglevc help` lists the commands, and `?` in the place of a word "
-        "what can stand there. Long options may also be written with one dash. Exit status: 0, 1 for an error, 2 for "
-        "a wrong command.",
+        help="Query and control a running maglevd. Without a COMMAND: a shell, or on a pipe one command per line.",
+        epilog="You can abbreviate words: `sh ba`. `maglevc help` lists the commands; `?` in place of a word lists the "
+        "possible words. You can write long options with one dash too. Exit status: 0, 1 for an error, 2 for a wrong "
+        "command.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
 

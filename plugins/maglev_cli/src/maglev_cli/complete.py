@@ -14,7 +14,7 @@ from maglev_cli.options import Invocation
 
 
 def candidates_of(values: Mapping[str, Any], partial: str) -> list[CompletionItem[str]]:
-    """What the last word of a command can become; without names if maglevd does not tell them."""
+    """Return what the last word of a command can become; without names if maglevd does not tell them."""
     invocation = Invocation.parsed({**values, "words": values.get("words") or ()})
     line = Split(tokens_of(invocation.words), Token(partial))
     try:

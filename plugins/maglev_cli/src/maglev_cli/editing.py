@@ -61,7 +61,7 @@ def key_bindings(names: Names, output: Output) -> KeyBindings:
 
 
 def completions(text: str, names: Names) -> list[Completion]:
-    """What can follow a line, with the names that are known."""
+    """Return what can follow a line, with the known names."""
     line = split(text)
     try:
         found = candidates(FORMS, line, names.known)

@@ -21,7 +21,7 @@ def _whole(least: int, most: int) -> Callable[[str], None]:
 
     def check(text: str) -> None:
         if not (text.isascii() and text.isdecimal()) or len(text) > 10 or not least <= int(text) <= most:
-            raise ValueError(f"{wanted} is wanted")
+            raise ValueError(f"expected {wanted}")
 
     return check
 
@@ -30,22 +30,22 @@ def _address(text: str) -> None:
     try:
         ip_address(text)
     except ValueError:
-        raise ValueError("an IPv4 or IPv6 address is wanted") from None
+        raise ValueError("expected an IPv4 or IPv6 address") from None
 
 
 _PORT, _WEIGHT, _COUNT = _whole(0, 65535), _whole(0, 100), _whole(1, 10**9)
 LEVELS = ("debug", "info", "warning", "error", "critical")
-DRY_RUN = flag("dry-run", "only show what would happen: states, weights, buckets, moved flows, operations")
+DRY_RUN = flag("dry-run", "only show the effect: states, weights, buckets, moved flows, operations")
 
 WORDS: Mapping[str, str] = {
     **COMMAND_WORDS,
-    "show": "what there is, and how it is",
+    "show": "show objects and their state",
     "show vpp": "the dataplane",
     "show vpp lb": "load balancing",
-    "show dataplane": "the dataplane, whichever it is",
-    "watch": "follow what happens",
+    "show dataplane": "the dataplane, of any kind",
+    "watch": "print events as they happen",
 }
-"""What words are for that more than one command begins with; any other word has the help of its command."""
+"""Help for words that begin more than one command; any other word has the help of its command."""
 
 _ARGUMENTS: Mapping[str, Argument] = {
     argument.label: argument
@@ -54,35 +54,35 @@ _ARGUMENTS: Mapping[str, Argument] = {
         Argument("frontend", "a frontend's name", source="frontend"),
         Argument("healthcheck", "a health check's name", source="healthcheck"),
         Argument("source", "the client's address", shown="source-address", check=_address),
-        Argument("source-port", "the client's port, 0 if not given", check=_PORT),
+        Argument("source-port", "the client's port; default: 0", check=_PORT),
     )
 }
 
 _FLOW_FLAGS = (
     flag(
         "destination-port",
-        "the port that the client connects to; needed where the VIP has all ports",
+        "the port that the client connects to; required if the VIP has all ports",
         (Argument("destination-port", "the port that the client connects to", shown="port", check=_PORT),),
     ),
     flag(
         "protocol",
-        "the protocol, where the VIP has all ports; tcp if not given",
+        "the protocol, if the VIP has all ports; default: tcp",
         choice("protocol", {"tcp": "TCP", "udp": "UDP"}),
     ),
 )
 
 _WATCH_FLAGS = (
-    flag("num", "stop after so many events", (Argument("num", "how many events", shown="n", check=_COUNT),)),
+    flag("num", "stop after n events", (Argument("num", "number of events", shown="n", check=_COUNT),)),
     flag(
         "log",
         "log records",
-        (Word("level", "the lowest level, info if not given"),),
+        (Word("level", "the lowest level; default: info"),),
         choice("level", {level: f"records of level {level} and above" for level in LEVELS}),
         optional=True,
     ),
-    flag("backend", "changes of the state of backends"),
-    flag("frontend", "changes of the state, pool and weights of frontends"),
-    flag("dataplane", "the connection to the dataplane, and what is written to it"),
+    flag("backend", "changes of a backend's state"),
+    flag("frontend", "changes of a frontend's state, active pool and weights"),
+    flag("dataplane", "changes of the connection to the dataplane, and writes to it"),
     flag("probe", "start and end of every probe, and stalls of maglevd"),
 )
 
@@ -137,7 +137,7 @@ def _written(argument: ArgumentInfo) -> str:
 
 
 FORMS: tuple[Form, ...] = (
-    _form("show version", "versions of maglevd and maglevc, and how maglevd is doing", "show:version"),
+    _form("show version", "versions of maglevd and maglevc, and the condition of maglevd", "show:version"),
     _form("show frontends", "all frontends", "show:frontends"),
     _form("show frontend <frontend>", "one frontend, its pools and backends", "show:frontend"),
     _form("show backends", "all backends", "show:backends"),
@@ -153,15 +153,15 @@ FORMS: tuple[Form, ...] = (
     _form("show dataplane counters", "packets and bytes of each VIP", "dataplane:counters"),
     _form(
         "show flow <frontend> <source-address> [<source-port>]",
-        "the server that a new flow gets, and the one it would get if that went down",
+        "the server of a new flow, and the one it would get if that server went down",
         "show:flow",
         _FLOW_FLAGS,
     ),
     *(form for info in COMMANDS for form in _forms_of(info)),
-    _form("config check", "check the file as it stands on disk", "change:check"),
+    _form("config check", "check the configuration file on disk", "change:check"),
     _form(
         "watch events",
-        "the present state, then every change, one JSON object a line; all but logs and probes, or the kinds named",
+        "print the present state, then every change, as lines of JSON; all kinds but logs and probes, or those named",
         "watch",
         _WATCH_FLAGS,
     ),

@@ -10,7 +10,7 @@ END = "<return>"
 
 
 def next_view(line: Split) -> View:
-    """What can follow a line.
+    """Return what can follow a line.
 
     Raises:
         WrongCommand: No command begins like that.

@@ -1,4 +1,4 @@
-"""What the command line and the environment say to `maglevc`."""
+"""The options of `maglevc`, from its command line and environment."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class Invocation:
 
     server: str = option(
         "localhost:9090",
-        help="Where maglevd is: host, host:port, [address]:port or unix:/path",
+        help="Address of maglevd: host, host:port, [address]:port or unix:/path",
         metavar="HOST:PORT",
     )
-    form: Literal["text", "json"] = option("text", help="Text for people, or the API's message as JSON", flag="output")
-    color: bool | None = option(
-        None, help="Colour, or none; without either, colour on a terminal unless NO_COLOR is set"
+    form: Literal["text", "json"] = option(
+        "text", help="Print text for people, or the API's message as JSON", flag="output"
     )
+    color: bool | None = option(None, help="Use colour or not; default: colour on a terminal unless NO_COLOR is set")
     security: Security = attrs.field(factory=Security)
     words: tuple[str, ...] = ()
 
     @property
     def output(self) -> Output:
-        """Where answers go, and in which form."""
+        """The form and destination of answers."""
         return Output(self.form, self.color)
 
     @classmethod

@@ -112,7 +112,7 @@ def styled(text: str, style: Style, *, colour: bool) -> str:
 
 
 def width_of(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """Return how many columns of a terminal a text takes."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len  # noqa: PLC0415  (few texts need it)

@@ -1,4 +1,4 @@
-"""How a client speaks to maglevd: TLS, certificates, a token; declared once for all commands that do so."""
+"""The options for TLS and tokens of a client of maglevd, declared once for all commands."""
 
 from __future__ import annotations
 
@@ -13,29 +13,27 @@ from maglev.api import option
 
 def _pair(security: Any, _attribute: attrs.Attribute[Any], value: Path | None) -> None:
     if (value is None) != (security.cert is None):
-        raise ValueError("a client's certificate and its key go together: both or none")
+        raise ValueError("set both a client certificate and its key, or neither")
 
 
 @attrs.frozen
 class Security:
-    """How to speak to a server; without any of these, in clear text.
+    """TLS and token of a connection to a server; without any of these, clear text.
 
     Args:
-        ca: Certificates that the server's is checked against, in PEM; gRPC's own if there are none.
+        ca: The authorities of the server's certificate, in PEM; gRPC's own by default.
         cert: The client's certificate with its chain, in PEM.
         key: Its private key, in PEM.
-        token_file: A file as the server's: the first token in it is sent.
-        server_name: The name to expect in the server's certificate; that of the target if empty.
+        token_file: A file in the server's format; its first token is sent.
+        server_name: The name to expect in the server's certificate; by default that of the target.
     """
 
-    ca: Path | None = option(
-        None, help="Speak TLS to maglevd, and check its certificate against those in FILE", metavar="FILE"
-    )
-    cert: Path | None = option(None, help="Speak TLS to maglevd with this certificate of the client", metavar="FILE")
-    key: Path | None = option(None, help="The private key of that certificate", metavar="FILE", validator=_pair)
-    token_file: Path | None = option(None, help="Speak TLS to maglevd, and send the token in FILE", metavar="FILE")
+    ca: Path | None = option(None, help="Use TLS to maglevd, and trust the authorities in FILE", metavar="FILE")
+    cert: Path | None = option(None, help="Use TLS to maglevd, with the client certificate in FILE", metavar="FILE")
+    key: Path | None = option(None, help="Private key of the client certificate", metavar="FILE", validator=_pair)
+    token_file: Path | None = option(None, help="Use TLS to maglevd, and send the token in FILE", metavar="FILE")
     server_name: str = option(
-        "", help="The name to expect in maglevd's certificate", metavar="NAME", validator=host_names.server_name
+        "", help="Name to expect in maglevd's certificate", metavar="NAME", validator=host_names.server_name
     )
 
     @property

@@ -53,5 +53,5 @@ def read_tokens(path: Path) -> tuple[Token, ...]:
         name = match["name"] if match else None
         tokens.append(Token(value, name.decode() if name else UNNAMED))
     if not tokens:
-        raise ValueError(f"{path}: there is no token in it")
+        raise ValueError(f"{path}: contains no token")
     return tuple(tokens)

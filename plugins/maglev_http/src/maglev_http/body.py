@@ -42,7 +42,7 @@ class Body:
         return len(self.content) >= LIMIT
 
     def progress(self) -> str:
-        """How far it got, for a detail."""
+        """The progress, for a detail."""
         return f"after {len(self.content)} bytes of the body"
 
 
@@ -166,5 +166,5 @@ def agreed_length(values: list[bytes]) -> int | None:
     if len(lengths) > 1:
         raise Malformed("broke the protocol: several lengths that differ")
     if not all(_LENGTH.fullmatch(length) for length in lengths):
-        raise Malformed("broke the protocol: the length is no number")
+        raise Malformed("broke the protocol: the length is not a number")
     return int(lengths.pop()) if lengths else None

@@ -18,6 +18,6 @@ def parse_codes(text: int | str) -> frozenset[int]:
         match = _PART.fullmatch(part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if not 100 <= first <= last:
-            raise ValueError(f"{part.strip()!r} is no status code and no range of them: wanted for example 200-299,304")
+            raise ValueError(f"{part.strip()!r} is not a status code or range of codes, such as 200-299,304")
         codes.update(range(first, last + 1))
     return frozenset(codes)

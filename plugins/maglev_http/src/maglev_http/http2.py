@@ -171,7 +171,7 @@ class Http2Conversation(Conversation):
             fields.setdefault(bytes(name), []).append(bytes(value))
         (status,) = fields[b":status"]
         if not _STATUS.fullmatch(status):
-            raise Malformed("broke the protocol: the status is no number")
+            raise Malformed("broke the protocol: the status is not a number")
         self._status = int(status)
         if self._follow and self._status in REDIRECTS and b"location" in fields:
             self.redirect = self._status, fields[b"location"][0]

@@ -85,7 +85,7 @@ class HttpxHttpsChecker(HttpxHttpChecker):
 
     def _make_context(self, options: HttpOptions) -> ssl.SSLContext | None:
         if not isinstance(options, HttpsOptions):
-            raise TypeError(f"{options!r} are no options of https")
+            raise TypeError(f"{options!r} are not options of https")
         if options.alpn:
             raise ValueError("alpn with engine: httpx: it offers http/1.1, and h2 with http2: true")
         if options.cert_expiry is not None:
@@ -104,7 +104,7 @@ class _NoCookies(CookieJar):
 
 
 class _Backend:
-    """What all probes of one backend have in common: a client and a request, built once."""
+    """The client and the request of one backend, built once for all its probes."""
 
     def __init__(
         self, scheme: str, target: Target, options: HttpOptions, context: ssl.SSLContext | None, verdicts: Verdicts

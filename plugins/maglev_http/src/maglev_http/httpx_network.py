@@ -92,7 +92,7 @@ class Wire(ByteStream):
 
 
 class Talk(Protocol):
-    """What is needed of a `Conversation` here: one that begins with bytes of ours."""
+    """The part of a `Conversation` that is used here: one that sends first."""
 
     def opening(self) -> bytes: ...
 

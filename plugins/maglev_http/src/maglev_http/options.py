@@ -1,4 +1,4 @@
-"""What can be set for `type: http` and `type: https`."""
+"""The options of `type: http` and `type: https`."""
 
 from __future__ import annotations
 
@@ -62,66 +62,66 @@ class HttpOptions:
 
     path: str = option(
         "/",
-        help="What to ask for, with a query if you like",
+        help="Path to request, optionally with a query",
         secret=hide_query,
         validator=_matches(_PATH, "/ and printable ASCII, the rest percent-encoded"),
     )
     host: str = option(
         "",
-        help="Host header, as given, and the name sent with TLS; the backend's address, with its port, if empty",
+        help="Host header, sent as given, and TLS server name; default: the backend's address and port",
         examples=("www.example.org",),
         validator=host_names.host,
     )
     method: str = option("GET", help="Request method", examples=("GET", "HEAD"), validator=_check_method)
     response_code: int | str = option(
         "200-299",
-        help="Statuses that pass",
+        help="Status codes that pass",
         allowed="codes and ranges from 100 to 999, with commas between",
         examples=("200-299,304",),
         validator=_check_codes,
     )
     response_regexp: str = option(
         "",
-        help="The body must match this pattern somewhere; judged once, at its end or at 64 KiB; a newline at the end "
-        "has to be in the pattern (ok\\n?$)",
+        help="Pattern to find in the body, or in its first 64 KiB; to match a body that ends in a newline, the pattern "
+        "must include it (ok\\n?$)",
         allowed="RE2 syntax",
         examples=("^ok",),
     )
     encoding: Literal["utf-8", "latin-1"] = option(
         "utf-8",
-        help="How response-regexp and body are read; latin-1: each byte is a character, and \\xNN in the pattern is "
-        "the byte NN; utf-8: a body that is no UTF-8 is also tried as latin-1",
+        help="Encoding of response-regexp and body; latin-1: each byte is a character, and \\xNN in the pattern is the "
+        "byte NN; utf-8: a body that is not UTF-8 is also tried as latin-1",
     )
     headers: Mapping[str, str] = option(
         factory=dict,
-        help="Headers to send besides",
+        help="Additional headers to send",
         secret=hide_values,
         examples=({"X-Probe": "maglev"},),
         validator=_check_headers,
     )
     engine: Literal["lean", "httpx"] = option(
-        "lean", help="lean: HTTP/1.1, for thousands of backends; httpx: HTTP/2, redirects and proxies, for few"
+        "lean", help="lean: HTTP/1.1, for thousands of backends; httpx: HTTP/2, redirects and proxies, for few backends"
     )
     follow_redirects: bool = option(
-        False, help="Follow redirects, always to this same backend whatever name they say (engine: httpx)"
+        False, help="Follow redirects, always on the same backend, whatever host they name (engine: httpx)"
     )
-    max_redirects: int = option(5, help="How many of them (engine: httpx)", validator=_check_redirects)
+    max_redirects: int = option(5, help="How many redirects to follow (engine: httpx)", validator=_check_redirects)
     proxy: str = option(
         "",
         help="Probe through this proxy; its host must be an IP address (engine: httpx)",
         secret=hide_url,
         examples=("http://192.0.2.3:3128",),
     )
-    http2: bool = option(False, help="Speak HTTP/2, by ALPN over TLS or at once in clear text (engine: httpx)")
+    http2: bool = option(False, help="Use HTTP/2: by ALPN with TLS, with prior knowledge without (engine: httpx)")
 
 
 @attrs.frozen
 class HttpsOptions(TlsOptions, HttpOptions):
-    """The `params` of an `https` health check: those of `http`, and how to speak TLS."""
+    """The `params` of an `https` health check: those of `http` and those for TLS."""
 
     server_name: str = option(
         "",
-        help="Name to send (SNI) and to find in the certificate; that of host if empty",
+        help="Name to send (SNI) and to check in the certificate; default: that of host",
         validator=host_names.server_name,
     )
-    alpn: tuple[str, ...] = option((), help="Protocols to offer by ALPN; none are if empty", examples=(("http/1.1",),))
+    alpn: tuple[str, ...] = option((), help="Protocols to offer by ALPN; default: none", examples=(("http/1.1",),))

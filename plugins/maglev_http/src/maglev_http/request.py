@@ -18,7 +18,7 @@ def address_text(address: IPv4Address | IPv6Address) -> str:
 
 
 def host_header(options: HttpOptions, address: IPv4Address | IPv6Address, port: int, scheme: str) -> str:
-    """What stands behind `Host:`.
+    """Return the value of the header `Host`.
 
     Args:
         options: Their `host` is taken as given, but that a bare IPv6 address gets its brackets.

@@ -234,7 +234,7 @@ def failure_of(version: int, type_: int, code: int, reporter: str) -> ProbeResul
     except ICMPError as error:
         text = str(error)
         return ProbeResult(Code.L4CON, f"{text[:1].lower()}{text[1:]}, says {reporter}")
-    raise ValueError(f"type {type_} of ICMPv{version} is no error message")
+    raise ValueError(f"type {type_} of ICMPv{version} is not an error message")
 
 
 def _scope(sock: socket.socket, target: Target) -> int:

@@ -18,7 +18,7 @@ _ICMP, _ICMPV6 = 1, 58
 
 
 class Kind(Enum):
-    """What a packet is to us."""
+    """The kinds of packets."""
 
     REPLY = "echo reply"
     UNREACHABLE = "destination unreachable"
@@ -53,8 +53,8 @@ class Packet:
         type: The ICMP type.
         code: The ICMP code.
         identifier: Of the reply, or of the request that an error message quotes.
-        sequence: Likewise.
-        payload: Likewise, as far as it is quoted.
+        sequence: The sequence number of the same.
+        payload: The payload of the same, as far as it is quoted.
         destination: For error messages: where the request was going, packed; empty for replies.
     """
 
@@ -143,7 +143,7 @@ def _parse_error(family: Family, kind: Kind, data: bytes) -> Packet | None:
 
 
 def _inside_ipv4(data: bytes) -> bytes | None:
-    """What an IPv4 header holds, if that is ICMP and no later fragment."""
+    """Return the payload of an IPv4 packet, if it is ICMP and not a later fragment."""
     if len(data) < _IPV4_HEADER or data[0] >> 4 != 4 or data[9] != _ICMP:
         return None
     length = (data[0] & 0x0F) * 4

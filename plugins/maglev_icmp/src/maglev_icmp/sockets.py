@@ -178,7 +178,7 @@ def has_route(sock: socket.socket, packet: bytes, address: Address, ancillary: A
 
 
 def source_ancillary(family: Family, packed: bytes) -> Ancillary:
-    """What makes one packet leave from a certain local address, packed."""
+    """Return the ancillary data that sets a packet's source address, packed."""
     if family is V4:
         return [(socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=i4s4s", 0, packed, bytes(4)))]
     return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, struct.pack("=16sI", packed, 0))]

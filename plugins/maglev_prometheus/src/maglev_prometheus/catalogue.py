@@ -14,12 +14,12 @@ class Family:
     """One metric family.
 
     Args:
-        name: As it stands in the text exposition, without the suffixes of a histogram's samples.
+        name: Its name in the text exposition, without the suffixes of a histogram's samples.
         kind: Its type.
-        help: What it says, one sentence without a full stop.
+        help: Its meaning, one sentence without a full stop.
         labels: Names of its labels.
-        series: How many series there are, in words.
-        notes: What else the reference page says.
+        series: The number of its series, in words.
+        notes: Further text for the reference page.
     """
 
     name: str
@@ -35,8 +35,8 @@ PROBES = Family(
     "counter",
     "Completed probes, by result code",
     ("backend", "code", "result", "type"),
-    "1 for each result code that a backend ever had: mostly 1 to 3 a backend",
-    "`result` is `pass`, `fail` or `void` (a fault of our own, which counts for nothing). `code` is HAProxy's "
+    "1 per backend and result code that it ever had: usually 1 to 3 per backend",
+    "`result` is `pass`, `fail` or `void` (a fault of maglevd's host, which does not count). `code` is HAProxy's "
     "(`L7OK`, `L4CON`, …), or for void results `NOFILE`, `NOPORT`, `NOSEND`, `NETNS`, `ERROR`, `LAG`, `DPLOST`.",
 )
 DURATIONS = Family(
@@ -44,7 +44,7 @@ DURATIONS = Family(
     "histogram",
     "Duration of probes with a pass or fail result",
     ("backend", "type"),
-    "17 a backend with `probe-histogram: backend`; 17 a type of check with `probe-histogram: type`",
+    "17 per backend with `probe-histogram: backend`; 17 per type of check with `probe-histogram: type`",
     "With `probe-histogram: type` there is no label `backend`.",
 )
 TRANSITIONS = Family(
@@ -52,14 +52,14 @@ TRANSITIONS = Family(
     "counter",
     "Changes of a backend's state",
     ("backend", "from", "to"),
-    "1 for each kind of change that a backend ever had: mostly 1 to 4 a backend",
+    "1 per backend and kind of change that it ever had: usually 1 to 4 per backend",
 )
 BACKEND_STATE = Family(
     "maglev_backend_state",
     "gauge",
     "1 for the state that a backend is in, 0 for the others",
     ("backend", "state"),
-    "5 a backend",
+    "5 per backend",
     "`state` is `unknown`, `up`, `down`, `paused` or `disabled`.",
 )
 BACKEND_HEALTH = Family(
@@ -67,31 +67,31 @@ BACKEND_HEALTH = Family(
     "gauge",
     "Health counter of a backend, from 0 to rise + fall - 1",
     ("backend",),
-    "1 a backend with a health check",
-    "0 is as far down as it goes; at the top, `fall` failures in a row are needed to take the backend down.",
+    "1 per backend with a health check",
+    "0 is fully down. At the maximum, `fall` failures in a row take the backend down.",
 )
 BACKEND_ENABLED = Family(
     "maglev_backend_enabled",
     "gauge",
     "0 for a backend that the file or a command disables, else 1",
     ("backend",),
-    "1 a backend",
+    "1 per backend",
 )
 CERTIFICATE = Family(
     "maglev_backend_certificate_expiry_timestamp_seconds",
     "gauge",
-    "When the TLS certificate that a backend showed last ends, in seconds since the epoch",
+    "End of the TLS certificate that a backend showed last, in seconds since the epoch",
     ("backend",),
-    "1 a backend that is probed over TLS and was seen since the start",
-    "Checks with `engine: httpx` do not tell it. Servers that resume sessions show no certificate then: a new one is "
-    "seen with the next full handshake.",
+    "1 per backend that showed a certificate since the start",
+    "Not available with `engine: httpx`. A resumed session shows no certificate: a new one is seen with the next full "
+    "handshake.",
 )
 FRONTEND_STATE = Family(
     "maglev_frontend_state",
     "gauge",
     "1 for the state that a frontend is in, 0 for the others",
     ("frontend", "state"),
-    "3 a frontend",
+    "3 per frontend",
     "`state` is `unknown`, `up` or `down`.",
 )
 WEIGHT = Family(
@@ -99,17 +99,17 @@ WEIGHT = Family(
     "gauge",
     "Configured weight of a backend in a pool, 0 to 100, or the weight that a command set",
     ("backend", "frontend", "pool"),
-    "1 for each backend of each pool",
+    "1 per backend of each pool",
 )
 EFFECTIVE_WEIGHT = Family(
     "maglev_frontend_pool_backend_effective_weight",
     "gauge",
     "Effective weight of a backend in a pool, 0 to 100",
     ("backend", "frontend", "pool"),
-    "1 for each backend of each pool",
+    "1 per backend of each pool",
 )
 CONNECTED = Family(
-    "maglev_vpp_connected", "gauge", "1 while connected to the dataplane and its contents are known, else 0"
+    "maglev_vpp_connected", "gauge", "1 while connected to the dataplane with its contents known, else 0"
 )
 UPTIME = Family(
     "maglev_vpp_uptime_seconds", "gauge", "Time since the dataplane started", series="1, while connected and known"
@@ -126,38 +126,38 @@ MESSAGES = Family(
     "Messages to (tx) and from (rx) the dataplane's API, over all connections",
     ("direction", "msg", "result"),
     "about 40 with VPP",
-    "`direction` is `tx` or `rx`, `result` is `ok` or `error`: an answer that says so, or one that never came.",
+    "`direction` is `tx` or `rx`. `result` is `ok`, or `error` for a reply that reports an error or did not arrive.",
 )
 SYNCS = Family(
     "maglev_vpp_lbsync_total",
     "counter",
-    "Operations sent to the dataplane, and those that failed",
+    "Operations sent to the dataplane, by kind, and failed ones",
     ("kind", "scope"),
-    "7, and one for each kind of operation that a scope ever had",
-    "`scope` says why it was synchronised: `transition`, `periodic`, `operator`, `reload` or `fill` (an empty or "
-    "restarted dataplane). `kind` is the operation (`add-vip`, `set-weight`, …), or `error` for those refused or "
-    "unanswered.",
+    "7, and one per scope and kind of operation that it ever had",
+    "`scope` is the cause of the sync: `transition`, `periodic`, `operator`, `reload` or `fill` (an empty or "
+    "restarted dataplane). `kind` is the operation (`add-vip`, `set-weight`, …), or `error` for those that were "
+    "refused or not answered.",
 )
 UNROUTED = Family(
     "maglev_vpp_servers_without_route",
     "gauge",
     "Servers in use that the dataplane has no route to",
     series="1, while connected",
-    notes="What is sent to them is dropped. `maglevc show vpp info` names them.",
+    notes="The dataplane drops packets for them. `maglevc show vpp info` names them.",
 )
 LOST = Family(
     "maglev_vpp_lost_bytes",
     "gauge",
-    "Memory that the dataplane never gives back, of VIPs removed or made anew",
+    "Memory that the dataplane lost to VIPs that were removed or recreated",
     series="1, while connected, with VPP",
-    notes="Since the dataplane started, as far as maglevd was there to see it. Only a restart of VPP frees it.",
+    notes="Counted since the dataplane started, while maglevd was connected. Only a restart of VPP frees this memory.",
 )
 VIP_PACKETS = Family(
     "maglev_vpp_vip_packets_total",
     "counter",
     "Packets of a VIP, by kind",
     ("kind", "port", "prefix", "protocol"),
-    "4 a VIP",
+    "4 per VIP",
     "`kind` is `existing` (of known flows), `first` (of new flows), `untracked` or `no_server`.",
 )
 ROUTE_PACKETS = Family(
@@ -165,38 +165,38 @@ ROUTE_PACKETS = Family(
     "counter",
     "Packets that the route of a VIP's address matched",
     ("prefix",),
-    "1 for each VIP address, where the dataplane counts it",
+    "1 per VIP address, if the dataplane counts it",
 )
 ROUTE_BYTES = Family(
     "maglev_vpp_vip_route_bytes_total",
     "counter",
     "Bytes that the route of a VIP's address matched",
     ("prefix",),
-    "1 for each VIP address, where the dataplane counts it",
+    "1 per VIP address, if the dataplane counts it",
 )
-LAG = Family("maglev_loop_lag_seconds", "gauge", "How late the event loop was when it was last measured")
+LAG = Family("maglev_loop_lag_seconds", "gauge", "Delay of the event loop at the last measurement")
 RELOADS = Family(
     "maglev_config_reload_total",
     "counter",
     "Reloads of the configuration",
     ("result",),
     "2",
-    "`result` is `success` or `failure`; a refused reload leaves the running configuration as it was.",
+    "`result` is `success` or `failure`; a refused reload does not change the running configuration.",
 )
 TROUBLES = Family(
     "maglev_troubles",
     "gauge",
-    "What is wrong with the daemon itself until something puts it right",
+    "Unresolved troubles of the daemon itself, by kind",
     ("kind",),
     "4",
-    "`kind` is `exporter` (one does not serve), `exporter-options` (one serves with old options, since it refused the "
-    "new), `reload` (the last one was refused) or `state` (changes by commands could not be saved, and are lost at a "
-    "restart). `maglevc show version` says what it is.",
+    "`kind` is `exporter` (an exporter does not serve), `exporter-options` (an exporter refused new options and serves "
+    "with the old ones), `reload` (the last reload was refused) or `state` (changes by commands were not saved, and "
+    "are lost at a restart). `maglevc show version` gives details.",
 )
 RELOADED_AT = Family(
     "maglev_config_last_reload_success_timestamp_seconds",
     "gauge",
-    "When the running configuration was loaded, in seconds since the epoch",
+    "Time when the running configuration was loaded, in seconds since the epoch",
 )
 
 FAMILIES = tuple(family for family in list(globals().values()) if isinstance(family, Family))

@@ -25,7 +25,7 @@ _SCHEME_AND_HOST = re.compile("^[A-Za-z]+://[^/]*")
 
 @attrs.frozen
 class Timings:
-    """How long a client may take, in seconds.
+    """Time limits for a client, in seconds.
 
     Args:
         first_s: From the connection to the first byte of the first request, and for a TLS handshake.
@@ -43,7 +43,7 @@ class Timings:
 
 
 class Phase(IntEnum):
-    """What a connection is doing. When there are too many, the lowest is closed first."""
+    """The phase of a connection. If there are too many connections, the lowest phase is closed first."""
 
     NEW = 0
     """It has sent no complete request yet."""
@@ -84,7 +84,7 @@ class Connection(H11Protocol):
 
     @property
     def phase(self) -> Phase:
-        """What it is doing."""
+        """The phase that the connection is in."""
         if self.cycle is None:
             return Phase.NEW
         if self.cycle.response_complete:

@@ -60,12 +60,12 @@ class Drain:
 
     @property
     def ended_s(self) -> float:
-        """When it ended: with the last write, or with the transition where there was none."""
+        """The time of its end: the last write, or the transition if there was none."""
         return max([self.transition.at_s, *(write.ended_s for write in self.writes)])
 
     @property
     def took_s(self) -> float:
-        """How long it took, in seconds."""
+        """Its length, in seconds."""
         return self.ended_s - self.began_s
 
 

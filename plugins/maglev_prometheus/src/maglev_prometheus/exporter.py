@@ -95,7 +95,7 @@ class PrometheusExporter(Exporter):
 
 
 def _room(control: Control) -> int:
-    """How many connections there may be: fewer where descriptors are short."""
+    """The number of allowed connections: fewer if descriptors are scarce."""
     return min(MOST_CONNECTIONS, for_strangers(len(control.metrics().backends)) // 3)
 
 

@@ -1,4 +1,4 @@
-"""What can be set of the exporter `prometheus`."""
+"""The options of the exporter `prometheus`."""
 
 from __future__ import annotations
 
@@ -37,39 +37,39 @@ def _traces(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None
         return
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{value!r} is no URL as http://collector.example.net:4318/v1/traces")
+        raise ValueError(f"{value!r} is not a URL such as http://collector.example.net:4318/v1/traces")
     if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
         raise ValueError("traces need the extra otel (pip install 'maglev-prometheus[otel]')")
 
 
 @attrs.frozen
 class PrometheusOptions:
-    """What can be set of the exporter `prometheus`."""
+    """The options of the exporter `prometheus`."""
 
     addr: str = addr_option(9091, "metrics-addr")
     cert: Path | None = cert_option()
     key: Path | None = key_option()
     user: str = option(
         "",
-        help="Who may read the metrics, by basic authentication; empty: everybody",
+        help="User who may read the metrics, by basic authentication; empty: everybody",
         examples=("prometheus",),
         validator=_user,
     )
     password: str = option("", help="The user's password", secret=True, validator=_password)
     password_file: Path | None = option(
         None,
-        help="File that holds the user's password instead",
+        help="File with the user's password, instead of password",
         examples=("/etc/maglevd/metrics-password",),
         validator=_password_file,
     )
     probe_histogram: Literal["backend", "type"] = option(
         "backend",
-        help="Whether each backend, or only each type of check, gets a histogram of probe durations (17 series each)",
+        help="Keep a histogram of probe durations (17 series) per backend, or per type of check",
         reload=Reload.RESTART,
     )
     traces: str = option(
         "",
-        help="Where traces of drained backends are sent to, by OTLP over HTTP; empty for none",
+        help="Send traces of drained backends to this URL, by OTLP over HTTP; empty: none",
         secret=hide_url,
         reload=Reload.RESTART,
         allowed="a URL, or empty",

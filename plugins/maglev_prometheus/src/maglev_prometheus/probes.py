@@ -40,7 +40,7 @@ class Count:
 
 @attrs.define(eq=False)
 class Meter:
-    """What is counted of one backend under one type of check."""
+    """The counts of one backend under one type of check."""
 
     backend: str
     type: str

@@ -52,7 +52,7 @@ class Meters:
 
 @attrs.define
 class Cost:
-    """What a scrape cost.
+    """The cost of a scrape.
 
     Args:
         busy_s: All slices together, in seconds.

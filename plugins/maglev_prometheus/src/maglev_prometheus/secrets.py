@@ -12,7 +12,7 @@ from maglev_prometheus.options import PrometheusOptions
 
 @attrs.frozen
 class Secrets:
-    """What the options and their files held.
+    """The contents of the options and their files.
 
     Args:
         tls: What to serve with; `None` for clear text.
@@ -25,7 +25,7 @@ class Secrets:
     chain: bytes = b""
 
     def differences(self, old: Secrets) -> tuple[str, ...]:
-        """What is different from what was in force, in words."""
+        """Describe the differences from the former ones, in words."""
         found = {
             "TLS switched on" if old.tls is None else "TLS switched off": (self.tls is None) != (old.tls is None),
             "new certificate": bool(self.chain and old.chain) and self.chain != old.chain,

@@ -66,7 +66,7 @@ class Server:
 
     @property
     def connections(self) -> int:
-        """How many there are now."""
+        """The number of open connections."""
         return len(self._connections)
 
     async def serve(self, listener: socket.socket) -> None:

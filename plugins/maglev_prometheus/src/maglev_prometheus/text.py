@@ -85,7 +85,7 @@ def header(family: Family, form: Format) -> str:
 
 
 def render(collector: Any, form: Format) -> str:
-    """What prometheus_client makes of a collector, without the mark at the end."""
+    """Return the text of a collector by prometheus_client, without the mark at the end."""
     generate: Callable[[Any], bytes] = openmetrics.generate_latest if form is OPENMETRICS else generate_latest
     return generate(collector).decode().removesuffix(form.end)
 

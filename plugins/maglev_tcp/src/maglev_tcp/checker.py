@@ -47,7 +47,7 @@ class TcpChecker(StreamChecker):
         """Warn of options that do nothing, or less than it looks."""
         advice = []
         if (options.send or options.send_hex) and not options.expect:
-            advice.append("send without expect: the answer is not looked at, so being connected is all that is checked")
+            advice.append("send without expect: the answer is not checked, so any established connection passes")
         idle = (*(("server-name",) if options.server_name else ()), *given_options(options))
         if idle and not options.ssl:
             advice.append(f"these do nothing without ssl: true: {', '.join(idle)}")
@@ -72,7 +72,7 @@ class TcpChecker(StreamChecker):
 
 def _conversations(options: TcpOptions) -> Callable[[], Conversation]:
     if options.send and options.send_hex:
-        raise ValueError("send and send-hex are both set: one of them is wanted")
+        raise ValueError("send and send-hex are both set: use only one")
     sent = hex_bytes(options.send_hex) if options.send_hex else text_bytes(options.send, options.encoding)
     if options.expect:
         return partial(Expect, sent, compile_pattern(options.expect, "expect", options.encoding))

@@ -1,4 +1,4 @@
-"""What can be set for `type: tcp`."""
+"""The options of `type: tcp`."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from maglev.tls_options import TlsOptions, own_first
 
 @attrs.frozen(field_transformer=own_first)
 class TcpOptions(TlsOptions):
-    """The `params` of a `tcp` health check. With none of them, being connected is enough."""
+    """The `params` of a `tcp` health check. Without any of them, an established connection passes."""
 
     send: str = option(
         "",
-        help="Sent once connected; \\xNN is the byte NN, and \\r, \\n, \\t, \\0 and \\\\ are what they are in C",
+        help="Text to send after connecting; \\xNN is the byte NN, and \\r, \\n, \\t, \\0 and \\\\ are as in C",
         secret=True,
         examples=("PING\r\n",),
     )
     send_hex: str = option(
         "",
-        help="The same in hexadecimal, in place of send",
+        help="Bytes to send instead, in hexadecimal",
         secret=True,
-        allowed="bytes of two hexadecimal digits, with blanks between them or not",
+        allowed="two hexadecimal digits per byte, with or without blanks between bytes",
         examples=("16 03 01",),
     )
     expect: str = option(
         "",
-        help="The answer must match this pattern somewhere in its first 64 KiB; judged as data arrives, so $ is the "
-        "end of what has come so far; a newline at the end has to be in the pattern (ok\\n?$)",
+        help="Pattern to find in the first 64 KiB of the answer; checked as data arrives, so $ is the end of the data "
+        "so far; to match an answer that ends in a newline, the pattern must include it (ok\\n?$)",
         allowed="RE2 syntax",
         examples=(r"^\+PONG",),
     )
     encoding: Literal["utf-8", "latin-1"] = option(
         "utf-8",
-        help="How send and expect are read; latin-1: each byte is a character, and \\xNN in expect is the byte NN; "
-        "utf-8: an answer that is no UTF-8 is also tried as latin-1",
+        help="Encoding of send and expect; latin-1: each byte is a character, and \\xNN in expect is the byte NN; "
+        "utf-8: an answer that is not UTF-8 is also tried as latin-1",
     )
-    ssl: bool = option(False, help="Speak TLS; without send and expect, a completed handshake is enough")
+    ssl: bool = option(False, help="Use TLS; without send and expect, a completed handshake passes")
     server_name: str = option(
         "",
-        help="Name to send (SNI) and to find in the certificate; the backend's address if empty",
+        help="Name to send (SNI) and to check in the certificate; default: the backend's address",
         validator=host_names.server_name,
     )

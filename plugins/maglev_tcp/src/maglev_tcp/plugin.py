@@ -1,4 +1,4 @@
-"""What this distribution registers."""
+"""Registers what this distribution provides: the checker `tcp`."""
 
 from __future__ import annotations
 

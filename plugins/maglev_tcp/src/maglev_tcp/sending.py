@@ -42,6 +42,4 @@ def hex_bytes(digits: str) -> bytes:
     try:
         return bytes.fromhex(digits)
     except ValueError:
-        raise ValueError(
-            "send-hex is not made of bytes of two hexadecimal digits: wanted for example 16 03 01"
-        ) from None
+        raise ValueError("send-hex needs two hexadecimal digits per byte, such as 16 03 01") from None

@@ -27,10 +27,10 @@ NOTHING_PROBED = 2
 
 _HELP = """Probe the VIPs of maglevd from outside, all at once, and show what a client sees.
 
-VIPs of HTTP and HTTPS are sent a GET, others a TCP connection. Without a terminal, or with --once or --output, there is
-no screen, and the summary is all that is printed.
+Send a GET to HTTP and HTTPS VIPs, and open a TCP connection to others. Without a terminal, or with --once or --output,
+show no screen and print only the summary.
 
-Exit status: 0; 1 if a VIP was good less often than --min-ok; 2 if nothing was probed."""
+Exit status: 0; 1 if the share of good probes of a VIP is below --min-ok; 2 if nothing was probed."""
 
 
 def command() -> click.Command:
@@ -40,7 +40,7 @@ def command() -> click.Command:
         callback=_start,
         params=[*options_of(Options), completion_option("maglevt"), version_option("maglevt")],
         help=_HELP,
-        epilog="Long options may also be written with one dash.",
+        epilog="You can write long options with one dash too.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
 

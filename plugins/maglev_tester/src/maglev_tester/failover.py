@@ -44,17 +44,17 @@ class Failover:
 
     @property
     def left(self) -> tuple[str, ...]:
-        """Who answered before and no longer does; empty while that cannot be told."""
+        """Servers that answered before and no longer do; empty while this is not known."""
         return tuple(sorted(self.before - self.after)) if self.over else ()
 
     @property
     def joined(self) -> tuple[str, ...]:
-        """Who answers now and did not before."""
+        """Servers that answer now and did not before."""
         return tuple(sorted(self.after - self.before)) if self.before else ()
 
     @property
     def shifted_ns(self) -> int | None:
-        """How long it took until only the new set of servers answered.
+        """The time until only the new set of servers answered.
 
         From the first failed request to the first answer after the last failed one. `None` while it is not over, or if
         the same servers answer as before.

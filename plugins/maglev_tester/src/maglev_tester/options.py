@@ -42,7 +42,7 @@ def _pattern(value: str | re.Pattern[str]) -> re.Pattern[str]:
     try:
         return re.compile(value)
     except re.error as error:
-        raise ValueError(f"{value!r} is no regular expression: {error}") from error
+        raise ValueError(f"{value!r} is not a regular expression: {error}") from error
 
 
 def _sendable(form: re.Pattern[str], wanted: str) -> Callable[[str], str]:
@@ -50,7 +50,7 @@ def _sendable(form: re.Pattern[str], wanted: str) -> Callable[[str], str]:
 
     def read(value: str) -> str:
         if not form.fullmatch(value):
-            raise ValueError(f"{value!r} cannot be sent: {wanted} is wanted")
+            raise ValueError(f"{value!r} cannot be sent: use {wanted}")
         return value
 
     return read
@@ -62,7 +62,7 @@ def _percent(value: str | float) -> float:
     except ValueError:
         share = math.nan
     if not 0 <= share <= 100:
-        raise ValueError(f"{value!r} is no percentage: 0 to 100 is allowed")
+        raise ValueError(f"{value!r} is not a percentage from 0 to 100")
     return share
 
 
@@ -74,47 +74,47 @@ def _count(value: str | int) -> int:
 
 @attrs.frozen
 class Options:
-    """What can be set of `maglevt`."""
+    """The options of `maglevt`."""
 
     config: tuple[Path, ...] = option(
         (Path("/etc/vpp-maglev/maglev.yaml"),),
-        help="A configuration whose VIPs to probe; may be given again. In the environment: with colons between",
+        help="Configuration with the VIPs to probe; may be repeated. In the environment: separated by colons",
         metavar="FILE",
         multiple=True,
     )
     interval: timedelta = option(
         "100ms",
-        help="From the start of one probe of a VIP to the start of the next",
+        help="Time between the starts of two probes of a VIP",
         metavar="DURATION",
         converter=_duration(10 * _MS, _DAY),
     )
     timeout: timedelta = option(
-        "1s", help="How long one probe may take", metavar="DURATION", converter=_duration(10 * _MS, _DAY)
+        "1s", help="Longest time of one probe", metavar="DURATION", converter=_duration(10 * _MS, _DAY)
     )
     host: str = option(
         "",
-        help="Host header and TLS name for all VIPs; default: that of the health check, else the VIP's address",
+        help="Host header and TLS name for all VIPs; default: the health check's host, else the VIP's address",
         metavar="HOST",
         validator=host_names.host,
     )
     uri: str = option(
         _DEFAULTS.uri,
-        help="What to ask HTTP and HTTPS VIPs for",
+        help="Path to request from HTTP and HTTPS VIPs",
         secret=hide_query,
         metavar="URI",
         converter=_sendable(_URI, "/ and printable ASCII, the rest percent-encoded"),
     )
     header: str = option(
         _DEFAULTS.header,
-        help="The response header that tells who answered",
+        help="Response header that names the server",
         metavar="HEADER",
         converter=_sendable(_TOKEN, "letters, digits and -"),
     )
     insecure: bool = option(False, help="Accept any certificate")
-    keepalive: bool = option(False, help="Use one connection for all probes of a VIP; else each probe is a new flow")
+    keepalive: bool = option(False, help="Use one connection for all probes of a VIP; default: a new flow per probe")
     filter: re.Pattern[str] = option(
         "",
-        help="Only frontends in whose name, or address:port, this regular expression is found",
+        help="Probe only frontends whose name or address:port matches this regular expression",
         metavar="REGEX",
         converter=_pattern,
     )
@@ -126,11 +126,11 @@ class Options:
     )
     duration: timedelta | None = option(
         None,
-        help="End after so long",
+        help="End after this time",
         metavar="DURATION",
         converter=attrs.converters.optional(_duration(100 * _MS, 3650 * _DAY)),
     )
-    output: Literal["text", "json"] | None = option(None, help="How to print the summary; no screen. Default: text")
+    output: Literal["text", "json"] | None = option(None, help="Format of the summary; no screen. Default: text")
     min_ok: float = option(
-        "0", help="Exit with 1 if fewer of a VIP's probes were good", metavar="PERCENT", converter=_percent
+        "0", help="Exit with 1 if the share of good probes of a VIP is lower", metavar="PERCENT", converter=_percent
     )

@@ -1,4 +1,4 @@
-"""What one probe came to, as seen by the client that sent it."""
+"""The outcome of one probe, as seen by the client that sent it."""
 
 from __future__ import annotations
 
@@ -60,5 +60,5 @@ class Outcome:
 
     @property
     def latency_ns(self) -> int:
-        """From the first packet sent to the end of the answer."""
+        """Time from the first packet sent to the end of the answer."""
         return self.ended_ns - self.started_ns

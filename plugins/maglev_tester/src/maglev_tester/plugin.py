@@ -1,4 +1,4 @@
-"""What this distribution registers: nothing. It brings a command, and stands in `maglevd plugins` with its version."""
+"""Registers nothing: the distribution brings a command. Lets `maglevd plugins` list it with its version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of one VIP since the start or the latest reset."""
+"""Collects the outcomes of one VIP since the start or the latest reset."""
 
 from __future__ import annotations
 

@@ -65,12 +65,12 @@ class Results:
         return self._clock_ns()
 
     def wall_s(self, monotonic_ns: int) -> float:
-        """When a time of the monotonic clock was, in seconds since the epoch."""
+        """Convert a time of the monotonic clock to seconds since the epoch."""
         return (self._epoch_ns + monotonic_ns) / 1e9
 
     @property
     def errors(self) -> Counter[ErrorClass]:
-        """How often each class of error was seen, over all VIPs."""
+        """The number of errors of each class, over all VIPs."""
         return sum((record.errors for record in self.records), Counter[ErrorClass]())
 
     def add(self, index: int, outcome: Outcome) -> None:
@@ -95,7 +95,7 @@ class Results:
 
     @property
     def error_entries(self) -> Sequence[ErrorEntry]:
-        """From the oldest to the newest, by when they were last seen."""
+        """The errors from the oldest to the newest, by the time when they were last seen."""
         return tuple(self._entries.values())
 
     def interrupt(self) -> None:

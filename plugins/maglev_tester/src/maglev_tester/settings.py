@@ -1,4 +1,4 @@
-"""What is probed and how, as one value that can be sent to another process."""
+"""The settings of a run, as one value that can be sent to another process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from maglev_tester.vips import Kind, Vip
 
 @attrs.frozen
 class ProbeSettings:
-    """What the runner needs to know: the options of the same names.
+    """The settings of the runner: the options of the same names.
 
     An empty `host` leaves the name to each VIP; `once` is 0 for no end.
     """

@@ -1,4 +1,4 @@
-"""Who answered, and how often."""
+"""Counts answers by the server that sent them."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ class Tally:
         )
 
     def fresh(self, now_ns: int) -> frozenset[str]:
-        """Who has answered lately."""
+        """Servers that have answered lately."""
         return frozenset(who for who, (_, last_ns) in self._seen.items() if now_ns - last_ns <= FRESH_NS)

@@ -34,7 +34,7 @@ def text(results: Results, min_ok: float = 0.0) -> str:
 
 
 def heading(results: Results) -> str:
-    """Who probed what, how often and for how long."""
+    """Return the heading: host, VIPs, interval and duration."""
     count = len(results.settings.vips)
     interval = format_duration(timedelta(microseconds=results.settings.interval_ns // 1_000))
     took = duration(results.now_ns - results.started_ns)
@@ -108,7 +108,7 @@ def _errors(results: Results) -> list[str]:
 
 
 def error_counts(results: Results) -> list[tuple[ErrorClass, int]]:
-    """How often each class of error was seen; our own faults only if there are any."""
+    """Return the number of errors of each class; our own faults only if there are any."""
     errors = results.errors
     return [(error, errors[error]) for error in ErrorClass if errors[error] or error is not ErrorClass.LOCAL]
 

@@ -1,4 +1,4 @@
-"""Which VIPs of a configuration are probed, and how; and which are not, and why."""
+"""Chooses the VIPs of a configuration to probe and the kind of probe, and gives reasons for the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from maglev.host_names import check_host
 
 
 class Kind(StrEnum):
-    """How a VIP is probed."""
+    """The kinds of probes."""
 
     HTTP = "http"
     HTTPS = "https"

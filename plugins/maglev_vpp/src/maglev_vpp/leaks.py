@@ -18,7 +18,7 @@ Tables = Mapping[VipKey, tuple[int | None, int]]
 
 @attrs.define(eq=False)
 class Leaks:
-    """What one VPP lost, over all connections to it.
+    """The memory that one VPP lost, over all connections to it.
 
     Args:
         lost_bytes: The memory in bytes.

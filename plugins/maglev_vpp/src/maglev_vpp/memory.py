@@ -44,7 +44,7 @@ DEFAULT_HEAP = 1 << 30
 
 @attrs.frozen
 class Cost:
-    """What operations take for good, in bytes.
+    """The memory that operations take for good, in bytes.
 
     Args:
         main: Of the main heap.
@@ -78,7 +78,7 @@ class Heap:
 
     @property
     def left(self) -> int:
-        """What is free now."""
+        """Memory that is free now."""
         return self.free - self.taken
 
     @property

@@ -1,4 +1,4 @@
-"""What can be set of the dataplane `vpp`, and its deadlines."""
+"""The options of the dataplane `vpp`, and its deadlines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from maglev.api import option
 
 @attrs.frozen
 class VppOptions:
-    """Where VPP is found."""
+    """The sockets of VPP."""
 
     api_addr: str = option(
         "/run/vpp/api.sock",
@@ -18,7 +18,7 @@ class VppOptions:
     )
     stats_addr: str = option(
         "/run/vpp/stats.sock",
-        help="Unix socket of VPP's statistics; empty does without counters",
+        help="Unix socket of VPP's statistics; empty: no counters",
         flag="vpp-stats-addr",
     )
 

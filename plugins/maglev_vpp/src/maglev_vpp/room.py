@@ -35,7 +35,7 @@ TOTAL, FREE, TAIL = 0, 2, 6
 
 @attrs.frozen
 class Figures:
-    """What the statistics tell at one time.
+    """The figures of the statistics at one time.
 
     Args:
         heartbeat: How often VPP has renewed them.
@@ -79,7 +79,7 @@ def carried(segment: Segment) -> dict[int, int]:
 
 @attrs.define(eq=False)
 class Room:
-    """What is known of VPP's memory during one session.
+    """VPP's memory, as known during one session.
 
     Args:
         stats: Where to read it; `None` if VPP's statistics are switched off: then everything fits.
@@ -122,7 +122,7 @@ class Room:
 
     @property
     def vips(self) -> int:
-        """How many VIPs VPP has ever had at one time, at most; 0 where it does not tell."""
+        """The largest number of VIPs that VPP ever had at one time; 0 if it is not known."""
         return self._figures.vips if self._figures else 0
 
     def lacking_for_message(self, size: int) -> str:

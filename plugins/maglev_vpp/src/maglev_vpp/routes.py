@@ -74,7 +74,7 @@ class RouteWatch:
         self._looked_up = {server: look for server, look in known.items() if server in servers}
         if new := found - self.unrouted:
             names = ", ".join(sorted(map(str, new)))
-            log.warning("VPP has no route to %s: what is sent to these servers is dropped", names)
+            log.warning("VPP has no route to %s: VPP drops packets for these servers", names)
         self.unrouted = found
 
 

@@ -90,7 +90,7 @@ class VppSession:
 
     @property
     def findings(self) -> DataplaneFindings:
-        """What was wrong with VPP when it was last read."""
+        """The findings of the last read of VPP."""
         unrouted = tuple(sorted(self._watch.unrouted, key=lambda each: (each.version, each.packed)))
         return DataplaneFindings(unrouted, self._leaks.lost_bytes)
 

@@ -33,7 +33,7 @@ _SERVER = re.compile(r"^\s+(\S+) weight:\d+ buckets:\d+ flows:(\d+) dpo:\d+\s+us
 
 @attrs.frozen
 class VipDetails:
-    """What the command line tells of one VIP.
+    """The details of one VIP from the command line.
 
     Args:
         key: The VIP.

@@ -83,7 +83,7 @@ class VipDetailsCache:
 
     def _note(self, missing: str) -> None:
         if missing and not self.missing:
-            log.warning("VPP is not asked for %s", missing)
+            log.warning("maglevd does not ask VPP for %s", missing)
         self.missing = missing
 
     async def _too_much(self, vips: Sequence[VipRow], servers: Sequence[ServerRow]) -> str:

@@ -1,4 +1,4 @@
-"""What the lb plugin's commands print."""
+"""Prints the output of the lb plugin's commands."""
 
 from __future__ import annotations
 

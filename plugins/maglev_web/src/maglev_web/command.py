@@ -32,9 +32,9 @@ def command() -> click.Command:
         "maglevd-frontend",
         callback=_start,
         params=[*options(), completion_option("maglevd-frontend"), version_option("maglevd-frontend")],
-        help="Serve a web page that shows one or more running maglevds: /view/ for everybody, and, where "
+        help="Serve a web page that shows one or more running maglevds: /view/ for everybody and, if "
         "MAGLEV_FRONTEND_USER and MAGLEV_FRONTEND_PASSWORD are set, /admin/ with commands.",
-        epilog="Long options may also be written with one dash. Exit status: 0 after SIGTERM or SIGINT, 1 for an "
+        epilog="You can write long options with one dash too. Exit status: 0 after SIGTERM or SIGINT, 1 for an "
         "error, 2 for a wrong command line.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )

@@ -1,4 +1,4 @@
-"""What the command line and the environment say to `maglevd-frontend`."""
+"""The options of `maglevd-frontend`, from its command line and environment."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_credentials(environment: Mapping[str, str]) -> Credentials | None:
     user = environment.get("MAGLEV_FRONTEND_USER", "")
     password = environment.get("MAGLEV_FRONTEND_PASSWORD", "")
     if bool(user) != bool(password):
-        raise ValueError("MAGLEV_FRONTEND_USER and MAGLEV_FRONTEND_PASSWORD go together: both or none")
+        raise ValueError("set both MAGLEV_FRONTEND_USER and MAGLEV_FRONTEND_PASSWORD, or neither")
     if ":" in user:
         raise ValueError("MAGLEV_FRONTEND_USER must have no colon in it")
     return Credentials(user, password) if user else None
@@ -56,7 +56,7 @@ def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _pair(settings: Any, _attribute: attrs.Attribute[Any], value: Path | None) -> None:
     if (value is None) != (settings.tls_cert is None):
-        raise ValueError("--tls-cert and --tls-key go together: both or none")
+        raise ValueError("set both --tls-cert and --tls-key, or neither")
 
 
 @attrs.frozen
@@ -70,7 +70,7 @@ class Settings:
 
     servers: tuple[str, ...] = option(
         "localhost:9090",
-        help="The daemons to show, separated by commas",
+        help="Daemons to show, separated by commas",
         flag="server",
         variable="MAGLEV_SERVERS",
         metavar="HOST:PORT[,…]",
@@ -78,32 +78,32 @@ class Settings:
     )
     listen: str = option(
         "127.0.0.1:8080",
-        help="Where to listen; without an address everywhere, open to others",
+        help="Address and port to listen on; `:port` for all addresses, open to other hosts",
         metavar="ADDRESS:PORT",
         converter=_address,
     )
     log_level: Literal["debug", "info", "warning", "error"] = option(
-        "info", help="The least level that is logged", aliases={"warn": "warning"}
+        "info", help="Lowest level to log", aliases={"warn": "warning"}
     )
     audit_log: str = option(
         "",
-        help="Where the audit record goes, whatever the log level: a file, `journal`, or empty: with the other logs",
+        help="Destination of the audit record: a file, or `journal`; empty: the log, at any log level",
         variable="MAGLEV_FRONTEND_AUDIT_LOG",
         metavar="FILE",
     )
     security: Security = attrs.field(factory=Security)
     credentials: Credentials | None = None
     tls_cert: Path | None = option(None, help="Serve HTTPS with this certificate and its chain", metavar="FILE")
-    tls_key: Path | None = option(None, help="The private key of that certificate", metavar="FILE", validator=_pair)
+    tls_key: Path | None = option(None, help="Private key of the server's certificate", metavar="FILE", validator=_pair)
     trusted_proxies: tuple[str, ...] = option(
         "",
-        help="Believe X-Forwarded-For and X-Forwarded-Proto from these addresses; from nobody by default",
+        help="Trust X-Forwarded-For and X-Forwarded-Proto from these addresses; default: from none",
         metavar="NETWORK[,…]",
         converter=read_proxies,
     )
     allowed_hosts: tuple[str, ...] = option(
         (),
-        help="Answer only under this host name, addresses and localhost; may be given again; any name by default",
+        help="Answer only under this host name, addresses and localhost; may be repeated; default: any name",
         flag="allowed-host",
         variable="MAGLEV_ALLOWED_HOSTS",
         metavar="HOST[,…]",

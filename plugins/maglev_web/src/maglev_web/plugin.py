@@ -1,4 +1,4 @@
-"""What this distribution registers: no exporter. It brings a command, and `maglevd plugins` lists it."""
+"""Registers no exporter: the distribution brings a command. Lets `maglevd plugins` list it."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Server(uvicorn.Server):
 
 
 def configuration(app: Any, settings: Settings) -> uvicorn.Config:
-    """How uvicorn is to serve."""
+    """Return the configuration of uvicorn."""
     most = max(1, min(CONNECTIONS, raise_limit()[1] - OWN_DESCRIPTORS))
     door: Door[LimitedHeadTime] = Door(most, CONNECTIONS_OF_ONE_HOST)
     trusted = [ip_network(proxy) for proxy in settings.trusted_proxies]
@@ -89,7 +89,7 @@ def configuration(app: Any, settings: Settings) -> uvicorn.Config:
 
 
 def url(settings: Settings, port: int) -> str:
-    """Where a browser on this host finds the page."""
+    """The address of the page for a browser on this host."""
     host = read_address(settings.listen)[0] or "localhost"
     scheme = "https" if settings.tls_cert else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"

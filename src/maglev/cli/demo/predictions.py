@@ -23,7 +23,7 @@ from maglev.domain.table import Table, new_flow_table
 
 @attrs.frozen
 class Prediction:
-    """What one frontend should have.
+    """The predicted weights and buckets of one frontend.
 
     Args:
         vip: Its VIP.
@@ -40,7 +40,7 @@ class Prediction:
 
 @attrs.frozen
 class Comparison:
-    """What one frontend has, beside what was predicted.
+    """The prediction for one frontend, beside its present state.
 
     Args:
         prediction: What was predicted.

@@ -58,7 +58,7 @@ maglev:
           backends:
             fra-1: {{}}
     api:
-      description: another one on two of the same servers; each server is probed once
+      description: shares two of these servers; each server is probed once
       address: 2001:db8::80
       protocol: tcp
       port: 443
@@ -104,23 +104,23 @@ class Step:
 STEPS = (
     Step(
         "ams-1 dies",
-        "Its port is closed, so probes are refused. After three failures in a row it gets weight 0, and only its own "
-        "flows, and few others, find another server.",
+        "Its port is closed, so probes are refused. After three failures in a row it gets weight 0. Its new flows go "
+        "to other servers; few other flows move.",
         {"ams-1": Mode.STOPPED},
         {"ams-1": BackendState.DOWN},
         traced="ams-1",
     ),
     Step(
         "ams-1 comes back",
-        "Two passes in a row bring it up, and every flow goes where it went before: the table depends on who serves, "
-        "not on what has happened.",
+        "Two passes in a row bring it up, and every new flow gets its former server: the table depends on the servers "
+        "and their weights alone.",
         {"ams-1": Mode.OK},
         {"ams-1": BackendState.UP},
     ),
     Step(
         "the whole primary pool hangs",
-        "Amsterdam still accepts connections and answers nothing, so probes time out. Once the last of the three is "
-        "down, the fallback pool serves.",
+        "The servers in Amsterdam still accept connections but do not answer, so probes time out. Once the last of the "
+        "three is down, the fallback pool serves.",
         dict.fromkeys(PRIMARY, Mode.HANGING),
         dict.fromkeys(PRIMARY, BackendState.DOWN),
     ),
@@ -132,18 +132,18 @@ STEPS = (
     ),
     Step(
         "ams-2 is drained",
-        "An operator sets its weight in `web` to 0. It stays up, established flows stay with it, and `api` goes on "
-        "using it. The prediction is the controller's own preview of the command.",
+        "An operator sets its weight in `web` to 0. It stays up and keeps established flows, and `api` still uses it. "
+        "The prediction is the controller's own preview of the command.",
         commands=(SetFrontendPoolBackendWeight("web", "primary", "ams-2", 0),),
     ),
     Step(
         "ams-3 is paused",
-        "No more probes and no new flows, in both frontends, until an operator resumes it.",
+        "It gets no probes and no new flows, in both frontends, until an operator resumes it.",
         commands=(PauseBackend("ams-3"),),
     ),
     Step(
-        "everything is put back",
-        "The weight is the file's again. ams-3 is probed from `unknown`, and gets its weight with the first pass.",
+        "everything is reset",
+        "ams-2 has the weight of the file again. ams-3 starts from `unknown`, and gets its weight with the first pass.",
         commands=(ResetFrontendPoolBackendWeight("web", "primary", "ams-2"), ResumeBackend("ams-3")),
     ),
 )

@@ -24,7 +24,7 @@ _TRIES = 50
 
 
 class Mode(Enum):
-    """What a server does."""
+    """The behaviours of a server."""
 
     OK = "ok"
     STOPPED = "stopped"

@@ -45,13 +45,13 @@ def transit(
 
 
 def probe_now(state: State, name: str) -> ProbeSpec | None:
-    """How a backend is probed as things stand; `None` if it is not."""
+    """Return how to probe a backend now; `None` if it is not probed."""
     backend = state.config.backends.get(name)
     return backend.probe if backend is not None and state.health[name].probed else None
 
 
 def probe_effect(name: str, before: ProbeSpec | None, after: ProbeSpec | None, within_ns: int) -> ProbeEffect | None:
-    """What has to be done about a backend's probe; `None` if it goes on as it is."""
+    """Return the change of a backend's probe; `None` if there is none."""
     if after is None:
         return StopProbe(name) if before is not None else None
     if before is None:

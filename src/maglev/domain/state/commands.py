@@ -98,7 +98,7 @@ def _weight_command(state: State, command: WeightCommand, out: Collector) -> Non
 
 
 def _admin_override(after: Health, backend: Backend) -> AdminOverride | None:
-    """What to keep: the state that the command left the backend in, unless that is what the file says anyway."""
+    """Return the state to keep: that after the command, unless the file has the same."""
     if after.state is BackendState.PAUSED:
         return AdminOverride("paused", backend.enabled)
     enabled = after.state is not BackendState.DISABLED

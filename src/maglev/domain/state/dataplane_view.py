@@ -30,7 +30,7 @@ Address = IPv4Address | IPv6Address
 
 @attrs.define(eq=False)
 class DataplaneView:
-    """What the dataplane holds, as far as can be known. All values in its collections are immutable."""
+    """The dataplane's state, as far as known. All values in its collections are immutable."""
 
     known: bool = False
     """Whether this is what the dataplane holds: false before a read, after an error, and while not connected."""
@@ -113,7 +113,7 @@ class DataplaneView:
         return {key: vip for vips in self._vips.values() for key, vip in vips.items()}
 
     def size(self, address: Address) -> int:
-        """How many servers one address has, those of all its VIPs together."""
+        """Return how many servers all VIPs of an address have together."""
         return sum(len(vip.servers) for vip in self.at(address).values())
 
     def addresses(self) -> Collection[Address]:

@@ -68,7 +68,7 @@ class Note:
 
 @attrs.frozen
 class Effects:
-    """What one step asks for.
+    """The effects of one step.
 
     Args:
         events: What happened, in order.

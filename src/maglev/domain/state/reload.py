@@ -68,7 +68,7 @@ def refuse_mass_removal(old: Mapping[str, Frontend], new: Mapping[str, Frontend]
     if len(removed) * 2 > len(before) and not force:
         names = ", ".join(sorted(map(str, removed))[:5]) + (", …" if len(removed) > 5 else "")
         what = f"{len(removed)} of {len(before)} VIPs ({names})"
-        raise FailedPrecondition(f"this would remove {what}; force it if it is meant")
+        raise FailedPrecondition(f"this would remove {what}; use force if this is intended")
 
 
 def users_of(frontends: Mapping[str, Frontend]) -> dict[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""The one State: all that changes and decides. Steps change it, and a fork of it is what a preview changes instead."""
+"""The State: everything that changes and decides. Steps change it; a preview takes them on a fork of it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class State:
         return tuple(name for address in addresses for name in self.at.get(address, ()))
 
     def size(self, address: Address) -> int:
-        """How many servers one address has, wanted or found, those of all its VIPs together."""
+        """Return how many servers, wanted or found, all VIPs of an address have together."""
         wanted = sum(len(self.assessments[name].members) for name in self.at.get(address, ()))
         return max(wanted, self.dataplane.size(address))
 

@@ -50,7 +50,7 @@ def assume_down(state: State, out: Collector, backend: str) -> None:
 
 
 def next_probe_ns(state: State, backend: str) -> int:
-    """How long from the start of a backend's last probe to the start of its next, in nanoseconds, before jitter."""
+    """Return the time from a backend's last probe to the next one, start to start, in nanoseconds, before jitter."""
     configured = state.config.backends[backend]
     if configured.rule is None or configured.intervals is None:
         return _NO_INTERVAL_NS

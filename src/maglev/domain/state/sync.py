@@ -35,7 +35,7 @@ from maglev.domain.table import numeric_order
 
 @attrs.frozen
 class SyncRequest:
-    """What a sync run is for.
+    """The addresses and the scope of a sync run.
 
     Args:
         scope: `transition`, `periodic`, `operator`, `reload` or `fill`.
@@ -55,7 +55,7 @@ class SyncRequest:
 
 
 def operator_sync(state: State, command: SyncDataplane) -> SyncRequest:
-    """What an operator's `sync` asks for.
+    """Return the request of an operator's `sync`.
 
     Raises:
         UnknownName: There is no such frontend.
@@ -71,7 +71,7 @@ def operator_sync(state: State, command: SyncDataplane) -> SyncRequest:
 
 
 def desired(state: State, address: Address, *, recreate: bool = False) -> dict[VipKey, DesiredVip]:
-    """What one address should look like now; with `recreate` on the file's own weight steps."""
+    """Return the wanted VIPs of one address; with `recreate`, with the file's own weight steps."""
     view = state.dataplane
     wanted = {}
     for spec in state.specs_at(address):
@@ -82,7 +82,7 @@ def desired(state: State, address: Address, *, recreate: bool = False) -> dict[V
 
 
 def plan(state: State, address: Address, request: SyncRequest) -> Plan:
-    """What to write for one address."""
+    """Plan the operations for one address."""
     wanted, actual = desired(state, address, recreate=request.recreate), state.dataplane.at(address)
     return plan_address(
         address,
@@ -95,7 +95,7 @@ def plan(state: State, address: Address, request: SyncRequest) -> Plan:
 
 
 def plan_for_conf(state: State, request: SyncRequest) -> ConfPlan:
-    """What to write of the values that hold for the whole dataplane."""
+    """Plan the operation for the settings of the whole dataplane."""
     view = state.dataplane
     return plan_conf(
         state.config.conf,
@@ -143,7 +143,7 @@ def planned(state: State, out: Collector, plans: Sequence[Plan], *, recreate: bo
 
 
 def written(state: State, _out: Collector, done: Collection[Address], undone: Collection[VipKey]) -> None:
-    """What was planned was written.
+    """Note that the planned operations were written.
 
     Args:
         state: The State.

@@ -1,4 +1,4 @@
-"""What a reload did, in words, for whoever asked for it."""
+"""Describes the effects of a reload in words, for whoever requested it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def told(
     yield from _line("backends removed", (name for name in old.backends if name not in new.backends))
     yield from _line("backends changed", _changed(old.backends, new.backends))
     before, after = map(_overrides, overrides)
-    yield from _line("overrides dropped, since the file says otherwise now", before - after)
+    yield from _line("overrides dropped, since the file changed their keys", before - after)
     yield from _line("overrides kept", after)
 
 

@@ -1,4 +1,4 @@
-"""What the grammar of command lines is made of.
+"""The values that a grammar of command lines is made of.
 
 A form is one way to write a command: a place for each word or value, one after the other, then flags in any order.
 """
@@ -52,7 +52,7 @@ class Argument:
 
     @property
     def label(self) -> str:
-        """How it is written where syntax is shown."""
+        """Its text in a syntax line."""
         return f"<{self.shown or self.name}>"
 
     def problem(self, text: str) -> str:
@@ -91,7 +91,7 @@ class Part:
 
     @property
     def syntax(self) -> str:
-        """How it is written, as `log [level debug|info]`."""
+        """Its syntax, as `log [level debug|info]`."""
         labels = ["|".join(item.label for item in place) for place in self.places]
         optional = [f"[{' '.join(labels[self.least :])}]"] if self.least < len(labels) else []
         return " ".join([*labels[: self.least], *optional])
@@ -122,7 +122,7 @@ class Form:
 
     @property
     def syntax(self) -> str:
-        """How it is written, as `show backend <backend>`; what may be left out stands in brackets."""
+        """Its syntax, as `show backend <backend>`; optional parts are in brackets."""
         return " ".join([self.words.syntax, *(f"[{flag.syntax}]" for flag in self.flags)])
 
 

@@ -139,7 +139,7 @@ def _shown(lines: Sequence[Parsed]) -> Sequence[Parsed]:
 
 
 def labels(lines: Sequence[Parsed]) -> tuple[str, ...]:
-    """What may follow, as it is written where syntax is shown."""
+    """Return what may follow, as in a syntax line."""
     return tuple(dict.fromkeys(item.label for line in _shown(lines) for item in line.next))
 
 
@@ -181,7 +181,7 @@ class Candidate:
 
     @property
     def written(self) -> str:
-        """How it is written in a line."""
+        """Return its text in a line."""
         return quoted(self.text) if self.is_quoted else shlex.quote(self.text)
 
 

@@ -1,1 +1,1 @@
-"""What answers look like: pure values made of what the API tells, for `maglev_cli.render` to put into text."""
+"""Turns the API's answers into views: pure values that `maglev_cli.render` writes as text."""

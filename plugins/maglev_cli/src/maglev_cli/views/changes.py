@@ -1,4 +1,4 @@
-"""What commands did, what they would do, and what is wrong with a configuration."""
+"""Views of the effects of commands, of previews, and of errors in a configuration."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Server = IPv4Address | IPv6Address
 
 
 def result(found: CommandResult) -> View:
-    """What a command did, but for its errors."""
+    """View of a command's result, without its errors."""
     messages = tuple(map(text_line, found.messages))
     if found.errors:
         return messages
@@ -29,7 +29,7 @@ def result(found: CommandResult) -> View:
 
 
 def preview(found: Preview, addresses: Mapping[str, object]) -> View:
-    """What a command would do; `addresses` are those of the backends."""
+    """View of a preview; `addresses` are those of the backends."""
     blocks: list[Block] = [_backend(each) for each in found.backends]
     for each in found.frontends:
         blocks += _frontend(each, addresses)
@@ -85,8 +85,8 @@ def _change(before: object, after: object) -> Cell:
 
 
 def problems(found: Sequence[Problem]) -> View:
-    """What is wrong with a configuration, as `maglevd check` says it."""
+    """View of a configuration's problems, as `maglevd check` prints them."""
     if not found:
-        return (text_line("the configuration is valid: a reload would take it", Style.OK),)
+        return (text_line("the configuration is valid: a reload would accept it", Style.OK),)
     styles = {"warning": Style.WARNING}
     return tuple(text_line(str(problem), styles.get(problem.severity, Style.ERROR)) for problem in found)

@@ -21,7 +21,7 @@ from maglev_grpc.client import Info
 
 
 def version(info: Info, own: str, now_s: float) -> View:
-    """Which maglevd answers, how it is doing, and which maglevc asks; `now_s` is in seconds since the epoch."""
+    """View of versions and of the condition of maglevd; `now_s` is in seconds since the epoch."""
     lag = info.lag
     return (
         fields(
@@ -84,7 +84,7 @@ def _messages(counts: Sequence[MessageCount]) -> Cell:
 
 
 def state(found: DataplaneState, names: Mapping[VipKey, str]) -> View:
-    """What the dataplane holds; `names` are the frontends' names by VIP."""
+    """View of the dataplane's state; `names` are the frontends' names by VIP."""
     rows = [
         (key, vip, address, server)
         for key, vip in found.vips.items()
@@ -124,7 +124,7 @@ def _share(vip: VipState, server: ServerState | None) -> str | None:
 
 
 def counters(found: Sequence[VipCounters], names: Mapping[VipKey, str]) -> View:
-    """What each VIP carried, and the routes of their addresses; `names` are the frontends' names by VIP."""
+    """View of the counters of VIPs and of their routes; `names` are the frontends' names by VIP."""
     kinds = sorted({kind for each in found for kind in each.packets})
     columns: dict[str, Callable[[VipCounters], object]] = {
         "VIP": lambda each: each.vip,

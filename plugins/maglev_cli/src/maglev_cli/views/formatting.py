@@ -22,7 +22,7 @@ def state(text: str) -> Cell:
 
 
 def age(seconds: float) -> str:
-    """How long ago or how long, in at most two units, as `3m12s`; never negative."""
+    """Format a time span in at most two units, as `3m12s`; never negative."""
     whole = max(0, int(seconds))
     days, rest = divmod(whole, 86400)
     hours, rest = divmod(rest, 3600)

@@ -76,7 +76,7 @@ def _dataplane_weight(member: MemberSnapshot) -> Cell | None:
 
 
 def flow(trace: FlowTrace) -> View:
-    """Which server a new flow gets."""
+    """View of the server of a new flow."""
     source = "those in the dataplane" if trace.from_dataplane else "those wanted: there is no dataplane connection"
     return (
         fields(

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Style(StrEnum):
-    """What a piece of text means; a terminal shows it as a colour."""
+    """The meaning of a piece of text, which a terminal shows as a colour."""
 
     PLAIN = ""
     OK = "ok"

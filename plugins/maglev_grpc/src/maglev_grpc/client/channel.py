@@ -1,4 +1,4 @@
-"""Where a server is and how to speak to it: targets, TLS, tokens."""
+"""Opens channels to a server: targets, TLS, tokens."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_target(text: str) -> str:
         text = f"[{text}]"
     match = _TARGET.fullmatch(text)
     if not text or match is None or int(match["port"] or 0) > 65535:
-        raise ValueError(f"{text!r} is no server: host, host:port, [address]:port or unix:/path")
+        raise ValueError(f"{text!r} is not a server: use host, host:port, [address]:port or unix:/path")
     return f"{match['host'] or 'localhost'}:{match['port'] or DEFAULT_PORT}"
 
 

@@ -36,7 +36,7 @@ class Client:
 
     Args:
         target: Where the daemon is, as `read_target` gives it.
-        channel: Leads there.
+        channel: An open gRPC channel to it.
         timeout_s: How long one call may take, in seconds.
         patience_s: For how long a reading call that reaches nobody is tried again, in seconds.
         security: How the channel speaks, to find out why it cannot.
@@ -61,7 +61,7 @@ class Client:
     # --- what is ---------------------------------------------------------------------------------------------------
 
     async def info(self) -> Info:
-        """Which maglevd this is, and how it is doing."""
+        """Return the version and condition of maglevd."""
         return await self._value(Info, "GetInfo")
 
     async def snapshot(self) -> api.Snapshot:

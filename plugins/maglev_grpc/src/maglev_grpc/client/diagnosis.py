@@ -36,11 +36,11 @@ async def explained(failure: Exception, target: str, security: Security) -> Exce
         reason = await anyio.to_thread.run_sync(diagnose, target, security, abandon_on_cancel=True)
         told = f"{target}: {reason or 'the connection was closed before there was an answer'}"
     elif _NO_ALPN in told:
-        told = f"{target}: what answers there is no maglevd: it speaks TLS, but not HTTP/2"
+        told = f"{target}: the server there is not maglevd: it speaks TLS, but not HTTP/2"
     elif found := _NO_NAME.search(told):
         told = f"{target}: there is no address for {found['name']}: {found['why']}"
     elif any(words in told for words in _NO_HTTP2):
-        told = told.replace(f"{target}: ", f"{target}: what answers there is no maglevd: ", 1)
+        told = told.replace(f"{target}: ", f"{target}: the server there is not maglevd: ", 1)
     return Unavailable(told)
 
 
@@ -102,7 +102,7 @@ def _hung_up(security: Security) -> str:
 
 
 def _fault_of(security: Security) -> str:
-    """What is wrong with a client certificate in itself: whether it has expired, above all.
+    """Return what is wrong with a client certificate itself, such as that it has expired.
 
     Nothing public in Python reads a certificate's dates, but a handshake checks them: the two ends of one in memory.
     """

@@ -22,18 +22,18 @@ def check(security: Security) -> None:
             try:
                 context.load_verify_locations(path)
             except ssl.SSLError as error:
-                raise ValueError(f"{path}: there is no certificate in it") from error
+                raise ValueError(f"{path}: contains no certificate") from error
             except OSError as error:
                 raise ValueError(f"{path}: {error.strerror}") from error
     if security.cert is not None and security.key is not None:
         try:
             context.load_cert_chain(security.cert, security.key, password=_no_password)
         except _EncryptedError as error:
-            raise ValueError(f"{security.key}: the key is encrypted; one without a passphrase is wanted") from error
+            raise ValueError(f"{security.key}: the key is encrypted; use one without a passphrase") from error
         except ssl.SSLError as error:
             if error.reason == "KEY_VALUES_MISMATCH":
                 raise ValueError(f"{security.key} is not the key of {security.cert}") from error
-            raise ValueError(f"{security.key}: there is no private key in it") from error
+            raise ValueError(f"{security.key}: contains no private key") from error
         except OSError as error:
             raise ValueError(f"{security.key}: {error.strerror}") from error
 

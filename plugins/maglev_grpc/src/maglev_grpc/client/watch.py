@@ -35,8 +35,8 @@ class Disconnected:
     """The connection is lost, or was not had yet; it is tried again.
 
     Args:
-        why: In words.
-        retry_in_s: When, in seconds.
+        why: The cause, in words.
+        retry_in_s: Time until the next attempt, in seconds.
     """
 
     why: str

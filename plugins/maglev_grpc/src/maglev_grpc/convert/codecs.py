@@ -24,7 +24,7 @@ class Missing(ValueError):
 
 @attrs.frozen
 class Codec:
-    """How one kind of value travels.
+    """Converts one kind of value to the wire and back.
 
     Args:
         to_wire: Makes what a message's constructor takes.
@@ -62,7 +62,7 @@ def enumeration(kind: type[Enum]) -> Codec:
         try:
             return members[number]
         except KeyError:
-            raise ValueError(f"{number} is no {kind.__name__}") from None
+            raise ValueError(f"{number} is not in {kind.__name__}") from None
 
     return Codec(numbers.__getitem__, from_wire)
 

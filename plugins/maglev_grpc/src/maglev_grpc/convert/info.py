@@ -1,4 +1,4 @@
-"""What `GetInfo` answers, as a value."""
+"""The answer to `GetInfo`, as a value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from maglev.api import LoopLag, Trouble
 
 @attrs.frozen
 class Info:
-    """Which maglevd this is, and how it is doing.
+    """The version and condition of maglevd.
 
     Args:
         version: Its version.

@@ -75,7 +75,7 @@ _PLAIN: Mapping[Any, Codec] = {
 
 @attrs.frozen
 class Field:
-    """How one field travels: its name on both sides, its number in the message, and whether it may be `None`."""
+    """How to convert one field: its name on both sides, its number in the message, and whether it may be `None`."""
 
     name: str
     number: int
@@ -87,7 +87,7 @@ class Field:
 
 @attrs.frozen
 class Plan:
-    """How the values of one class travel."""
+    """How to convert the values of one class."""
 
     message: type[Message]
     fields: tuple[Field, ...]
@@ -149,7 +149,7 @@ _plans: dict[type[Any], Plan] = {}
 
 
 def plan_of(kind: type[Any]) -> Plan:
-    """How the values of a class in `MESSAGES` travel."""
+    """Return how to convert the values of a class in `MESSAGES`."""
     plan = _plans.get(kind)
     if plan is None:
         plan = _plans[kind] = _make_plan(kind)

@@ -82,7 +82,7 @@ def watch_request(
 
 
 def filter_of(request: pb.WatchEventsRequest) -> api.EventFilter:
-    """What a request for events asks for.
+    """Return the filter of a request for events.
 
     Raises:
         ValueError: A kind or a level that does not exist.
@@ -90,7 +90,7 @@ def filter_of(request: pb.WatchEventsRequest) -> api.EventFilter:
     wanted = from_message(api.EventFilter, request)
     level = wanted.log_level.lower() or "info"
     if level not in _LEVELS:
-        raise ValueError(f"log_level: {level[:20]!r} is none of {', '.join(_LEVELS)}")
+        raise ValueError(f"log_level: {level[:20]!r} is not one of {', '.join(_LEVELS)}")
     return attrs.evolve(wanted, kinds=wanted.kinds or api.EventFilter().kinds, log_level=level)
 
 

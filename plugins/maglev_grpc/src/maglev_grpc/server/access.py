@@ -17,7 +17,7 @@ _BEARER = "bearer "
 
 @attrs.frozen
 class Caller:
-    """Who makes one call.
+    """The caller of one call.
 
     Args:
         name: A certificate's subject, a token's name, a user's number, `local` or `anonymous`.
@@ -35,7 +35,7 @@ class Caller:
 
     @property
     def actor(self) -> Actor:
-        """Who this is in the audit record."""
+        """The caller as the audit record names it."""
         return Actor(self.name, "grpc", self.peer, self.why)
 
 
@@ -137,16 +137,16 @@ class Policy:
 
     def _refusal(self, peer: Peer, token: bytes | None, *, counts: bool, secrets: Secrets) -> str:
         if token is not None and not counts:
-            return "from another host a token counts over TLS only"
+            return "from another host a token needs TLS"
         if token is not None and secrets.tokens:
-            return "the token is not the right one"
-        with_token = ", and whoever has a token" if secrets.tokens else ""
+            return "the token is wrong"
+        with_token = ", and clients with a token" if secrets.tokens else ""
         if peer.local and self.local_writes != "none":
-            you = "the kernel does not say who you are" if peer.uid is None else f"you are uid {peer.uid}"
-            return f"on this host root and maglevd's own user may change things{with_token}; {you}"
+            you = "the kernel does not report your user" if peer.uid is None else f"you are uid {peer.uid}"
+            return f"on this host root and maglevd's own user may make changes{with_token}; {you}"
         if peer.local:
             need = "a token or a client certificate" if secrets.tokens else "a client certificate"
-            return f"{peer.text} may only read: local-writes is none, and changing things needs {need}"
+            return f"{peer.text} may only read: local-writes is none, and changes need {need}"
         if secrets.tokens:
             return f"{peer.text} may only read: changing things needs a token, or a connection from the host itself"
         return f"{peer.text} may only read: changing things needs a connection from the host itself"

@@ -41,7 +41,7 @@ class Audit:
     def wrong_token(self, call: str, caller: Caller) -> None:
         """Record a call with a wrong token, whatever was asked for; once a minute for one host."""
         if self._wrong_tokens.allow(caller.peer.rpartition(":")[0]):
-            _write({"call": call}, caller, "the token is not the right one")
+            _write({"call": call}, caller, "the token is wrong")
 
 
 def _write(what: Mapping[str, Any], caller: Caller, why: str) -> None:

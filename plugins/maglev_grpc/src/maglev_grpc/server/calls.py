@@ -97,7 +97,7 @@ def handlers(
 
 @attrs.frozen
 class _Entry:
-    """How one method is called: `read`, `change` or `stream`, each in `guarded`."""
+    """The way to call one method: `read`, `change` or `stream`, each in `guarded`."""
 
     name: str
     request: type[Message]
@@ -139,7 +139,7 @@ class _Entry:
         try:
             return self.request.FromString(raw)
         except DecodeError as error:
-            raise BadArgument(f"this is no {self.request.DESCRIPTOR.name}") from error
+            raise BadArgument(f"this is not a {self.request.DESCRIPTOR.name}") from error
 
     async def _receive(self, context: Any, call: Call) -> Message:
         try:

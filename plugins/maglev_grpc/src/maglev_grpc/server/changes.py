@@ -35,7 +35,7 @@ class Changes:
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
-        """What answers each call, by the method's name."""
+        """The handlers of calls, by the method's name."""
         return dict.fromkeys(COMMANDS, self.change)
 
     async def change(self, request: Message, call: Call) -> Answer:

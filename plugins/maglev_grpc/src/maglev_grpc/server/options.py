@@ -1,4 +1,4 @@
-"""What can be set of the exporter `grpc`."""
+"""The options of the exporter `grpc`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from maglev.serving import addr_option, cert_option, key_option
 def _path(_options: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
     path = value.removeprefix("unix:")
     if value and not path.startswith("/"):
-        raise ValueError(f"{value!r} is no absolute path")
+        raise ValueError(f"{value!r} is not an absolute path")
     if len(path.encode()) > 107:
         raise ValueError(f"{value!r} is longer than the 107 bytes that a socket's path may have")
 
@@ -31,12 +31,12 @@ def _at_least_one(_options: Any, _attribute: attrs.Attribute[Any], value: int) -
 
 @attrs.frozen
 class GrpcOptions:
-    """What can be set of the exporter `grpc`."""
+    """The options of the exporter `grpc`."""
 
     addr: str = addr_option(9090, "grpc-addr")
     socket: str = option(
         "",
-        help="Path of a unix socket to listen on as well, for maglevd's own user and group; empty for none",
+        help="Path of a unix socket to listen on as well, open to maglevd's own user and group; empty: none",
         flag="grpc-socket",
         reload=Reload.RESTART,
         allowed="an absolute path, or empty",
@@ -45,7 +45,7 @@ class GrpcOptions:
     )
     reflection: bool = option(
         True,
-        help="Tell clients about the service and its messages, so that grpcurl needs no .proto",
+        help="Describe the service and its messages to clients, so that grpcurl needs no .proto",
         flag="reflection",
         reload=Reload.RESTART,
     )
@@ -53,48 +53,47 @@ class GrpcOptions:
     key: Path | None = key_option()
     client_ca: Path | None = option(
         None,
-        help="Certificates, in PEM, that clients' are checked against; with it, every client on addr needs one",
+        help="PEM file with the authorities of client certificates; with it, every client on addr needs a certificate",
         examples=("/etc/maglevd/clients.crt",),
         validator=_needs_tls,
     )
     token_file: Path | None = option(
         None,
-        help="File with tokens, one a line, perhaps with a name before it (`name: token`): who sends one, over TLS or "
-        "from this host, may change things",
+        help="File with one token per line, optionally as `name: token`; clients that send one, over TLS or from this "
+        "host, may make changes",
         examples=("/etc/maglevd/token",),
     )
     allow_remote_writes: bool = option(
         False,
-        help="Let everybody who can connect change things",
+        help="Let everybody who can connect make changes",
     )
     local_writes: Literal["all", "same-user", "none"] = option(
         "same-user",
-        help="Whose connections from this host may change things without a token: those of all users, only of root and "
-        "maglevd's own, or nobody's",
+        help="Users of this host who may make changes without a token: all, only root and maglevd's own user, or none",
     )
     max_connections: int = option(
         256,
-        help="How many connections there may be at once; fewer where descriptors are short",
+        help="How many connections to accept at once; fewer if descriptors are scarce",
         allowed="1 or more",
         validator=_at_least_one,
     )
     max_connections_per_host: int = option(
         64,
-        help="How many of them from one address (with IPv6, one /64), or of one user of this host",
+        help="How many of them from one address (with IPv6, one /64), or from one user of this host",
         allowed="1 or more",
         validator=_at_least_one,
     )
     max_watchers: int = option(
-        1000, help="How many streams of events there may be at once", allowed="1 or more", validator=_at_least_one
+        1000, help="How many event streams to serve at once", allowed="1 or more", validator=_at_least_one
     )
     watch_buffer: int = option(
         1024,
-        help="How many undelivered events are kept for a stream whose reader is late by seconds; the oldest are lost",
+        help="How many undelivered events to keep for a reader that is seconds late; the oldest are lost",
         allowed="1 or more",
         validator=_at_least_one,
     )
 
     @property
     def socket_path(self) -> str:
-        """Where the unix socket is; empty for none."""
+        """The path of the unix socket; empty for none."""
         return self.socket.removeprefix("unix:")

@@ -29,7 +29,7 @@ class Reads:
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
-        """What answers each call, by the method's name."""
+        """The handlers of calls, by the method's name."""
         now = self._control.snapshot
         return {
             "GetInfo": self._info,
@@ -122,5 +122,5 @@ def _flow(request: pb.TraceFlowRequest) -> Flow:
         raise BadArgument(f"flow.{error}") from error
     for name, port in (("source_port", flow.source_port), ("destination_port", flow.destination_port or 0)):
         if port > 65535:
-            raise BadArgument(f"flow.{name}: {port} is no port, 0 to 65535 is allowed")
+            raise BadArgument(f"flow.{name}: {port} is not a port from 0 to 65535")
     return flow

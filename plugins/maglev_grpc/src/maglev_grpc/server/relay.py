@@ -140,7 +140,7 @@ def listen(path: str) -> socket.socket:
     try:
         if place.exists():
             if not stat.S_ISSOCK(place.lstat().st_mode):
-                raise FileExistsError(errno.EEXIST, "it exists and is no socket")
+                raise FileExistsError(errno.EEXIST, "it exists and is not a socket")
             if _is_served(path):
                 raise FileExistsError(errno.EADDRINUSE, "somebody listens there already")
             place.unlink()

@@ -17,7 +17,7 @@ from maglev_grpc.tokens import Token, read_tokens
 
 @attrs.frozen
 class Secrets:
-    """What the files held.
+    """The contents of the files.
 
     Args:
         key: The private key, in PEM; `None` without TLS.
@@ -39,7 +39,7 @@ class Secrets:
         return "tls" if self.clients is None else "mutual TLS"
 
     def differences(self, old: Secrets) -> tuple[str, ...]:
-        """What is different from what was in force, in words."""
+        """Describe the differences from the former ones, in words."""
         found = {
             "new certificate": (self.key, self.chain) != (old.key, old.chain),
             "other certificates for clients": self.clients != old.clients,
@@ -99,7 +99,7 @@ class Keeper:
         self.secrets = secrets
 
     def credentials(self) -> grpc.ServerCredentials | None:
-        """What the server listens with; `None` for clear text."""
+        """The credentials that the server listens with; `None` for clear text."""
         if self.secrets.mode == "clear":
             return None
         return grpc.dynamic_ssl_server_credentials(

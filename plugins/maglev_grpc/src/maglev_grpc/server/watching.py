@@ -93,7 +93,7 @@ class Watching:
 
     @property
     def watchers(self) -> int:
-        """How many watchers there are."""
+        """The number of watchers."""
         return len(self._scopes)
 
     def close(self) -> None:

@@ -1,1 +1,1 @@
-"""How VIPs are probed: checkers for the engine of maglevd, one for each VIP."""
+"""Probes VIPs: checkers for the engine of maglevd, one for each VIP."""

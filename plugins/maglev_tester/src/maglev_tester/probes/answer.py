@@ -1,4 +1,4 @@
-"""What a probe found: the answer of the VIP, or the engine's result where there was none."""
+"""The result of one probe: the VIP's answer, or the engine's result if there was none."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WAITED_FOR = {Code.L4TOUT: "connecting", Code.L6TOUT: "waiting for the TLS hand
 
 @attrs.frozen
 class Answer:
-    """What came back. The arguments are those of `Outcome`."""
+    """The answer to one probe. The arguments are those of `Outcome`."""
 
     status: str
     error: ErrorClass | None = None

@@ -61,7 +61,7 @@ class _Connected(Conversation):
 
 
 class HttpVipChecker(VipChecker):
-    """What the checkers of HTTP and HTTPS VIPs have in common. For HTTPS there is a context, one for all VIPs."""
+    """The base of the checkers of HTTP and HTTPS VIPs. For HTTPS there is a context, one for all VIPs."""
 
     def __init__(self, vip: Vip, settings: ProbeSettings, context: ssl.SSLContext | None) -> None:
         super().__init__(vip)

@@ -53,7 +53,7 @@ class Exchange:
         return CUT if framing else self._answer(head)
 
     def next_connection(self) -> h11.Connection | None:
-        """What the next exchange on this connection needs; `None` if the connection cannot be used again."""
+        """Return the state for the next exchange on this connection; `None` if the connection cannot be used again."""
         connection = self._connection
         done = connection.our_state is connection.their_state is h11.DONE
         if not done or connection.trailing_data[0]:

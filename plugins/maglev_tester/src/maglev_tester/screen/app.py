@@ -163,7 +163,7 @@ class VipsApp(App[None]):
         try:
             pattern = re.compile(event.value) if event.value else None
         except re.error as error:
-            self.notify(f"{event.value!r} is no regular expression: {error}", severity="error")
+            self.notify(f"{event.value!r} is not a regular expression: {error}", severity="error")
             return
         event.input.display = False
         self.query_one(VipTable).focus()

@@ -1,4 +1,4 @@
-"""What opens above the VIPs: help, and the list of failovers."""
+"""The dialogs above the table: help, and the list of failovers."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 HELP = """\
-Each VIP is probed from here, by HTTP, HTTPS or a TCP connection.
+This host probes each VIP by HTTP, HTTPS or a TCP connection.
 
- LAST       the latest outcome in a word
+ LAST       the latest outcome
  FAIL       probes that timed out, had a wrong answer, or no connection
  OK%        the share of good probes since the start, or since reset
- P50 … MAX  latencies of the good ones among the last 100
- GAP        the longest time without a good answer, failures between
- bars       who answered: white within 5 seconds, grey if drained
+ P50 … MAX  latencies of the good probes among the last 100
+ GAP        the longest time without a good answer, with failures
+ bars       answers by server: white within 5 seconds, grey if drained
 
- q Ctrl-C   quit; the summary is printed
- p          pause: probe nothing until pressed again
- r          reset: forget all counts
+ q Ctrl-C   quit, and print the summary
+ p          pause probing; press again to go on
+ r          reset all counts
  s S        sort by the next column; reverse
  /          show only VIPs that match; Escape shows all again
- f          failovers as seen from here
+ f          list the failovers seen from this host
  ↑ ↓ PgUp PgDn Home End  scroll
 """
 

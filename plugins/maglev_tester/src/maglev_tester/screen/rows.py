@@ -1,4 +1,4 @@
-"""How a VIP is drawn: one line where the terminal is wide, two where it is not."""
+"""Draws a VIP: on one line of a wide terminal, on two of a narrow one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SPARK_BELOW = 13
 
 
 def lines_per_vip(width: int) -> int:
-    """How many lines a VIP takes in a terminal so many columns wide."""
+    """Return how many lines a VIP takes in a terminal of this width."""
     return 1 if width >= WIDE else 2
 
 

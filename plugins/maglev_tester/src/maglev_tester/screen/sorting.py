@@ -33,7 +33,7 @@ _WORST_IS_LEAST = frozenset({"name", "ok%"})
 
 @attrs.frozen
 class View:
-    """What the user has chosen to see.
+    """The user's choice of order and filter.
 
     Args:
         column: One of `COLUMNS`.

@@ -47,7 +47,7 @@ def _a_second(before: Mapping[str, int] | None, now: Mapping[str, int], passed_s
 
 
 class VipTraffic:
-    """What VIPs carry."""
+    """The traffic of VIPs."""
 
     def __init__(self) -> None:
         self._rates = Rates()
@@ -77,7 +77,7 @@ def _counts(one: pb.VipCounters) -> dict[str, int]:
 
 
 class DataplaneMessages:
-    """Which messages of the dataplane's own API go to it and come from it."""
+    """The messages of the dataplane's own API, sent and received."""
 
     def __init__(self) -> None:
         self._rates = Rates()

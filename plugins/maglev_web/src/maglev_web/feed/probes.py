@@ -39,7 +39,7 @@ class ProbeHistory:
             self._fresh.setdefault(event.backend, []).append(probe)
 
     def take(self) -> dict[str, list[Probe]]:
-        """What is new, by backend."""
+        """Take the new probes, by backend."""
         fresh, self._fresh = self._fresh, {}
         return fresh
 

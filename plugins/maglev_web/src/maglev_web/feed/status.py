@@ -49,6 +49,6 @@ class Status:
         return attrs.evolve(self, info=info, restarts=self.restarts + restarted)
 
     def plain(self) -> dict[str, Any]:
-        """What JSON is written of."""
+        """Return plain data for JSON."""
         fields = {field.name: getattr(self, field.name) for field in attrs.fields(Status)}
         return {**fields, "info": None if self.info is None else JSON.plain(self.info)}

@@ -1,4 +1,4 @@
-"""What only an operator gets, behind user and password: the token, log records, previews and commands."""
+"""Serves `/admin/`, behind user and password: the token, log records, previews and commands."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class SlowDown:
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
 
     def wait_s(self, address: str) -> float:
-        """How long an address must wait before it is listened to, in seconds."""
+        """Return how long an address must wait before its next try, in seconds."""
         failures = self._failures.get(host_of(address))
         return failures.wait_s(self._clock()) if failures else 0.0
 

@@ -35,7 +35,7 @@ class Malformed(ValueError):
 def _strict(kind: type[Any]) -> Any:
     def structure(value: Any, _: Any) -> Any:
         if type(value) is not kind:
-            raise ValueError(f"{value!r} is no {kind.__name__}")
+            raise ValueError(f"{value!r} is not a {kind.__name__}")
         return value
 
     return structure

@@ -26,7 +26,7 @@ def read_hosts(text: str) -> tuple[str, ...]:
     hosts = tuple(_plain(part.strip()) for part in text.split(",") if part.strip())
     for host in hosts:
         if not _NAME.fullmatch(host):
-            raise ValueError(f"{host!r} is no host name: as `maglev.example.org`, without a port")
+            raise ValueError(f"{host!r} is not a host name such as `maglev.example.org`, without a port")
     return hosts
 
 
