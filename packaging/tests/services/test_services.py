@@ -311,6 +311,7 @@ def test_the_restart_of_an_upgrade_moves_no_weight(machine: Machine, vpp: Vpp) -
 
 def test_a_killed_daemon_is_started_again_and_moves_no_weight(machine: Machine, vpp: Vpp) -> None:
     pid = property_of(machine, "MainPID")
+    assert int(pid)
     machine.run("kill", "-KILL", pid)
     wait_active(machine, pid)
     steady(machine)
@@ -321,6 +322,7 @@ def test_a_daemon_that_hangs_is_killed_by_the_watchdog_and_started_again(machine
     drop_in(machine, "[Service]\nWatchdogSec=3\n")
     machine.run("systemctl", "restart", "vpp-maglev")
     pid = property_of(machine, "MainPID")
+    assert int(pid)
     machine.run("kill", "-STOP", pid)
     wait_active(machine, pid)
     assert "watchdog" in machine.run("journalctl", "--unit=vpp-maglev", "--lines=100", "--output=cat").lower()
