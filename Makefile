@@ -21,7 +21,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-style lint-types lint-rooms lint-versions lint-page format pytest bench bench-probes compare-haproxy soak wheels constraints install-deps clean
+.PHONY: help demo test lint lint-style lint-types lint-rooms lint-versions lint-page lint-container format pytest bench bench-probes compare-haproxy soak try-services try-container wheels constraints install-deps clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,7 +61,7 @@ demo: $(VENV)/.stamp-run  ## failovers on real backends on loopback (DEMO_ARGS=-
 
 test: lint pytest  ## every check and every test
 
-lint: lint-style lint-types lint-rooms lint-versions lint-page  ## style, types, who imports whom, versions, the page's types (make -k lint: all that is wrong)
+lint: lint-style lint-types lint-rooms lint-versions lint-page lint-container  ## style, types, who imports whom, versions, the page's types (make -k lint: all that is wrong)
 
 lint-style: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
@@ -78,6 +78,12 @@ lint-versions: $(VENV)/.stamp-dev
 
 lint-page: $(VENV)/.stamp-dev
 	$(BIN)/python plugins/maglev_web/hatch_build.py check
+
+# hadolint judges the commands in the Dockerfile too, with shellcheck. What is in compose.yaml needs npm.
+lint-container: $(VENV)/.stamp-dev
+	$(BIN)/hadolint --failure-threshold info Dockerfile
+	$(BIN)/shellcheck packaging/container/entrypoint
+	$(if $(shell command -v npx),npx --yes dclint@3.1.0 compose.yaml --max-warnings 0 --disable-rule require-project-name-field)
 
 # Two files at a time, which halves the time: most tests wait for processes and clocks. A file stays in one process.
 pytest: $(VENV)/.stamp-dev  ## the tests alone (PYTEST_ARGS='-k drain -x -n0')
@@ -100,6 +106,12 @@ compare-haproxy: $(VENV)/.stamp-dev  ## odd servers before our checks and HAProx
 
 soak: $(VENV)/.stamp-dev  ## the laws with many more examples, and the long runs
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest --override-ini=timeout=3600 $(PYTEST_ARGS)
+
+try-services: $(VENV)/.stamp-dev  ## the packages' services under a real systemd, as root (after make pkg-deb)
+	MAGLEV_TEST_ROOTS=build/roots MAGLEV_TEST_DEBS=build/deb $(BIN)/pytest -n0 packaging/tests/services $(PYTEST_ARGS)
+
+try-container: $(VENV)/.stamp-dev  ## the Dockerfile's steps without an engine, as root (after make deb-roots)
+	$(BIN)/python -m tools.container $(lastword $(sort $(wildcard build/roots/*.tar)))
 
 # --------------------------------------------------------------------------------------------------------------- release
 
