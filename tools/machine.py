@@ -48,6 +48,7 @@ mount -t tmpfs -o mode=1777 tmpfs dev/shm
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 mount --bind "$shared" "${root}$4"
+ln -s /dev/null etc/systemd/system/systemd-modules-load.service  # the kernel is not this machine's
 pivot_root . .
 umount -l .
 cd /

@@ -370,6 +370,8 @@ def test_namespaces_keys_sockets_and_logs_are_within_the_sandbox(machine: Machin
     until(lambda: "L4OK" in machine.try_run(*show).stdout, "a reply in the namespace")
     over_tls = ["maglevc", "--server", "localhost:9090", "--ca", f"{SHARED}/crt", "show", "backend", "a"]
     assert "L4OK" in machine.run(*over_tls)
+    # By hand as well: root looks with the eyes of the service.
+    assert "valid: 1 frontends" in machine.run("maglevd", "check", "--running", property_of(machine, "MainPID"))
     machine.run("systemctl", "reload", "vpp-maglev")
     until(lambda: "ReloadConfig" in machine.run("cat", audit), "the audit record of the reload")
     assert property_of(machine, "ActiveState") == "active"
