@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from tools.machine import SHARED, Machine, started
+from tools.machine import SHARED, Machine, started, why_not
 
 ROOT = Path(__file__).parents[3]
 ROOTS, DEBS = Path(os.environ.get("MAGLEV_TEST_ROOTS", "")), Path(os.environ.get("MAGLEV_TEST_DEBS", ""))
@@ -36,7 +36,6 @@ PATIENCE_S = 60.0
 
 pytestmark = [
     pytest.mark.timeout(600),
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
     pytest.mark.skipif(not ROOTS.name, reason="MAGLEV_TEST_ROOTS and MAGLEV_TEST_DEBS do not say what to try"),
 ]
 
@@ -95,6 +94,8 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     tar = ROOTS / f"{codename}.tar"
     if not tar.exists() or not packages(codename):
         pytest.skip(f"no root or no packages of {codename}: make deb-roots pkg-deb")
+    if reason := why_not():
+        pytest.skip(f"no machine can be started here: {reason}")
     with started(tar) as made:
         made.run("groupadd", "--system", "vpp")
         for file in packages(codename):
