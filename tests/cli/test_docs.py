@@ -46,7 +46,7 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [target for target in local if not (page.parent / target).exists()] == []
 
 
-# Those that no option of a command has: of plugins, of a unit, of a container, of a secret, and for which there is no `--`.
+# Those that no option of a command has: of plugins, a unit, a container, a secret, and for which there is no `--`.
 OTHER_VARIABLES = {
     *(f"MAGLEV_{name}" for name in ("LOAD_PLUGINS", "TRACE_PLUGINS", "HEALTH_URL")),
     *(f"MAGLEV_FRONTEND_{name}" for name in ("ARGS", "USER", "PASSWORD")),
