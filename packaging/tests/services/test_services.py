@@ -302,7 +302,8 @@ def test_the_restart_of_an_upgrade_moves_no_weight(machine: Machine, vpp: Vpp) -
     lines = control.read_text().splitlines()
     control.write_text("\n".join(f"{line}+next" if line.startswith("Version:") else line for line in lines) + "\n")
     machine.run("dpkg-deb", "--root-owner-group", "-Znone", "--build", f"{SHARED}/next", f"{SHARED}/next.deb")
-    machine.run("dpkg", "--install", "--force-confold", f"{SHARED}/next.deb")
+    said = machine.run("dpkg", "--install", "--force-confold", f"{SHARED}/next.deb")
+    sys.stdout.write(said)
     assert wait_active(machine, pid) != pid
     steady(machine)
     assert vpp.writes() == []
