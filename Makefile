@@ -22,7 +22,7 @@ BENCH_ARGS ?=
 WHEELS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docs lint lint-style lint-types lint-rooms lint-versions lint-page format pytest bench bench-probes compare-haproxy soak wheels constraints install-deps clean lint-spelling lint-commits coverage man check-wheels
+.PHONY: help demo test docs lint lint-style lint-types lint-rooms lint-versions lint-page format pytest bench bench-probes compare-haproxy soak wheels constraints install-deps clean lint-spelling lint-commits coverage man check-wheels lint-container try-services try-container
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,7 +62,7 @@ demo: $(VENV)/.stamp-run  ## failovers on real backends on loopback (DEMO_ARGS=-
 
 test: lint pytest  ## every check and every test
 
-lint: lint-style lint-spelling lint-types lint-rooms lint-versions lint-page lint-commits  ## style, spelling, types, who imports whom, versions, the page's types, commits (make -k lint: all that is wrong)
+lint: lint-style lint-spelling lint-types lint-rooms lint-versions lint-page lint-container lint-commits  ## style, spelling, types, who imports whom, versions, the page's types, the container, commits (make -k lint: all that is wrong)
 
 lint-style: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
@@ -86,6 +86,11 @@ lint-page: $(VENV)/.stamp-dev
 # A tree without history, as a source distribution is, has no commits to look at.
 lint-commits: $(VENV)/.stamp-dev
 	@[ ! -e .git ] || $(BIN)/python -m tools.commits
+
+# hadolint judges the commands in the Dockerfile too, with shellcheck.
+lint-container: $(VENV)/.stamp-dev
+	$(BIN)/hadolint --failure-threshold info Dockerfile
+	$(BIN)/shellcheck packaging/container/entrypoint
 
 # Two files at a time, which halves the time: most tests wait for processes and clocks. A file stays in one process.
 pytest: $(VENV)/.stamp-dev  ## the tests alone (PYTEST_ARGS='-k drain -x -n0')
@@ -122,6 +127,13 @@ docs: $(VENV)/.stamp-dev  ## the site, in build/docs; a warning is an error
 	rm -rf build/docs build/doctrees
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -j auto -d build/doctrees docs build/docs
 	@echo "built: build/docs/index.html"
+
+try-services: $(VENV)/.stamp-dev  ## the packages' services under a real systemd, as root (after make pkg-deb)
+	MAGLEV_TEST_ROOTS=build/roots MAGLEV_TEST_DEBS=build/deb $(BIN)/pytest -n0 packaging/tests/services $(PYTEST_ARGS)
+
+try-container: $(VENV)/.stamp-dev  ## compose.yaml, and the Dockerfile's steps without an engine, as root (after make deb-roots)
+	$(if $(shell command -v npx),npx --yes dclint@3.1.0 compose.yaml --max-warnings 0 --disable-rule require-project-name-field)
+	$(BIN)/python -m tools.container $(lastword $(sort $(wildcard build/roots/*.tar)))
 
 # --------------------------------------------------------------------------------------------------------------- release
 
