@@ -19,10 +19,11 @@ CHECKED := $(wildcard src plugins tests examples benchmarks tools conftest.py)
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+DEB_ARGS ?=
 WHEELS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-style lint-spelling lint-types lint-rooms lint-versions lint-page lint-commits format pytest bench bench-probes compare-haproxy soak man wheels check-wheels constraints install-deps clean
+.PHONY: help demo test lint lint-style lint-spelling lint-types lint-rooms lint-versions lint-page lint-commits format pytest bench bench-probes compare-haproxy soak man wheels check-wheels constraints install-deps pkg-deb deb-roots test-deb lint-container try-services try-container clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,7 +52,14 @@ $(VENV)/.stamp-dev: $(VENV)/.stamp-run
 	@$(PIP) install -c constraints.txt --group dev
 	@touch $@
 
-install-deps: $(VENV)/.stamp-dev  ## install everything that building and testing needs
+# What `make pkg-deb` runs besides; not to be had by pip, and nothing else needs it.
+DEB_TOOLS := debhelper lintian file binutils
+
+install-deps: $(VENV)/.stamp-release  ## install everything that building and testing needs
+	@for tool in dh lintian file readelf; do command -v $$tool >/dev/null || missing=yes; done; \
+	[ -z "$$missing" ] || if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -q && apt-get install -qy --no-install-recommends $(DEB_TOOLS); \
+	else echo "make pkg-deb needs $(DEB_TOOLS), of Debian" >&2; fi
 
 # ------------------------------------------------------------------------------------------------------------------- use
 
@@ -62,7 +70,7 @@ demo: $(VENV)/.stamp-run  ## failovers on real backends on loopback (DEMO_ARGS=-
 
 test: lint pytest  ## every check and every test
 
-lint: lint-style lint-spelling lint-types lint-rooms lint-versions lint-page lint-commits  ## style, spelling, types, who imports whom, versions, the page's types, commits (make -k lint: all that is wrong)
+lint: lint-style lint-spelling lint-types lint-rooms lint-versions lint-page lint-commits lint-container  ## style, spelling, types, who imports whom, versions, the page's types, commits (make -k lint: all that is wrong)
 
 lint-style: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
@@ -87,6 +95,12 @@ lint-page: $(VENV)/.stamp-dev
 lint-commits: $(VENV)/.stamp-dev
 	@[ ! -e .git ] || $(BIN)/python -m tools.commits
 
+# hadolint judges the commands in the Dockerfile too, with shellcheck. What is in compose.yaml needs npm.
+lint-container: $(VENV)/.stamp-dev
+	$(BIN)/hadolint --failure-threshold info Dockerfile
+	$(BIN)/shellcheck packaging/container/entrypoint
+	$(if $(shell command -v npx),npx --yes dclint@3.1.0 compose.yaml --max-warnings 0 --disable-rule require-project-name-field)
+
 # Two files at a time, which halves the time: most tests wait for processes and clocks. A file stays in one process.
 pytest: $(VENV)/.stamp-dev  ## the tests alone (PYTEST_ARGS='-k drain -x -n0')
 	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
@@ -109,6 +123,12 @@ compare-haproxy: $(VENV)/.stamp-dev  ## odd servers before our checks and HAProx
 soak: $(VENV)/.stamp-dev  ## the laws with many more examples, and the long runs
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest --override-ini=timeout=3600 $(PYTEST_ARGS)
 
+try-services: $(VENV)/.stamp-dev  ## the packages' services under a real systemd, as root (after make pkg-deb)
+	MAGLEV_TEST_ROOTS=build/roots MAGLEV_TEST_DEBS=build/deb $(BIN)/pytest -n0 packaging/tests/services $(PYTEST_ARGS)
+
+try-container: $(VENV)/.stamp-dev  ## the Dockerfile's steps without an engine, as root (after make deb-roots)
+	$(BIN)/python -m tools.container $(lastword $(sort $(wildcard build/roots/*.tar)))
+
 # --------------------------------------------------------------------------------------------------------------- release
 
 man: $(VENV)/.stamp-run  ## manual pages and completions into build/share
@@ -118,6 +138,16 @@ wheels: $(VENV)/.stamp-run man  ## a wheel of each distribution into dist/
 	rm -rf dist
 	$(PIP) wheel --no-deps --no-build-isolation -w dist . $(PLUGINS:%=./%)
 	@ls dist
+
+pkg-deb: $(VENV)/.stamp-release wheels  ## Debian packages into build/deb (DEB_ARGS='--release trixie --architecture arm64')
+	$(BIN)/python -m tools.debian $(DEB_ARGS)
+
+deb-roots: $(VENV)/.stamp-dev  ## roots of Debian 12 and 13 with debootstrap, as root; for test-deb, and to build for the other
+	$(BIN)/python -m tools.debian.roots bookworm trixie
+
+test-deb: $(VENV)/.stamp-dev  ## install, upgrade and remove what pkg-deb built, in those roots, as root
+	MAGLEV_TEST_ROOTS=build/roots MAGLEV_TEST_DEBS=build/deb \
+		$(BIN)/pytest -n 2 --dist loadfile --override-ini=timeout=900 packaging/tests $(PYTEST_ARGS)
 
 $(VENV)/.stamp-release: $(VENV)/.stamp-dev
 	@$(PIP) install -c constraints.txt --group release

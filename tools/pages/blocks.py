@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 NEEDS: Mapping[str, str] = {
     "vpp": "a running VPP, and servers behind it",
     "systemd": "systemd as the first process, and maglevd as a service",
+    "engine": "an engine for containers",
     "hosts": "other hosts, and certificates of theirs",
     "tests": "nothing, but it is what plays the pages",
 }

@@ -11,6 +11,7 @@ import click
 
 from maglev.cli import check, hangup, listing
 from maglev.cli.options import Invocation, core_options, plugin_options
+from maglev.cli.running import check_running
 from maglev.library import installed
 from maglev.plugin import PluginManager
 from maglev.shell_completion import answered, completion_option
@@ -59,9 +60,20 @@ def _start(context: click.Context, /, plugins: PluginManager, **values: Any) -> 
 
 @click.command("check", cls=SingleDashCommand, short_help="Check a configuration")
 @click.argument("file", required=False, type=click.Path())
+@click.option(
+    "--running",
+    type=click.IntRange(min=1),
+    metavar="PID",
+    help="Check the configuration of that running daemon, with the options, environment and working directory that it "
+    "was started with",
+)
 @click.pass_obj
-def _check(invocation: Invocation, file: str | None) -> None:
+def _check(invocation: Invocation, file: str | None, running: int | None) -> None:
     """Check FILE, or that of --config: exit 0 if valid, 1 for a syntax or type error, 2 for a semantic error."""
+    if running is not None:
+        if file is not None:
+            raise click.UsageError("FILE and --running exclude each other")
+        check_running(running)
     sys.exit(check.run(invocation, file))
 
 
