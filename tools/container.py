@@ -108,6 +108,7 @@ class Stage:
         network = [] if build else ["--net"]
         spaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", *network]
         mounts = 'mount --make-rprivate / && mount -t proc proc "$1/proc" && mount --bind /dev "$1/dev"'
+        mounts += ' && mount -t tmpfs -o mode=1777 tmpfs "$1/dev/shm"'
         up = "" if build else " && ip link set lo up"
         enter = f'set -e; {mounts}{up}; root=$1 folder=$2; shift 2; cd /; exec chroot "$root" "$@"'
         user, group = self.user.split(":")

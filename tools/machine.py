@@ -48,6 +48,7 @@ mount -t tmpfs -o mode=1777 tmpfs dev/shm
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 mount --bind "$shared" "${root}$4"
+ln -s /dev/null etc/systemd/system/systemd-modules-load.service  # the kernel is not this machine's
 pivot_root . .
 umount -l .
 cd /
@@ -55,6 +56,18 @@ mount --make-rshared /
 ip link set lo up
 exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system --log-target=journal
 """
+
+
+_NAMESPACES = ("--mount", "--pid", "--fork", "--uts", "--ipc", "--cgroup", "--net", "--kill-child=SIGKILL")
+
+
+def why_not() -> str:
+    """Say why no machine can be started here; empty if one can."""
+    if os.geteuid():
+        return "needs root"
+    ask = "mount --make-rprivate / && mount -t cgroup2 cgroup2 /mnt && mount -t tmpfs tmpfs /mnt"
+    done = subprocess.run(["unshare", *_NAMESPACES, "sh", "-c", ask], check=False, capture_output=True, text=True)
+    return done.stderr.strip() if done.returncode else ""
 
 
 @attrs.frozen
@@ -116,14 +129,13 @@ def started(tar: Path) -> Iterator[Machine]:
     Raises:
         RuntimeError: It did not start within `BOOTED_WITHIN_S`; says what its systemd complained of.
     """
-    spaces = ["--mount", "--pid", "--fork", "--uts", "--ipc", "--cgroup", "--net", "--kill-child=SIGKILL"]
     with tempfile.TemporaryDirectory(prefix="machine-") as place:
         root, shared = Path(place, "root"), Path(place, "shared")
         root.mkdir()
         shared.mkdir()
         shared.chmod(0o755)
         Path(place).chmod(0o755)
-        words = ["unshare", *spaces, "sh", "-c", _BOOT, "sh", str(root), str(tar), str(shared), SHARED]
+        words = ["unshare", *_NAMESPACES, "sh", "-c", _BOOT, "sh", str(root), str(tar), str(shared), SHARED]
         with subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ) as outer:

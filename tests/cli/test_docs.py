@@ -46,9 +46,9 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [target for target in local if not (page.parent / target).exists()] == []
 
 
-# Those that no option of a command has: of plugins, of a unit, of a secret, and for which there is no `--`.
+# Those that no option of a command has: of plugins, a unit, a container, a secret, and for which there is no `--`.
 OTHER_VARIABLES = {
-    *(f"MAGLEV_{name}" for name in ("LOAD_PLUGINS", "TRACE_PLUGINS")),
+    *(f"MAGLEV_{name}" for name in ("LOAD_PLUGINS", "TRACE_PLUGINS", "HEALTH_URL")),
     *(f"MAGLEV_FRONTEND_{name}" for name in ("ARGS", "USER", "PASSWORD")),
 }
 
@@ -72,10 +72,9 @@ def test_variables_that_pages_speak_of_exist() -> None:
 
 
 def test_units_start_commands_of_ours_with_the_arguments_that_the_original_took() -> None:
-    page = ROOT / "docs/how-to/run-as-a-service.md"
-    starts = [
-        line for block in blocks(page, "ini") for line in block.text.splitlines() if line.startswith("ExecStart=")
-    ]
+    units = ("vpp-maglev", "vpp-maglev-frontend")
+    texts = [(ROOT / f"packaging/systemd/{unit}.service").read_text("utf-8") for unit in units]
+    starts = [line for text in texts for line in text.splitlines() if line.startswith("ExecStart=")]
     assert [start.rpartition("/")[2] for start in starts] == ["maglevd", "maglevd-frontend $MAGLEV_FRONTEND_ARGS"]
 
 

@@ -19,7 +19,7 @@ from maglev.cli.options import core_options, own_flags
 from maglev.config import load
 from maglev.library import installed
 from maglev_web.command import command as frontend
-from tools.container import instructions
+from tools.container import ignored, instructions
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
@@ -127,6 +127,26 @@ def test_compose_has_a_profile_for_each_service_and_gives_no_more_than_it_says()
         "maglevd-netns": ["NET_RAW", "SYS_ADMIN"],
     }
     assert all(each["read_only"] and each["cap_drop"] == ["ALL"] for each in services.values())
+
+
+def test_a_dockerfile_is_taken_apart() -> None:
+    text = '# no\nARG A=1\nFROM x:${A} AS y\nRUN a \\\n  # no\n  && b "c d"\nCMD ["e", "f g"]\nenv H=i\n'
+    assert [(each.name, each.words) for each in instructions(text)] == [
+        ("ARG", ["A=1"]),
+        ("FROM", ["x:${A}", "AS", "y"]),
+        ("RUN", ["a", "&&", "b", "c d"]),
+        ("CMD", ["e", "f g"]),
+        ("ENV", ["H=i"]),
+    ]
+
+
+def test_what_git_ignores_and_a_build_makes_is_not_sent_to_an_engine() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    left_out = [pattern.removeprefix("./") for pattern in ignored(ROOT)]
+    assert {".venv", ".env", "dist", "node_modules"} <= set(left_out)
+    # A file that git knows and the wheels' build does not find makes a commit that is called dirty.
+    found = {part for path in tracked.split() for part in (path, *path.split("/"))}
+    assert found.isdisjoint(left_out)
 
 
 HEALTH = PACKAGING / "container/health"
