@@ -22,12 +22,10 @@ MOUNTED = "/mnt"  # where run_on shows a folder
 INCLUDE = ("adduser", "dbus", "iproute2", "man-db", "procps", "python3", "systemd", "systemd-sysv")
 
 # In memory, and so without waiting for a disk at each of debootstrap's many syncs. The mount ends with the namespace.
-# What is started of it shares this machine's kernel, and loads no modules.
 _MAKE = """\
 set -e
 mount -t tmpfs -o mode=755 tmpfs "$1"
 debootstrap --variant=minbase --include="$3" "$2" "$1" >"$4.log" 2>&1 || { tail -n 20 "$4.log" >&2; exit 1; }
-ln -s /dev/null "$1/etc/systemd/system/systemd-modules-load.service"
 rm -rf "$1"/var/cache/apt/archives/*.deb "$1"/var/lib/apt/lists/*
 tar -C "$1" --numeric-owner --xattrs -cf "$4.new" .
 mv "$4.new" "$4"
