@@ -19,10 +19,13 @@ CHECKED := $(wildcard src plugins tests examples benchmarks tools docs/conf.py c
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+DEB_ARGS ?=
 WHEELS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docs lint lint-style lint-types lint-rooms lint-versions lint-page format pytest bench bench-probes compare-haproxy soak wheels constraints install-deps clean lint-spelling lint-commits coverage man check-wheels lint-container try-services try-container
+.PHONY: help demo test lint lint-style lint-spelling lint-types lint-rooms lint-versions lint-page lint-container lint-commits coverage format pytest \
+	bench bench-probes compare-haproxy soak docs man wheels check-wheels pkg-deb deb-roots test-deb try-services try-container constraints \
+	install-deps clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,7 +54,14 @@ $(VENV)/.stamp-dev: $(VENV)/.stamp-run
 	@$(PIP) install -c constraints.txt --group dev
 	@touch $@
 
-install-deps: $(VENV)/.stamp-dev  ## install everything that building and testing needs
+# What `make pkg-deb` runs besides; not to be had by pip, and nothing else needs it.
+DEB_TOOLS := debhelper lintian file binutils
+
+install-deps: $(VENV)/.stamp-release  ## install everything that building and testing needs
+	@for tool in dh lintian file readelf; do command -v $$tool >/dev/null || missing=yes; done; \
+	[ -z "$$missing" ] || if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -q && apt-get install -qy --no-install-recommends $(DEB_TOOLS); \
+	else echo "make pkg-deb needs $(DEB_TOOLS), of Debian" >&2; fi
 
 # ------------------------------------------------------------------------------------------------------------------- use
 
@@ -153,10 +163,20 @@ $(VENV)/.stamp-release: $(VENV)/.stamp-dev
 check-wheels: $(VENV)/.stamp-release wheels  ## contents of the wheels, and each alone with lowest and newest dependencies
 	$(BIN)/python -m tools.wheels $(WHEELS_ARGS)
 
+pkg-deb: $(VENV)/.stamp-release wheels  ## Debian packages into build/deb (DEB_ARGS='--release trixie --architecture arm64')
+	$(BIN)/python -m tools.debian $(DEB_ARGS)
+
+deb-roots: $(VENV)/.stamp-dev  ## roots of Debian 12 and 13 with debootstrap, as root; for test-deb, and to build for the other
+	$(BIN)/python -m tools.debian.roots bookworm trixie
+
+test-deb: $(VENV)/.stamp-dev  ## install, upgrade and remove what pkg-deb built, in those roots, as root
+	MAGLEV_TEST_ROOTS=build/roots MAGLEV_TEST_DEBS=build/deb \
+		$(BIN)/pytest -n 2 --dist loadfile --override-ini=timeout=900 packaging/tests $(PYTEST_ARGS)
+
 constraints: $(VENV)/.stamp-release  ## pin what is installed now
 	@sed -n '/^#/p' constraints.txt > constraints.txt.new
 	@$(BIN)/python -m pip --disable-pip-version-check list --format=freeze --exclude-editable | grep -vE '^(pip|setuptools|wheel)==' >> constraints.txt.new
 	@mv constraints.txt.new constraints.txt
 
 clean:  ## remove everything that make made
-	rm -rf $(VENV) dist build/docs build/doctrees .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -12,5 +12,6 @@ export default defineConfig({
     assetsInlineLimit: 0, // the content policy allows no data: scripts or styles
     modulePreload: { polyfill: false },
     sourcemap: false,
+    license: { fileName: "licenses.md" }, // what the scripts hold of others
   },
 });

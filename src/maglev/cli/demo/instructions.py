@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,8 +41,10 @@ def instructions(config: Config, file: Path, port: int) -> list[str]:
 def _commands(server: str) -> list[str]:
     """Return how to give commands to a server with `maglevc`."""
     path = Path(sys.executable).with_name("maglevc")
+    if not path.exists():
+        path = Path(shutil.which("maglevc") or path)  # that of a package of its own
     if not server or not path.exists():
-        return ["To give commands, install maglevd[grpc,cli]."]
+        return ["To give commands, install maglevd[grpc,cli], or Debian's package vpp-maglev."]
     maglevc = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     return [f"export MAGLEV_SERVER={server}", *(f"{maglevc} {words}" for words in _COMMANDS)]
 
