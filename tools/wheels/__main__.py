@@ -48,7 +48,7 @@ SUITE = (
 """The core of the test suite: what decides, what reads a configuration, and the steps that carry decisions out."""
 COVERED = ("maglev/config/*", "maglev/dataplanes/*", "maglev/domain/*", "maglev/plugin/*")
 """The packages that it has to cover."""
-LEAST_COVERED = 94
+LEAST_COVERED = 97
 """Percent of the lines of these packages."""
 
 
@@ -119,12 +119,16 @@ def _run_suite(wheels: dict[str, Wheel], version: tuple[int, int], versions: Ver
     environment.install(list(wheels.values()), versions, CONSTRAINTS)
     environment.add(["--group", f"{ROOT / 'pyproject.toml'}:test"], CONSTRAINTS)
     coverage = [str(environment.python), "-m", "coverage"]
-    words = [*coverage, "run", "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *SUITE]
+    # Measured once: from 3.12 on Python itself tells which lines run, at little cost; before, it doubles the time.
+    is_measured = version == list(pythons())[-1]
+    start = [*coverage, "run", "-m"] if is_measured else [str(environment.python), "-m"]
+    words = [*start, "pytest", "-q", "-n", "2", "--dist", "loadfile", *SUITE]
     files = {"COVERAGE_FILE": str(environment.folder / "covered")}
-    # From 3.12 on Python itself tells which lines run, which costs next to nothing.
     core = {"COVERAGE_CORE": "sysmon"} if version >= (3, 12) else {}
     printed = run(words, cwd=ROOT, HYPOTHESIS_PROFILE="matrix", **files, **core)
     print(f"Python {'.'.join(map(str, version))}, {versions} versions: {printed.splitlines()[-1]}", flush=True)
+    if not is_measured:
+        return
     run([*coverage, "combine", "--quiet"], cwd=ROOT, **files)
     include = ",".join(f"*/{pattern}" for pattern in COVERED)
     words = [*coverage, "report", "--include", include, "--fail-under", str(LEAST_COVERED)]
