@@ -365,7 +365,7 @@ def test_namespaces_keys_sockets_and_logs_are_within_the_sandbox(machine: Machin
     machine.write(CONFIG, NETNS)
     socket_of_api, audit = "/run/vpp-maglev/grpc.sock", "/var/log/vpp-maglev/audit.log"
     machine.write(DEFAULT, f"MAGLEV_GRPC_SOCKET={socket_of_api}\nMAGLEV_AUDIT_LOG={audit}\n")
-    machine.run("systemctl", "start", "vpp-maglev")
+    machine.run("systemctl", "restart", "vpp-maglev")
     # Made only now: it must appear in the sandbox, too.
     machine.run("ip", "netns", "add", "dataplane")
     machine.run("ip", "-n", "dataplane", "link", "set", "lo", "up")
