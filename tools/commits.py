@@ -25,7 +25,7 @@ from pathlib import Path
 import attrs
 
 ROOT = Path(__file__).resolve().parent.parent
-SINCE = datetime.fromisoformat("2026-11-28T14:00:00+00:00")
+SINCE = datetime.fromisoformat("2026-11-28T12:00:00+00:00")
 """Older history came before the rules."""
 LONGEST_SUBJECT = 72
 USERS_GET = ("src", "plugins/*/src/*", "plugins/*/page/*", "packaging")
