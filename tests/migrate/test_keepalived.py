@@ -223,7 +223,7 @@ def test_one_server_with_two_checks_is_two_backends(keepalived: Import) -> None:
 def test_two_services_with_one_vip_are_one_and_a_finding(keepalived: Import) -> None:
     made = keepalived(service() + service(server="198.51.100.2 80"))
     assert list(made.config.frontends) == ["203.0.113.80-80"]
-    assert "one VIP" in made.found("frontend 203.0.113.80-80-2")[0]
+    assert "the same VIP" in made.found("frontend 203.0.113.80-80-2")[0]
 
 
 def test_sctp_has_no_counterpart(keepalived: Import) -> None:

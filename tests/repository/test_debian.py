@@ -1,4 +1,4 @@
-"""What the Debian packages are called, where their files lie, and what is said of what is inside."""
+"""Names of the Debian packages, places of their files, and what they say of what is inside."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("src", "plugins", "examples", "benchmarks", "tools", "tests")
+FOLDERS = ("src", "plugins", "examples", "benchmarks", "tools", "tests", "packaging")
 
 # "What becomes of …" leaves the reader to find the verb: "Computes …", or the name of the thing, says it.
 _QUESTION = re.compile(r"(What|Who|Whom|Whose|Where|When|Which|Why|How|Whether)\b")

@@ -26,7 +26,7 @@ class Backend:
     """A `backend` or `listen` section.
 
     Args:
-        section: It.
+        section: Its own lines, with those of its defaults.
         top: The directives of `global`.
         healthchecks: Sections `healthcheck` by name.
         findings: Takes what could not be carried over.

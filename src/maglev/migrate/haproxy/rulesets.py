@@ -57,7 +57,7 @@ class Expect:
 
     Args:
         match: How to look: `status`, `string`, `rstring`, …
-        pattern: What for.
+        pattern: A status, a range, a text or a regular expression, as `match` says.
         negated: Whether it must not be there.
     """
 
