@@ -16,10 +16,12 @@ the index. Environments lie in a temporary folder. Exit status: 1 if anything is
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
@@ -81,21 +83,34 @@ def _sources(wheel: Wheel) -> list[str]:
 
 def _try_each(wheels: dict[str, Wheel], newest: Versions, folder: Path) -> None:
     print(f"{'wheel':18} {'KiB':>5}  {'Python':6} {'versions':8} {'installed MiB':>13} {'import ms':>9}")
-    for (version, python), versions, wheel in product(pythons().items(), ("lowest", newest), wheels.values()):
-        environment = Environment.make(folder / "alone", python)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each mostly waits for the disk
+        tries = [
+            pool.submit(_try, wheels, wheel, version, versions, folder)
+            for version, versions, wheel in product(pythons(), ("lowest", newest), wheels.values())
+        ]
+        try:
+            for done in tries:
+                print(done.result(), flush=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _try(wheels: dict[str, Wheel], wheel: Wheel, version: tuple[int, int], versions: Versions, folder: Path) -> str:
+    """Try one wheel alone in an environment of its own, and describe it in a line."""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        environment = Environment.make(Path(place) / "alone", pythons()[version])
         empty = environment.size_mib()
         environment.install(closure(wheel, wheels), versions, CONSTRAINTS)
         size = environment.size_mib() - empty
         for script in wheel.scripts:
             if wheel.version not in environment.run_command(script, "--version"):
                 raise Broken(f"{script} does not tell its version")
-        print(
-            f"{wheel.distribution:18} {wheel.path.stat().st_size / 1024:5.0f}  {'.'.join(map(str, version)):6} "
-            f"{versions:8} {size:13.1f} {environment.import_ms(wheel.modules):9}",
-            flush=True,
-        )
         if wheel.distribution == "maglevd":
             _ask_for_more(environment)
+        return (
+            f"{wheel.distribution:18} {wheel.path.stat().st_size / 1024:5.0f}  {'.'.join(map(str, version)):6} "
+            f"{versions:8} {size:13.1f} {environment.import_ms(wheel.modules):9}"
+        )
 
 
 def _ask_for_more(environment: Environment) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 OLDEST = (3, 11)
@@ -12,6 +13,7 @@ _NEWEST_LOOKED_FOR = 19
 _TELL = "import sys, ensurepip; print(*sys.version_info[:2])"
 
 
+@cache
 def pythons() -> dict[tuple[int, int], Path]:
     """Return the interpreters found, by version, the oldest first: those on the path, and those of pyenv."""
     found: dict[tuple[int, int], Path] = {}
