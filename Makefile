@@ -163,7 +163,8 @@ $(VENV)/.stamp-release: $(VENV)/.stamp-dev
 check-wheels: $(VENV)/.stamp-release wheels  ## contents of the wheels, and each alone with lowest and newest dependencies
 	$(BIN)/python -m tools.wheels $(WHEELS_ARGS)
 
-pkg-deb: $(VENV)/.stamp-release wheels  ## Debian packages into build/deb (DEB_ARGS='--release trixie --architecture arm64')
+# A package is compiled by the Python of its release: in a root, where that is another one than this machine's.
+pkg-deb: $(VENV)/.stamp-release wheels $(if $(findstring --release,$(DEB_ARGS)),deb-roots)  ## Debian packages into build/deb (DEB_ARGS='--release trixie --architecture arm64')
 	$(BIN)/python -m tools.debian $(DEB_ARGS)
 
 deb-roots: $(VENV)/.stamp-dev  ## roots of Debian 12 and 13 with debootstrap, as root; for test-deb, and to build for the other
